@@ -1,0 +1,5 @@
+import sys
+
+from zfs_replicate.cli import main
+
+sys.exit(main())

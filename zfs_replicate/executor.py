@@ -1,0 +1,244 @@
+"""Carries out a Plan: steps in, Outcomes out. It never replans; what fails is left to the next pass.
+
+Phases in this order, each for all datasets before the next one begins: hold on the source; streams, several datasets at
+a time, parents first; verify; hold and release on the target; release on the source; expire. A dataset that fails takes
+no part in what follows, and the others go on.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+
+from zfs_replicate.errors import CommandFailed, ReplicateError, VerificationFailed
+from zfs_replicate.hosts.base import Host, TargetHost, run
+from zfs_replicate.inventory import read_guids
+from zfs_replicate.model import (
+    AbortReceive,
+    ClearPlaceholder,
+    CreateParent,
+    DatasetPlan,
+    Expire,
+    HoldSource,
+    HoldTarget,
+    Outcome,
+    Plan,
+    Policy,
+    ReleaseSource,
+    ReleaseTarget,
+    Resume,
+    Send,
+    Step,
+    Verify,
+)
+from zfs_replicate.transfer import Cancellation, transfer
+from zfs_replicate.zfs import commands, messages, names
+
+log = logging.getLogger(__name__)
+
+Moved = Callable[[Outcome], None]
+"""Called once for each dataset whose streams have all arrived."""
+
+STREAM_STEPS = (AbortReceive, CreateParent, Send, Resume, ClearPlaceholder)
+
+
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """What the steps are carried out with. `mbuffer_size` None: there is no mbuffer."""
+
+    source: Host
+    target: TargetHost
+    policy: Policy
+    jobs: int
+    mbuffer_size: str | None
+
+
+class Executor:
+    """Runs one plan once. `cancellation.fire()` from elsewhere ends the streams under way."""
+
+    def __init__(self, machinery: Machinery, cancellation: Cancellation, moved: Moved) -> None:
+        self._with = machinery
+        self._cancellation = cancellation
+        self._moved = moved
+        self._outcomes: dict[str, Outcome] = {}
+
+    def execute(self, plan: Plan) -> tuple[Outcome, ...]:
+        """Carry out the plan; return an outcome for each dataset, in the plan's order. Raises: what is nobody's own."""
+        tag, target_tag = self._with.policy.tag, self._with.policy.target_tag
+        self._outcomes = {each.source: Outcome(each, _conflict_error(each)) for each in plan.datasets}
+        self._tag_snapshots(HoldSource, self._with.source, tag)
+        for ancestor in plan.ancestors:
+            self._on_target(commands.create_parent(ancestor), ancestor.target, "create it")
+        self._run_streams()
+        self._verify()
+        self._tag_snapshots(HoldTarget, self._with.target, target_tag)
+        self._tag_snapshots(ReleaseTarget, self._with.target, target_tag)
+        self._tag_snapshots(ReleaseSource, self._with.source, tag)
+        self._expire()
+        return tuple(self._outcomes.values())
+
+    def _going(self) -> list[DatasetPlan]:
+        return [outcome.plan for outcome in self._outcomes.values() if outcome.error is None]
+
+    def _fail(self, plan: DatasetPlan, error: Exception) -> None:
+        self._outcomes[plan.source] = replace(self._outcomes[plan.source], error=error)
+
+    def _on_target(self, command: commands.Command, subject: str, doing: str) -> None:
+        _text, ended = run(self._with.target, command)
+        if ended.exit_status != 0:
+            raise messages.explain(self._with.target.name, subject, ended.stderr, doing)
+
+    # --- holds and releases, batched over all datasets ---
+
+    def _tag_snapshots(
+        self, kind: type[HoldSource | HoldTarget | ReleaseSource | ReleaseTarget], host: Host, tag: str
+    ) -> None:
+        """Hold or release all snapshots of this kind of step; what fails takes its dataset out."""
+        is_hold = kind in (HoldSource, HoldTarget)
+        build, doing = (commands.hold, f"hold {tag} on") if is_hold else (commands.release, f"release {tag} from")
+        owners = {
+            snapshot: plan
+            for plan in self._going()
+            for step in plan.steps
+            if isinstance(step, kind)
+            for snapshot in step.snapshots
+        }
+        for batch in commands.batches(tuple(owners)):
+            try:
+                _text, ended = run(host, build(tag, batch))
+                failures: dict[str, Exception] = {}
+                if ended.exit_status != 0:
+                    said = messages.failed_snapshots(ended.stderr, batch)
+                    failures = {name: messages.explain(host.name, name, line, doing) for name, line in said.items()}
+            except ReplicateError as error:
+                failures = dict.fromkeys(batch, error)
+            for snapshot in batch:
+                if snapshot in failures:
+                    self._fail(owners[snapshot], failures[snapshot])
+                else:
+                    log.info("%s: %s %s", host.name, doing, snapshot)
+
+    # --- streams ---
+
+    def _run_streams(self) -> None:
+        """Several datasets at a time; one whose parent is still being made waits for it."""
+        waiting = [plan for plan in self._going() if any(isinstance(step, STREAM_STEPS) for step in plan.steps)]
+        unmade = {plan.target: plan for plan in waiting if plan.creates_target}
+        running: dict[Future[None], DatasetPlan] = {}
+        pool = ThreadPoolExecutor(self._with.jobs, thread_name_prefix="stream")
+        try:
+            while waiting or running:
+                ready = [plan for plan in waiting if not any(a in unmade for a in names.ancestors(plan.target))]
+                waiting = [plan for plan in waiting if plan not in ready]
+                running |= {pool.submit(self._stream, plan): plan for plan in ready}
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    plan = running.pop(future)
+                    future.result()
+                    unmade.pop(plan.target, None)
+                    if plan.creates_target and self._outcomes[plan.source].error is not None:
+                        waiting = self._without_children(waiting, plan, unmade)
+        except BaseException:
+            self._cancellation.fire()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _without_children(
+        self, waiting: list[DatasetPlan], parent: DatasetPlan, unmade: dict[str, DatasetPlan]
+    ) -> list[DatasetPlan]:
+        """The children of what could not be made cannot be made either."""
+        children = [plan for plan in waiting if names.is_within(plan.target, parent.target)]
+        for plan in children:
+            unmade.pop(plan.target, None)
+            self._fail(
+                plan,
+                CommandFailed(
+                    f"{plan.target} on {self._with.target.name}: not begun, since its parent {parent.target} failed;"
+                    " mend that, then run again"
+                ),
+            )
+        return [plan for plan in waiting if plan not in children]
+
+    def _stream(self, plan: DatasetPlan) -> None:
+        began = time.monotonic()
+        byte_count = 0
+        try:
+            for step in plan.steps:
+                if isinstance(step, STREAM_STEPS):
+                    byte_count += self._stream_step(step)
+        except ReplicateError as error:
+            self._fail(plan, error)
+        outcome = self._outcomes[plan.source]
+        outcome = replace(outcome, byte_count=byte_count, seconds=time.monotonic() - began)
+        self._outcomes[plan.source] = outcome
+        if outcome.error is None and byte_count:
+            self._moved(outcome)
+
+    def _stream_step(self, step: Step) -> int:
+        """Carry out one step of a dataset's streams; return how many bytes it moved."""
+        if isinstance(step, Send | Resume):
+            log.info("%s → %s", step.snapshot, step.receiving.target)
+            with_ = self._with
+            return transfer(with_.source, with_.target, step, with_.mbuffer_size, self._cancellation)
+        if isinstance(step, AbortReceive):
+            log.warning("%s: clearing the saved state of a cut receive: %s", step.target, step.reason)
+            self._on_target(commands.abort_receive(step.target), step.target, "clear the saved state")
+        elif isinstance(step, CreateParent):
+            log.info("%s: create as a parent", step.target)
+            self._on_target(commands.create_parent(step), step.target, "create it")
+        elif isinstance(step, ClearPlaceholder):
+            self._on_target(commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")
+        return 0
+
+    # --- after the streams ---
+
+    def _verify(self) -> None:
+        """Ask the target itself: the guids decide, not the exit codes (OpenZFS #12661)."""
+        wanted = [(plan, step) for plan in self._going() for step in plan.steps if isinstance(step, Verify)]
+        found = read_guids(self._with.target, [step.snapshot for _plan, step in wanted])
+        for plan, step in wanted:
+            if found.get(step.snapshot) != step.guid:
+                self._fail(
+                    plan,
+                    VerificationFailed(
+                        f"{step.snapshot} on {self._with.target.name}: both ends reported success, but the snapshot is"
+                        " not there; holds stay as they are; run again"
+                    ),
+                )
+
+    def _expire(self) -> None:
+        for plan in self._going():
+            for step in plan.steps:
+                if isinstance(step, Expire):
+                    self._expire_dataset(plan, step)
+
+    def _expire_dataset(self, plan: DatasetPlan, step: Expire) -> None:
+        try:
+            for batch in commands.batches([snapshot.name for snapshot in step.snapshots]):
+                self._on_target(commands.destroy(step.target, batch), step.target, "expire snapshots")
+                outcome = self._outcomes[plan.source]
+                self._outcomes[plan.source] = replace(outcome, expired=(*outcome.expired, *batch))
+                log.info("%s: expired %s", step.target, ", ".join(f"@{name}" for name in batch))
+        except ReplicateError as error:
+            self._fail(plan, error)
+
+
+def _conflict_error(plan: DatasetPlan) -> Exception | None:
+    return None if plan.conflict is None else ConflictFound(plan)
+
+
+class ConflictFound(CommandFailed):
+    """A dataset that cannot be mirrored without a decision by a person."""
+
+    def __init__(self, plan: DatasetPlan) -> None:
+        if plan.conflict is None:
+            raise AssertionError("only a plan with a conflict has one")
+        super().__init__(f"{plan.target}: conflict with {plan.source}: {plan.conflict.what}; {plan.conflict.next_step}")
+
+
+def failed(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
+    return tuple(outcome for outcome in outcomes if outcome.error is not None)

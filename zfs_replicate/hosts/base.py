@@ -1,0 +1,121 @@
+"""The seam to the outside: how a command is started on some host, read, and ended.
+
+Commands are tuples of arguments. stdout and stderr are never merged. stdout is read as it comes, so a listing of any
+length needs no more memory than its parsed values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from zfs_replicate.errors import CommandFailed, OutputError
+
+CHUNK_BYTES = 1 << 20
+"""How much is read at once; a pipe or SSH window gives less."""
+
+SBIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Where zfs lives on systems whose ordinary PATH leaves it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended. A negative status is the number of the signal that killed it."""
+
+    command: tuple[str, ...]
+    exit_status: int
+    stderr: str
+
+
+class Process(Protocol):
+    """A running command whose stdout is read. Leaving the `with` block ends it, if it still runs."""
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes, at least one; empty at the end. Raises: ConnectionFailed."""
+
+    def finish(self) -> Ended:
+        """Wait for the end. Raises: ConnectionFailed when the exit status never came."""
+
+    def kill(self) -> None:
+        """End it now, from any thread; a `read` that waits returns or raises."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None: ...
+
+
+class Sink(Protocol):
+    """A running pipeline of commands, each reading what the one before it prints; we write to the first."""
+
+    def write(self, data: bytes) -> None:
+        """Write all of it. Raises: BrokenPipeError when the pipeline has ended."""
+
+    def close_input(self) -> None: ...
+
+    def finish(self) -> tuple[Ended, ...]:
+        """Wait for all stages, in the order of the pipeline. The input must be closed."""
+
+    def kill(self) -> None:
+        """Cut the stream so that the receiver saves its state and ends; from any thread."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None: ...
+
+
+class Host(Protocol):
+    """A place where commands run. `name` is what messages call it."""
+
+    @property
+    def name(self) -> str: ...
+
+    def start(self, command: Sequence[str]) -> Process:
+        """Start a command with nothing on its stdin. Raises: ConnectionFailed."""
+
+
+class TargetHost(Host, Protocol):
+    """A host that can also take a stream in."""
+
+    def open_sink(self, pipeline: Sequence[Sequence[str]]) -> Sink: ...
+
+
+def run(host: Host, command: Sequence[str]) -> tuple[str, Ended]:
+    """Run a command to its end; return what it printed on stdout, and how it ended (any status)."""
+    with host.start(command) as process:
+        chunks = iter(lambda: process.read(CHUNK_BYTES), b"")
+        text = b"".join(chunks)
+        return _decode(text), process.finish()
+
+
+def read_lines(host: Host, command: Sequence[str]) -> Iterator[str]:
+    """Run a command and yield the lines of its stdout as they come. Raises: CommandEnded when it ended badly."""
+    with host.start(command) as process:
+        rest = b""
+        while chunk := process.read(CHUNK_BYTES):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield _decode(line)
+        if rest:
+            yield _decode(rest)
+        ended = process.finish()
+        if ended.exit_status != 0:
+            raise CommandEnded(ended)
+
+
+class CommandEnded(CommandFailed):
+    """A command ended with a status other than 0. Whoever knows what it was for turns it into a message."""
+
+    def __init__(self, ended: Ended) -> None:
+        super().__init__(f"{ended.command[0]} ended with status {ended.exit_status}: {ended.stderr.strip()}")
+        self.ended = ended
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise OutputError(f"a command printed what is no text: {raw[:200]!r}") from error

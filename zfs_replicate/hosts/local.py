@@ -1,0 +1,179 @@
+"""Commands on this machine: argument tuples in, running processes out. Nothing here goes through a shell.
+
+Each process gets a session of its own, so that Ctrl-C reaches only us and we end the stream in order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from types import TracebackType
+from typing import IO, Self
+
+from zfs_replicate.errors import CommandFailed
+from zfs_replicate.hosts.base import SBIN_PATH, Ended, Process, Sink
+
+log = logging.getLogger(__name__)
+
+GRACE_SECONDS = 20
+"""How long a receiver may take to save its state once its input has ended."""
+
+
+class LocalHost:
+    """This machine. Always there, never asks for anything."""
+
+    def __init__(self, name: str = "localhost") -> None:
+        self._name = name
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def start(self, command: Sequence[str]) -> Process:
+        return LocalProcess(command)
+
+    def open_sink(self, pipeline: Sequence[Sequence[str]]) -> Sink:
+        return LocalPipeline(pipeline)
+
+
+class _Child:
+    """One child process with its stderr in an unlinked file, so that no thread need drain it."""
+
+    def __init__(self, command: Sequence[str], stdin: int | IO[bytes]) -> None:
+        log.debug("%s", shlex.join(command))
+        self.command = tuple(command)
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        path = os.environ.get("PATH", os.defpath)
+        try:
+            self.popen = subprocess.Popen(
+                self.command,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=self._stderr,
+                env={**os.environ, "LC_ALL": "C", "PATH": f"{path}:{SBIN_PATH}"},
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._stderr.close()
+            raise CommandFailed(
+                f"cannot run {command[0]} on this machine: {error.strerror}; is it installed?"
+            ) from error
+
+    def ended(self) -> Ended:
+        status = self.popen.wait()
+        self._stderr.seek(0)
+        return Ended(self.command, status, self._stderr.read().decode(errors="replace"))
+
+    def signal(self, number: int) -> None:
+        if self.popen.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                self.popen.send_signal(number)
+
+    def close(self) -> None:
+        for pipe in (self.popen.stdin, self.popen.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+        self._stderr.close()
+
+
+class LocalProcess:
+    """A command whose stdout we read."""
+
+    def __init__(self, command: Sequence[str]) -> None:
+        self._child = _Child(command, subprocess.DEVNULL)
+
+    def read(self, size: int) -> bytes:
+        stdout = self._child.popen.stdout
+        return os.read(stdout.fileno(), size) if stdout is not None else b""
+
+    def finish(self) -> Ended:
+        return self._child.ended()
+
+    def kill(self) -> None:
+        self._child.signal(signal.SIGTERM)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._child.popen.poll() is None:
+            self._child.signal(signal.SIGTERM)
+            _wait_or_kill(self._child)
+        self._child.close()
+
+
+class LocalPipeline:
+    """Commands joined by pipes; what we write goes to the first."""
+
+    def __init__(self, pipeline: Sequence[Sequence[str]]) -> None:
+        self._stages: list[_Child] = []
+        self._input_lock = threading.Lock()
+        stdin: int | IO[bytes] = subprocess.PIPE
+        try:
+            for command in pipeline:
+                stage = _Child(command, stdin)
+                self._stages.append(stage)
+                if not isinstance(stdin, int):
+                    stdin.close()  # the next stage has it: only then does the end of one stage reach its neighbour
+                if stage.popen.stdout is None:
+                    raise AssertionError("every stage is started with a pipe")
+                stdin = stage.popen.stdout
+        except BaseException:
+            self.kill()
+            raise
+
+    def write(self, data: bytes) -> None:
+        stdin = self._stages[0].popen.stdin
+        if stdin is None or stdin.closed:
+            raise BrokenPipeError
+        left = memoryview(data)
+        while left:
+            left = left[os.write(stdin.fileno(), left) :]
+
+    def close_input(self) -> None:
+        stdin = self._stages[0].popen.stdin
+        with self._input_lock, contextlib.suppress(BrokenPipeError):
+            if stdin is not None:
+                stdin.close()
+
+    def finish(self) -> tuple[Ended, ...]:
+        # the last stage prints nothing of use; its stdout must not fill up and block it
+        last = self._stages[-1].popen.stdout
+        while last is not None and os.read(last.fileno(), 65536):
+            pass
+        return tuple(stage.ended() for stage in self._stages)
+
+    def kill(self) -> None:
+        # all but the receiver die at once, so that nothing they hold back is still received; it sees the stream end
+        for stage in self._stages[:-1]:
+            stage.signal(signal.SIGKILL)
+        if len(self._stages) == 1:
+            self._stages[0].signal(signal.SIGTERM)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if any(stage.popen.poll() is None for stage in self._stages):
+            self.kill()
+            self.close_input()
+        for stage in self._stages:
+            _wait_or_kill(stage)
+            stage.close()
+
+
+def _wait_or_kill(child: _Child) -> None:
+    try:
+        child.popen.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        log.warning("%s does not end; killing it", shlex.join(child.command))
+        child.signal(signal.SIGKILL)
+        child.popen.wait()

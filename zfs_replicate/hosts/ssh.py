@@ -1,0 +1,310 @@
+"""Commands on another machine, all over one SSH connection (paramiko): argument tuples in, running channels out.
+
+Host keys are checked strictly; nothing is ever asked unless the caller passes a way to ask. The quoting of commands for
+the remote shell happens here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import shlex
+import socket
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import paramiko
+
+from zfs_replicate.errors import AuthenticationFailed, ConnectionFailed, HostKeyRejected
+from zfs_replicate.hosts.base import SBIN_PATH, Ended, Process
+from zfs_replicate.hosts.ssh_config import DEFAULT_PORT, Endpoint, resolve
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 30
+KEEPALIVE_SECONDS = 15
+DEAD_PEER_SECONDS = 45
+"""A keep-alive that the peer's TCP has not acknowledged for so long ends the connection."""
+
+PATIENCE_SECONDS = 5
+"""How long a read waits before it looks whether stderr wants draining."""
+
+REKEY_BYTES = 64 << 30
+"""Where OpenSSH itself renews AES keys. paramiko's own limit is 512 MiB, which costs a stall each time."""
+
+FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
+"""First choice: three times as fast as aes128-ctr, paramiko's own first choice, on one core."""
+
+Ask = Callable[[str], str]
+"""Given a prompt, return the secret that the user typed."""
+
+
+class SSHHost:
+    """A host reached over SSH. Use it as a context manager: entering connects, leaving disconnects."""
+
+    def __init__(self, host: str, port: int | None = None, identity: str | None = None, ask: Ask | None = None) -> None:
+        self._name = host
+        self._wanted = (host, port, identity)
+        self._ask = ask
+        self._clients: list[paramiko.SSHClient] = []
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def __enter__(self) -> Self:
+        try:
+            endpoint = resolve(*self._wanted)
+            self._connect(endpoint, self._way_to(endpoint))
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        for client in reversed(self._clients):
+            client.close()
+        self._clients.clear()
+
+    def start(self, command: Sequence[str]) -> Process:
+        text = remote_command(command)
+        log.debug("ssh %s %s", self._name, shlex.quote(text))
+        transport = self._clients[-1].get_transport() if self._clients else None
+        if transport is None or not transport.is_active():
+            raise ConnectionFailed(f"{self._name}: the connection is lost; run again")
+        try:
+            channel = transport.open_session(timeout=CONNECT_SECONDS)
+            channel.exec_command(text)
+        except paramiko.ChannelException as error:
+            raise ConnectionFailed(
+                f"{self._name}: sshd refuses another session ({error}); lower --jobs, or raise MaxSessions there"
+            ) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise ConnectionFailed(f"{self._name}: the connection is lost ({error or 'closed'}); run again") from error
+        return SSHProcess(self._name, tuple(command), channel)
+
+    # --- connecting ---
+
+    def _way_to(self, endpoint: Endpoint) -> Any:
+        """Return a socket-like way to the endpoint: TCP, a proxy command, or a channel through jump hosts."""
+        try:
+            if endpoint.proxy_command:
+                return paramiko.ProxyCommand(endpoint.proxy_command)
+            if endpoint.proxy_jump:
+                return self._through(endpoint.proxy_jump, endpoint)
+            return _tcp(endpoint)
+        except socket.gaierror as error:
+            raise ConnectionFailed(
+                f"{endpoint.hostname}: no such host ({error.strerror}); check -h, or the name service"
+            ) from error
+        except (OSError, paramiko.SSHException) as error:
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "timed out"
+            raise ConnectionFailed(
+                f"{endpoint.hostname} port {endpoint.port}: cannot connect ({reason}); check that sshd runs there,"
+                f" and the way to it: ssh -p {endpoint.port} {endpoint.alias}"
+            ) from error
+
+    def _through(self, jumps: str, endpoint: Endpoint) -> paramiko.Channel:
+        """Connect to the jump hosts one after the other (`a,b:2222`), then open a channel from the last."""
+        for jump in jumps.split(","):
+            host, port = _split_port(jump)
+            step = resolve(host, port, None)
+            way = self._forward(step) if self._clients else self._way_to(step)
+            self._connect(step, way)
+        return self._forward(endpoint)
+
+    def _forward(self, endpoint: Endpoint) -> paramiko.Channel:
+        transport = self._clients[-1].get_transport()
+        if transport is None:
+            raise paramiko.SSHException("the jump host has closed the connection")
+        return transport.open_channel(
+            "direct-tcpip", (endpoint.hostname, endpoint.port), ("127.0.0.1", 0), timeout=CONNECT_SECONDS
+        )
+
+    def _connect(self, endpoint: Endpoint, way: Any) -> None:
+        client = paramiko.SSHClient()
+        self._clients.append(client)
+        for path in endpoint.known_hosts_files:
+            if path.exists():
+                _load_known_hosts(client, path)
+        client.set_missing_host_key_policy(_RejectUnknown(endpoint))
+        try:
+            self._log_in(client, endpoint, way)
+        except paramiko.BadHostKeyException as error:
+            raise HostKeyRejected(
+                f"{endpoint.address}: the host key has CHANGED: it offers {fingerprint(error.key)}, we know"
+                f" {fingerprint(error.expected_key)}. Someone may be in between. If the key was changed on purpose:"
+                f" ssh-keygen -R {shlex.quote(endpoint.address)}, then connect once with"
+                f" ssh -p {endpoint.port} {endpoint.alias}"
+            ) from error
+        except paramiko.AuthenticationException as error:
+            raise AuthenticationFailed(
+                f"{endpoint.user}@{endpoint.hostname}: the source accepts none of our keys ({error}); try"
+                f" ssh -p {endpoint.port} {endpoint.user}@{endpoint.alias}, install a key with ssh-copy-id,"
+                " or name one with -i"
+            ) from error
+        except (paramiko.SSHException, OSError, EOFError) as error:
+            raise ConnectionFailed(
+                f"{endpoint.hostname} port {endpoint.port}: no SSH connection ({error or 'closed by the other side'});"
+                f" try ssh -p {endpoint.port} {endpoint.alias}"
+            ) from error
+        transport = client.get_transport()
+        if transport is not None:
+            transport.set_keepalive(KEEPALIVE_SECONDS)
+
+    def _log_in(self, client: paramiko.SSHClient, endpoint: Endpoint, way: Any) -> None:
+        """Log in with agent and keys; with a terminal, ask once for a passphrase or a password."""
+
+        def attempt(secret: str | None) -> None:
+            client.connect(
+                endpoint.hostname,
+                port=endpoint.port,
+                username=endpoint.user,
+                password=secret,
+                passphrase=secret,
+                key_filename=list(endpoint.identity_files) or None,  # type: ignore[arg-type]  # a list is documented
+                timeout=CONNECT_SECONDS,
+                banner_timeout=CONNECT_SECONDS,
+                auth_timeout=CONNECT_SECONDS,
+                channel_timeout=CONNECT_SECONDS,
+                sock=way,
+                transport_factory=_transport,
+            )
+
+        try:
+            attempt(None)
+        except paramiko.AuthenticationException:
+            if self._ask is None:
+                raise
+            client.close()
+            way = self._way_to(endpoint) if not endpoint.proxy_jump else self._forward(endpoint)
+            attempt(self._ask(f"Password or key passphrase for {endpoint.user}@{endpoint.hostname}: "))
+
+
+class SSHProcess:
+    """A command on the other side, in a channel of its own."""
+
+    def __init__(self, host: str, command: tuple[str, ...], channel: paramiko.Channel) -> None:
+        self._host = host
+        self._command = command
+        self._channel = channel
+        self._stderr: list[bytes] = []
+        channel.settimeout(PATIENCE_SECONDS)
+
+    def read(self, size: int) -> bytes:
+        while True:
+            try:
+                data = self._channel.recv(size)
+            except TimeoutError:
+                self._drain_stderr()
+                continue
+            self._drain_stderr()
+            return data
+
+    def finish(self) -> Ended:
+        status = self._channel.recv_exit_status()
+        self._drain_stderr()
+        if status == -1:  # paramiko: the channel was closed before a status came
+            raise ConnectionFailed(
+                f"{self._host}: the connection was lost while {self._command[0]} was running; run again"
+            )
+        return Ended(self._command, status, b"".join(self._stderr).decode(errors="replace"))
+
+    def kill(self) -> None:
+        # sshd closes the pipes of the remote command, which then dies of SIGPIPE
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._channel.close()
+
+    def _drain_stderr(self) -> None:
+        while self._channel.recv_stderr_ready():
+            self._stderr.append(self._channel.recv_stderr(65536))
+
+
+class _Transport(paramiko.Transport):
+    """paramiko's transport without the dead lock of a channel that closes while keys are renewed.
+
+    The transport's own thread answers a channel's close; during a key exchange that answer waits for the exchange,
+    which only this same thread can finish. So it is sent from a thread of its own.
+    """
+
+    def _send_user_message(self, data: Any) -> None:
+        if threading.current_thread() is self and not self.clear_to_send.is_set():
+            threading.Thread(target=self._send_later, args=(data,), daemon=True).start()
+        else:
+            super()._send_user_message(data)  # type: ignore[misc]
+
+    def _send_later(self, data: Any) -> None:
+        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+            super()._send_user_message(data)  # type: ignore[misc]
+
+
+def _transport(sock: Any, **settings: Any) -> paramiko.Transport:
+    transport = _Transport(sock, **settings)
+    options = transport.get_security_options()
+    options.ciphers = (*FAST_CIPHERS, *(name for name in options.ciphers if name not in FAST_CIPHERS))
+    transport.packetizer.REKEY_BYTES = REKEY_BYTES
+    return transport
+
+
+class _RejectUnknown(paramiko.MissingHostKeyPolicy):
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
+
+    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
+        endpoint = self._endpoint
+        files = " or ".join(map(str, endpoint.known_hosts_files[:1]))
+        scan = f"ssh-keyscan -p {endpoint.port} {endpoint.hostname} >> {shlex.quote(files)}"
+        raise HostKeyRejected(
+            f"{endpoint.address}: unknown host key {fingerprint(key)}. Compare it with what the source shows"
+            f" (there: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then: {scan}"
+        )
+
+
+def remote_command(command: Sequence[str]) -> str:
+    """Given a command, return the text for the remote shell.
+
+    `env` and the double quotes mean the same to sh, csh and fish; LC_ALL=C because zfs messages are translated.
+    """
+    return f'env LC_ALL=C "PATH=$PATH:{SBIN_PATH}" {shlex.join(command)}'
+
+
+def fingerprint(key: paramiko.PKey) -> str:
+    """`ssh-ed25519 SHA256:…`, as ssh-keygen -l prints it."""
+    digest = b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
+    return f"{key.get_name()} SHA256:{digest}"
+
+
+def _tcp(endpoint: Endpoint) -> socket.socket:
+    sock = socket.create_connection((endpoint.hostname, endpoint.port), timeout=CONNECT_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: milliseconds that sent data may stay unacknowledged
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_SECONDS * 1000)
+    return sock
+
+
+def _load_known_hosts(client: paramiko.SSHClient, path: Path) -> None:
+    try:
+        client.load_system_host_keys(str(path))
+    except (OSError, paramiko.hostkeys.InvalidHostKey) as error:
+        raise HostKeyRejected(f"{path}: cannot be read as known hosts ({error}); mend or remove the line") from error
+
+
+def _split_port(jump: str) -> tuple[str, int | None]:
+    host, colon, port = jump.rpartition(":")
+    return (host, int(port)) if colon and port.isdigit() else (jump, None)
+
+
+__all__ = ["DEFAULT_PORT", "SSHHost", "fingerprint", "remote_command"]

@@ -1,0 +1,68 @@
+"""One run at a time on a target tree. A dataset name in, a held lock out; the kernel frees it whatever ends the run.
+
+A run locks its root for itself and every dataset above it against being somebody's root: so a run on `off/a` and one on
+`off/a/b` exclude each other, those on `off/a` and `off/b` do not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from zfs_replicate.errors import AlreadyRunning, LockError
+from zfs_replicate.zfs import names
+
+
+@contextlib.contextmanager
+def locked(target_root: str, directory: Path | None = None) -> Iterator[None]:
+    """Hold the lock of a target tree. Raises: AlreadyRunning at once when another run has it, LockError."""
+    directory = directory or default_directory()
+    with contextlib.ExitStack() as stack:
+        for dataset in names.ancestors(target_root):
+            stack.enter_context(_flock(directory, dataset, fcntl.LOCK_SH))
+        stack.enter_context(_flock(directory, target_root, fcntl.LOCK_EX))
+        yield
+
+
+def default_directory() -> Path:
+    """/run/zfs_replicate for root, the user's own run-time directory otherwise."""
+    if os.geteuid() == 0:
+        base = Path("/run") if Path("/run").is_dir() else Path("/var/run")
+        return base / "zfs_replicate"
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(runtime, "zfs_replicate") if runtime else Path(tempfile.gettempdir(), f"zfs_replicate-{os.geteuid()}")
+
+
+@contextlib.contextmanager
+def _flock(directory: Path, dataset: str, how: int) -> Iterator[None]:
+    # the name may be longer than a file name can be, and holds slashes
+    path = directory / f"{hashlib.sha256(dataset.encode()).hexdigest()[:32]}.lock"
+    try:
+        _make_private(directory)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise LockError(
+            f"{path}: cannot open the lock file of {dataset}: {error.strerror}; mend it or remove it"
+        ) from error
+    try:
+        try:
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(f"{dataset}: another run is at work on this target tree; nothing to do") from error
+        yield
+    finally:
+        os.close(handle)
+
+
+def _make_private(directory: Path) -> None:
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise PermissionError(0, f"{directory} is not a directory of this user")

@@ -1,0 +1,83 @@
+"""One pass: probe → inventories → plan → (unless it is a dry run) execution. Hosts and Config in, a result out."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from zfs_replicate.arguments import Config, overlaps
+from zfs_replicate.errors import ReplicateError, UsageError
+from zfs_replicate.executor import Executor, Machinery, Moved
+from zfs_replicate.hosts.base import Host, TargetHost
+from zfs_replicate.inventory import probe, read_both
+from zfs_replicate.model import Capabilities, Context, Inventory, Plan, RunResult, StreamOptions
+from zfs_replicate.planner import plan
+from zfs_replicate.transfer import Cancellation
+
+log = logging.getLogger(__name__)
+
+
+class Pass:
+    """Everything that one pass over the tree needs; `now` is Unix seconds."""
+
+    def __init__(self, config: Config, source: Host, target: TargetHost, now: int) -> None:
+        self._config = config
+        self._source = source
+        self._target = target
+        self._now = now
+        self._began = time.monotonic()
+        self._has_mbuffer = False
+
+    def plan(self) -> Plan:
+        """Read both sides and decide. Changes nothing."""
+        config = self._config
+        theirs, ours = self._probe()
+        self._has_mbuffer = "mbuffer" in ours.programs
+        if theirs.pool_guid == ours.pool_guid and overlaps(config.remote, config.local):
+            raise UsageError(
+                f"{config.remote} on {self._source.name} is in the very pool that {config.local} is in, and they"
+                " overlap; a mirror cannot lie within itself"
+            )
+        source, target = read_both(self._source, config.remote, self._target, config.local)
+        _check_there_is_something(source, self._source)
+        return plan(source, target, Context(config.policy, stream_options(theirs, ours), self._now))
+
+    def execute(self, made: Plan, cancellation: Cancellation, moved: Moved) -> RunResult:
+        if not self._has_mbuffer:
+            log.warning("mbuffer is not installed on this machine: streams go unbuffered (apt install mbuffer)")
+        machinery = Machinery(
+            self._source,
+            self._target,
+            self._config.policy,
+            self._config.jobs,
+            self._config.mbuffer_size if self._has_mbuffer else None,
+        )
+        outcomes = Executor(machinery, cancellation, moved).execute(made)
+        return RunResult(made, outcomes, time.monotonic() - self._began)
+
+    def _probe(self) -> tuple[Capabilities, Capabilities]:
+        """Both ends at the same time; an error of the source is told first."""
+        ask: Callable[[Host, str], Capabilities] = probe
+        with ThreadPoolExecutor(2) as pool:
+            theirs = pool.submit(ask, self._source, self._config.remote)
+            ours = pool.submit(ask, self._target, self._config.local)
+            return theirs.result(), ours.result()
+
+
+def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:
+    """Given both ends, return how streams are written: what the target pool takes (zfs-send(8), zpool-features(7))."""
+    takes_zstd = target.has_feature("zstd_compress") or not source.uses_feature("zstd_compress")
+    return StreamOptions(
+        large_blocks=source.has_feature("large_blocks") and target.has_feature("large_blocks"),
+        compressed=target.has_feature("lz4_compress") and takes_zstd,
+    )
+
+
+def _check_there_is_something(source: Inventory, host: Host) -> None:
+    if not any(dataset.snapshots for dataset in source.datasets.values()):
+        raise ReplicateError(
+            f"{source.root} on {host.name}: there is no snapshot to mirror; take one there: zfs snapshot -r"
+            f" {source.root}@NAME"
+        )

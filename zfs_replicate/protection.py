@@ -1,0 +1,132 @@
+"""What keeps the copy safe around its streams: holds, verification, releases, expiry. Pure.
+
+The order is the safety: hold before anything is sent; move holds only after the guid on the target was verified;
+release before expiry. So a crash anywhere leaves more protection than needed, never less.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from zfs_replicate.model import (
+    Bookmark,
+    Context,
+    Dataset,
+    DatasetPlan,
+    Expire,
+    ExpiringSnapshot,
+    HoldSource,
+    HoldTarget,
+    KeptSnapshot,
+    ReleaseSource,
+    ReleaseTarget,
+    Snapshot,
+    Step,
+    Verify,
+)
+from zfs_replicate.retention import Verdict, judge
+from zfs_replicate.route import Route
+
+NEWEST_COMMON = "newest common snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class _After:
+    """The target as it will be once everything has arrived: its snapshots in order, and the newest common one."""
+
+    name: str
+    snapshots: tuple[Snapshot, ...]
+    new_base: Snapshot
+
+    @property
+    def older(self) -> tuple[Snapshot, ...]:
+        return self.snapshots[: self.snapshots.index(self.new_base)]
+
+    @property
+    def newer(self) -> tuple[Snapshot, ...]:
+        return self.snapshots[self.snapshots.index(self.new_base) + 1 :]
+
+
+def protected_plan(
+    source: Dataset, target_name: str, target: Dataset | None, route: Route, context: Context
+) -> DatasetPlan:
+    """Given a route, return the dataset's plan: the streams with all that must happen before and after them."""
+    tag, target_tag = context.policy.tag, context.policy.target_tag
+    after = _after(target_name, target, route)
+    steps: list[Step] = []
+    guards = {entry.guid for entry in (route.base, *route.waypoints, route.tip) if isinstance(entry, Snapshot)}
+    to_hold = [snapshot for snapshot in source.snapshots if snapshot.guid in guards and tag not in snapshot.holds]
+    if to_hold:
+        steps.append(HoldSource(_whole_names(source.name, to_hold)))
+    steps.extend(route.steps)
+    if route.arriving:
+        steps.append(Verify(f"{target_name}@{after.new_base.name}", after.new_base.guid))
+    if target_tag not in after.new_base.holds:
+        steps.append(HoldTarget(_whole_names(target_name, [after.new_base])))
+    released_here = [snapshot for snapshot in after.older if target_tag in snapshot.holds]
+    if released_here:
+        steps.append(ReleaseTarget(_whole_names(target_name, released_here)))
+
+    tagged = [snapshot for snapshot in source.snapshots if tag in snapshot.holds or snapshot in to_hold]
+    known = {snapshot.guid for snapshot in after.snapshots}
+    to_release = [s for s in tagged if s.createtxg < route.tip.createtxg and s.guid in known]
+    if to_release:
+        steps.append(ReleaseSource(_whole_names(source.name, to_release)))
+    expire, kept = _expiry(after, context)
+    if expire is not None:
+        steps.append(expire)
+    strangers = [snapshot for snapshot in tagged if snapshot.guid not in known]
+    notes = _notes(source, route, after, strangers, tag)
+    return DatasetPlan(source.name, target_name, tuple(steps), notes=notes, kept=kept)
+
+
+def _after(target_name: str, target: Dataset | None, route: Route) -> _After:
+    here = target.snapshots if target else ()
+    arriving = (replace(snapshot, holds=(), clones=(), written=0) for snapshot in route.arriving)
+    snapshots = (*here, *arriving)
+    new_base = next(snapshot for snapshot in snapshots if snapshot.guid == route.tip.guid)
+    return _After(target_name, snapshots, new_base)
+
+
+def _expiry(after: _After, context: Context) -> tuple[Expire | None, tuple[KeptSnapshot, ...]]:
+    """Given the target as it will be, return what expires, and what stays although it is past its time.
+
+    Our own older holds on the target are released before; they do not keep a snapshot.
+    """
+    keep_days, target_tag = context.policy.keep_days, context.policy.target_tag
+    if keep_days is None:
+        return None, ()
+    ours = set(after.older)
+    candidates = [
+        replace(snapshot, holds=tuple(tag for tag in snapshot.holds if tag != target_tag or snapshot not in ours))
+        for snapshot in after.snapshots
+    ]
+    verdicts = judge(candidates, keep_days, {after.new_base.guid: NEWEST_COMMON}, context.now)
+    expiring = tuple(ExpiringSnapshot(verdict.snapshot.name, verdict.reason) for verdict in verdicts if verdict.expires)
+    return (Expire(after.name, expiring) if expiring else None), _kept(verdicts)
+
+
+def _kept(verdicts: Iterable[Verdict]) -> tuple[KeptSnapshot, ...]:
+    """Those that are past their time and stay all the same, with the reason."""
+    return tuple(
+        KeptSnapshot(verdict.snapshot.name, verdict.reason)
+        for verdict in verdicts
+        if verdict.is_overdue and not verdict.expires
+    )
+
+
+def _notes(source: Dataset, route: Route, after: _After, strangers: list[Snapshot], tag: str) -> tuple[str, ...]:
+    notes = [
+        f"the hold {tag} on {source.name}@{snapshot.name} stays: the target does not know that snapshot"
+        for snapshot in strangers
+    ]
+    if isinstance(route.tip, Bookmark):
+        notes.append(f"of the newest common snapshot only the bookmark #{route.tip.name} is left, which cannot be held")
+    if after.newer:
+        notes.append(f"the target has {len(after.newer)} newer of its own since @{after.new_base.name}; they stay")
+    return tuple(notes)
+
+
+def _whole_names(dataset: str, snapshots: Iterable[Snapshot]) -> tuple[str, ...]:
+    return tuple(f"{dataset}@{snapshot.name}" for snapshot in snapshots)

@@ -1,0 +1,107 @@
+"""One stream: `zfs send` on the source → SSH → here → mbuffer → `zfs receive`. A step in, the number of bytes out.
+
+Both ends are believed only together: a stream counts only when the sender and every stage of the receiver ended well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+
+from zfs_replicate.errors import CommandFailed, ReplicateError
+from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, Sink, TargetHost
+from zfs_replicate.model import Resume, Send
+from zfs_replicate.zfs import commands, messages
+
+
+class Cancellation:
+    """Ends all running streams at once, from any thread; those that start later end at once too."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kills: set[Callable[[], None]] = set()
+        self._is_fired = False
+
+    @contextlib.contextmanager
+    def covering(self, kill: Callable[[], None]) -> Iterator[None]:
+        with self._lock:
+            self._kills.add(kill)
+            is_fired = self._is_fired
+        try:
+            if is_fired:
+                kill()
+            yield
+        finally:
+            with self._lock:
+                self._kills.discard(kill)
+
+    def fire(self) -> None:
+        with self._lock:
+            self._is_fired = True
+            kills = tuple(self._kills)
+        for kill in kills:
+            kill()
+
+
+def transfer(
+    source: Host, target: TargetHost, step: Send | Resume, mbuffer_size: str | None, cancellation: Cancellation
+) -> int:
+    """Carry one stream; return its length in bytes. `mbuffer_size` None: without mbuffer.
+
+    Raises: the error of the side that failed first.
+    """
+    pipeline = [commands.receive(step.receiving)]
+    if mbuffer_size is not None:
+        pipeline.insert(0, commands.mbuffer(mbuffer_size))
+    with source.start(commands.send(step)) as sender, target.open_sink(pipeline) as sink:
+
+        def kill() -> None:
+            sender.kill()
+            sink.kill()
+
+        with cancellation.covering(kill):
+            byte_count, is_receiver_gone = _copy(sender, sink)
+            if is_receiver_gone:
+                sender.kill()
+            sink.close_input()
+            received = sink.finish()
+            if is_receiver_gone:
+                raise _receiver_error(target, step, received)
+            sent = sender.finish()
+    if sent.exit_status != 0:
+        raise messages.explain(source.name, step.snapshot, sent.stderr, "send")
+    if any(stage.exit_status != 0 for stage in received):
+        raise _receiver_error(target, step, received)
+    return byte_count
+
+
+def _copy(sender: Process, sink: Sink) -> tuple[int, bool]:
+    """Return how many bytes went through, and whether the receiver stopped taking them."""
+    byte_count = 0
+    while data := sender.read(CHUNK_BYTES):
+        try:
+            sink.write(data)
+        except BrokenPipeError:
+            return byte_count, True
+        byte_count += len(data)
+    return byte_count, False
+
+
+def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Ended, ...]) -> ReplicateError:
+    """`zfs receive` is the last stage and knows best why; a stage before it may have died of its end."""
+    receive = stages[-1]
+    if receive.exit_status != 0 and receive.stderr.strip():
+        return messages.explain(target.name, step.receiving.target, receive.stderr, "receive")
+    for stage in stages:
+        if stage.exit_status not in (0, -signal.SIGPIPE):
+            how = f"was killed by signal {-stage.exit_status}" if stage.exit_status < 0 else "failed"
+            said = " ".join(stage.stderr.split())
+            return CommandFailed(
+                f"{step.receiving.target} on {target.name}: cannot receive: {stage.command[0]} {how}"
+                f"{f' ({said})' if said else ''}; run again: it continues where it stopped"
+            )
+    return CommandFailed(
+        f"{step.receiving.target} on {target.name}: cannot receive: the receiver stopped without a word; run again"
+    )

@@ -1,0 +1,154 @@
+"""Model values in, argument tuples out: every command that we ever run, in one place.
+
+A command is a tuple of arguments, never a string; quoting happens once, at the SSH border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from zfs_replicate.model import PLACEHOLDER_PROPERTY, CreateParent, Kind, Receiving, Resume, Send
+from zfs_replicate.zfs.parse import LIST_COLUMNS, PROBE_GREETING
+
+Command = tuple[str, ...]
+
+BATCH_BYTES = 100_000
+"""Bytes of names in one command. Linux takes 128 KiB in one argument, and an SSH command string is one argument."""
+
+USEFUL_PROGRAMS = ("zfs", "mbuffer", "zstd", "lz4", "pigz")
+
+_PROBE = f"""
+echo '{PROBE_GREETING}'
+for program in {" ".join(USEFUL_PROGRAMS)}; do
+  command -v "$program" >/dev/null 2>&1 && printf 'program\\t%s\\n' "$program"
+done
+command -v zfs >/dev/null 2>&1 || exit 0
+zfs version 2>/dev/null | head -n 1 | while read -r version; do printf 'version\\t%s\\n' "$version"; done
+zpool get -Hp -o property,value all "$1"
+"""
+
+
+def probe(pool: str) -> Command:
+    """One command that says all: programs, zfs version, and every property of the pool (see parse.capabilities)."""
+    return ("sh", "-c", _PROBE, "sh", pool)
+
+
+def batches(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Given names, yield them in order in runs of at most BATCH_BYTES, quoting allowed for."""
+    batch: list[str] = []
+    size = 0
+    for name in names:
+        length = len(name) + 3
+        if batch and size + length > BATCH_BYTES:
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(name)
+        size += length
+    if batch:
+        yield tuple(batch)
+
+
+def list_tree(root: str) -> Command:
+    """The whole tree with all that a plan needs, in one command (zfs-list(8))."""
+    return ("zfs", "list", "-Hp", "-r", "-t", "filesystem,volume,snapshot,bookmark", "-o", ",".join(LIST_COLUMNS), root)
+
+
+def list_existing(datasets: Sequence[str]) -> Command:
+    return ("zfs", "list", "-Hp", "-o", "name", *datasets)
+
+
+def list_guids(snapshots: Sequence[str]) -> Command:
+    return ("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,guid", *snapshots)
+
+
+def list_placeholders(root: str) -> Command:
+    """Only where the property was set itself: children inherit user properties."""
+    return (
+        "zfs",
+        "get",
+        "-Hp",
+        "-r",
+        "-t",
+        "filesystem",
+        "-s",
+        "local",
+        "-o",
+        "name,value",
+        PLACEHOLDER_PROPERTY,
+        root,
+    )
+
+
+def decode_token(token: str) -> Command:
+    return ("zfs", "send", "-nvt", token)
+
+
+def list_holds(snapshots: Sequence[str]) -> Command:
+    return ("zfs", "holds", "-H", *snapshots)
+
+
+def hold(tag: str, snapshots: Sequence[str]) -> Command:
+    return ("zfs", "hold", tag, *snapshots)
+
+
+def release(tag: str, snapshots: Sequence[str]) -> Command:
+    return ("zfs", "release", tag, *snapshots)
+
+
+def send(step: Send | Resume) -> Command:
+    """`zfs send` for one stream (zfs-send(8)).
+
+    A raw stream is compressed as it lies on disk, so -c says nothing there. -L is constant for one target
+    (OpenZFS #6224).
+    """
+    if isinstance(step, Resume):
+        return ("zfs", "send", "-t", step.token)
+    flags: list[str] = []
+    if step.options.large_blocks:
+        flags.append("-L")
+    if step.is_raw:
+        flags.append("-w")
+    elif step.options.compressed:
+        flags.append("-c")
+    if step.base is not None:
+        flags += ["-I" if step.snapshot_count > 1 else "-i", step.base]
+    return ("zfs", "send", *flags, step.snapshot)
+
+
+def receive(receiving: Receiving) -> Command:
+    """`zfs receive` that saves its state when cut (-s) and never mounts (-u).
+
+    Properties are set only when the dataset is made, so that what an administrator changes later stays. A volume has
+    no canmount, and an -o that does not apply is an error (zrepl#747). -F fills our own empty placeholder only.
+    """
+    command = ["zfs", "receive", "-s", "-u"]
+    if receiving.onto_placeholder:
+        command.append("-F")
+    if receiving.is_first:
+        command += ["-o", "readonly=on"]
+        if receiving.kind is Kind.FILESYSTEM:
+            command += ["-o", "canmount=noauto"]
+    return (*command, receiving.target)
+
+
+def abort_receive(target: str) -> Command:
+    return ("zfs", "receive", "-A", target)
+
+
+def create_parent(step: CreateParent) -> Command:
+    """canmount=off, so that nothing is mounted; one dataset at a time, since -o with -p reaches only the last."""
+    mark = ("-o", f"{PLACEHOLDER_PROPERTY}=on") if step.is_placeholder else ()
+    return ("zfs", "create", "-o", "canmount=off", *mark, step.target)
+
+
+def clear_placeholder(target: str) -> Command:
+    return ("zfs", "inherit", PLACEHOLDER_PROPERTY, target)
+
+
+def destroy(dataset: str, snapshots: Sequence[str]) -> Command:
+    """Explicit names, never a range and never -r: a range catches what others made meanwhile."""
+    return ("zfs", "destroy", f"{dataset}@{','.join(snapshots)}")
+
+
+def mbuffer(size: str) -> Command:
+    return ("mbuffer", "-q", "-s", "128k", "-m", size)

@@ -1,0 +1,191 @@
+"""What zfs says on stderr in, the narrowest error out. One recogniser per known message.
+
+The texts are those of OpenZFS 2.1 to 2.4 under LC_ALL=C (lib/libzfs/libzfs_sendrecv.c and libzfs_util.c,
+cmd/zfs/zfs_main.c). A message may span lines, so white space is folded before it is looked at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from zfs_replicate import errors
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A message we know: the pattern, the error it is, what it means in plain words, and the next step."""
+
+    pattern: re.Pattern[str]
+    error: type[errors.CommandFailed]
+    meaning: str
+    next_step: str
+
+
+def _known(pattern: str, error: type[errors.CommandFailed], meaning: str, next_step: str) -> Known:
+    return Known(re.compile(pattern, re.IGNORECASE), error, meaning, next_step)
+
+
+KNOWN = (
+    _known(
+        r"used in the initial send no longer exists|is no longer the same snapshot"
+        r"|incremental source 0x\w+ no longer exists|resume token is corrupt",
+        errors.StaleToken,
+        "the saved state of an earlier receive can no longer be continued",
+        "run again: the next run clears it with 'zfs receive -A' and starts afresh",
+    ),
+    _known(
+        r"contains partially-complete state",
+        errors.PartialState,
+        "an unfinished receive stands in the way, or another receive is at work",
+        "run again; if it stays, end the other receive or clear its state with 'zfs receive -A {subject}'",
+    ),
+    _known(
+        r"has been modified\s+since most recent snapshot",
+        errors.TargetDiverged,
+        "the target was changed since the newest common snapshot",
+        "see what changed with 'zfs diff', then discard it with 'zfs rollback' to the common snapshot,"
+        " or keep it under another name with 'zfs rename'",
+    ),
+    _known(
+        r"cannot be used to destroy an encrypted filesystem|overwrite an unencrypted one with an encrypted one",
+        errors.TargetDiverged,
+        "an existing dataset cannot be replaced by an encrypted stream",
+        "move it aside with 'zfs rename {subject} NEWNAME', then run again",
+    ),
+    _known(
+        r"does not\s+match incremental source",
+        errors.TargetDiverged,
+        "the target no longer has the snapshot that the stream starts from",
+        "run again, so that both sides are compared anew",
+    ),
+    _known(
+        r"destination already exists",
+        errors.TargetDiverged,
+        "the target has another snapshot under a name that is about to arrive",
+        "rename it with 'zfs rename', then run again",
+    ),
+    _known(
+        r"must specify -F|destination has snapshots",
+        errors.TargetDiverged,
+        "the target exists already and may hold data of its own",
+        "move it aside with 'zfs rename {subject} NEWNAME', or choose another target",
+    ),
+    _known(
+        r"permission denied|must be run as root|insufficient privileges|operation not permitted",
+        errors.PermissionDenied,
+        "zfs refuses this to the user",
+        "connect as root, or grant it with 'zfs allow' (see 'man zfs-allow')",
+    ),
+    _known(
+        r"no such pool",
+        errors.PoolMissing,
+        "there is no such pool",
+        "check the name, or import it with 'zpool import'",
+    ),
+    _known(
+        r"dataset does not exist|no such (?:dataset|snapshot)|could not find any snapshots to destroy",
+        errors.DatasetMissing,
+        "it does not exist, or has just vanished",
+        "check the name; if it was destroyed or renamed meanwhile, run again",
+    ),
+    _known(
+        r"it's being held|dataset is busy|pool or dataset is busy|is busy",
+        errors.DatasetBusy,
+        "it is held, mounted or being received",
+        "see 'zfs holds -r {subject}', and whether another receive is at work",
+    ),
+    _known(
+        r"dependent clones",
+        errors.DatasetBusy,
+        "a clone depends on it",
+        "see 'zfs list -o name,origin'",
+    ),
+    _known(
+        r"out of space|no space left|quota exceeded|disk quota",
+        errors.OutOfSpace,
+        "there is no space left, or a quota is reached",
+        "free space or raise the quota ('zfs list -o space'), then run again: it continues where it stopped",
+    ),
+    _known(
+        r"encryption key does not match|IV set guid mismatch",
+        errors.KeyUnavailable,
+        "the stream and the target come from different encryption keys, or raw and plain streams were mixed",
+        "move the target aside with 'zfs rename {subject} NEWNAME', then run again for a new full copy",
+    ),
+    _known(
+        r"key must be loaded",
+        errors.KeyUnavailable,
+        "an encryption key is not loaded",
+        "load it with 'zfs load-key', then run again",
+    ),
+    _known(
+        r"unsupported feature|must be upgraded",
+        errors.FeatureMissing,
+        "the target is too old for this stream",
+        "upgrade OpenZFS there, or enable the pool's features with 'zpool upgrade'",
+    ),
+    _known(
+        r"checksum mismatch|incomplete stream|failed to read from stream|unexpected end of"
+        r"|invalid backup stream|invalid stream",
+        errors.StreamBroken,
+        "the stream ended early or was damaged",
+        "run again: what has arrived is saved and continued",
+    ),
+)
+
+_ALREADY_DONE = re.compile(r"tag already exists on this dataset|no such tag on this dataset")
+_NAMED = re.compile(r"'([^']+)'")
+_ABSENT = re.compile(r"^cannot open '([^']+)': dataset does not exist$")
+
+
+def explain(host: str, subject: str, stderr: str, doing: str) -> errors.CommandFailed:
+    """Given what a failed command said, return the narrowest error, worded for a person.
+
+    `subject` is the dataset or snapshot at stake, `doing` a verb phrase such as "list the datasets".
+    """
+    said = " ".join(stderr.split())
+    for known in KNOWN:
+        if known.pattern.search(said):
+            next_step = known.next_step.format(subject=subject)
+            return known.error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step} (zfs: {said})")
+    return errors.CommandFailed(f"{subject} on {host}: cannot {doing} ({said or 'no message'})")
+
+
+def absent_datasets(stderr: str) -> frozenset[str] | None:
+    """Given the stderr of `zfs list A B …`, return the datasets it says do not exist.
+
+    None when it says anything else too: "could not ask" is never read as "is not there".
+    """
+    matches = [_ABSENT.match(line) for line in stderr.splitlines() if line.strip()]
+    if not all(matches):
+        return None
+    return frozenset(match[1] for match in matches if match)
+
+
+def failed_snapshots(stderr: str, snapshots: Iterable[str]) -> dict[str, str]:
+    """Given the stderr of `zfs hold`, `release` or `holds` on many snapshots, return what failed, with the message.
+
+    These commands go on after a failure. A hold that is there already, and a release of what is gone, are successes.
+    A line may name a snapshot, or its dataset when that is gone; one that names neither ("cannot hold: permission
+    denied") speaks of all that no other line names.
+    """
+    wanted = frozenset(snapshots)
+    failures: dict[str, str] = {}
+    settled: set[str] = set()
+    general: list[str] = []
+    for line in filter(None, map(str.strip, stderr.splitlines())):
+        match = _NAMED.search(line)
+        name = match[1] if match else ""
+        named = {snapshot for snapshot in wanted if name in (snapshot, snapshot.partition("@")[0])}
+        if not named:
+            general.append(line)
+        elif _ALREADY_DONE.search(line):
+            settled |= named
+        else:
+            failures.update(dict.fromkeys(named, line))
+    if general:
+        unnamed = wanted - settled - failures.keys()
+        failures.update(dict.fromkeys(unnamed, " ".join(general)))
+    return failures

@@ -1,0 +1,86 @@
+"""What ZFS takes as a name, and how names nest. Text in, text or a reason out.
+
+Sources: zfs(8) "Dataset, Snapshot and Bookmark names", zfs-hold(8); limits from module/zcommon/zfs_namecheck.c.
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+
+MAX_NAME_LENGTH = 255
+"""Bytes of a whole name, the @snapshot included."""
+
+MAX_DEPTH = 49
+"""Components of a dataset name; OpenZFS refuses 50."""
+
+_COMPONENT = re.compile(r"[A-Za-z0-9_.: -]+")
+_POOL = re.compile(r"[A-Za-z][A-Za-z0-9_.: -]*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_:.-]*")
+
+
+def dataset_problem(name: str) -> str | None:
+    """Given a dataset name, return why ZFS would not take it, or None."""
+    if "@" in name or "#" in name:
+        return "is a snapshot or bookmark; name the dataset, without the part from @ or # on"
+    components = name.split("/")
+    if not all(components):
+        return "has an empty component; write it without leading, trailing or double slashes"
+    if not _POOL.fullmatch(components[0]):
+        return "does not begin with a pool name (a letter, then letters, digits and _ - . : or space)"
+    for component in components:
+        if not _COMPONENT.fullmatch(component) or component in (".", ".."):
+            return f"has a component that ZFS does not allow: {component!r}"
+    if len(name) > MAX_NAME_LENGTH:
+        return f"is {len(name)} bytes long; ZFS takes {MAX_NAME_LENGTH} at most"
+    if len(components) > MAX_DEPTH:
+        return f"is {len(components)} levels deep; ZFS takes {MAX_DEPTH} at most"
+    return None
+
+
+def is_component(text: str) -> bool:
+    """Whether the text may stand after the @ of a snapshot or the # of a bookmark."""
+    return _COMPONENT.fullmatch(text) is not None
+
+
+def tag_problem(tag: str, longest_suffix: str) -> str | None:
+    """Given a hold tag and the longest suffix that we append to it, return what is wrong with it, or None."""
+    if not _TAG.fullmatch(tag):
+        return "must be letters, digits and _ : . -, and must not begin with a dot or a dash"
+    if len(tag) + len(longest_suffix) > MAX_NAME_LENGTH:
+        return f"is {len(tag)} bytes long; {MAX_NAME_LENGTH - len(longest_suffix)} is the most"
+    return None
+
+
+def pool_of(dataset: str) -> str:
+    return dataset.split("/", 1)[0]
+
+
+def ancestors(dataset: str) -> tuple[str, ...]:
+    """The datasets above one, top first: `a/b/c` gives `a`, `a/b`."""
+    components = dataset.split("/")
+    return tuple("/".join(components[:count]) for count in range(1, len(components)))
+
+
+def is_within(dataset: str, root: str) -> bool:
+    """Whether a dataset is the root itself or below it: `tank/data2` is not within `tank/data`."""
+    return dataset == root or dataset.startswith(root + "/")
+
+
+def below(dataset: str, root: str) -> str:
+    """The path of a dataset below its root, without a leading slash; empty for the root itself."""
+    return dataset[len(root) + 1 :]
+
+
+def is_excluded(path: str, patterns: tuple[str, ...]) -> bool:
+    """Given a path below the root, return whether a pattern names it or one of its ancestors.
+
+    A pattern matches component by component, so `*` stays within one level:
+    `vm/*` excludes `vm/a` and `vm/a/disk`, but not `vm`; `*/swap` excludes `a/swap`, not `swap`.
+    """
+    components = path.split("/") if path else []
+    for pattern in patterns:
+        wanted = pattern.strip("/").split("/")
+        if len(wanted) <= len(components) and all(map(fnmatchcase, components, wanted)):
+            return True
+    return False
