@@ -23,6 +23,7 @@ import paramiko
 from zfs_replicate.errors import AuthenticationFailed, ConnectionFailed, HostKeyRejected
 from zfs_replicate.hosts.base import SBIN_PATH, Ended, Process
 from zfs_replicate.hosts.ssh_config import DEFAULT_PORT, Endpoint, resolve
+from zfs_replicate.zfs import messages
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ DEAD_PEER_SECONDS = 45
 
 PATIENCE_SECONDS = 5
 """How long a read waits before it looks whether stderr wants draining."""
+
+KILLED_STATUS = 255
+"""Stands for a remote command that ended by a signal: sshd then sends no exit status, and paramiko drops the signal."""
 
 REKEY_BYTES = 64 << 30
 """Where OpenSSH itself renews AES keys. paramiko's own limit is 512 MiB, which costs a stall each time."""
@@ -212,11 +216,15 @@ class SSHProcess:
     def finish(self) -> Ended:
         status = self._channel.recv_exit_status()
         self._drain_stderr()
+        said = b"".join(self._stderr).decode(errors="replace")
         if status == -1:  # paramiko: the channel was closed before a status came
-            raise ConnectionFailed(
-                f"{self._host}: the connection was lost while {self._command[0]} was running; run again"
-            )
-        return Ended(self._command, status, b"".join(self._stderr).decode(errors="replace"))
+            transport = self._channel.get_transport()
+            if transport is None or not transport.is_active():
+                raise ConnectionFailed(
+                    f"{self._host}: the connection was lost while {self._command[0]} was running; run again"
+                )
+            return Ended(self._command, KILLED_STATUS, f"{said}{messages.KILLED}")
+        return Ended(self._command, status, said)
 
     def kill(self) -> None:
         # sshd closes the pipes of the remote command, which then dies of SIGPIPE

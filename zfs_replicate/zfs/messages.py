@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from zfs_replicate import errors
 
+KILLED = "it was ended by a signal"
+"""What our own hosts add to stderr when a command ended without an exit status."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -125,6 +128,12 @@ KNOWN = (
         errors.FeatureMissing,
         "the target is too old for this stream",
         "upgrade OpenZFS there, or enable the pool's features with 'zpool upgrade'",
+    ),
+    _known(
+        KILLED,
+        errors.StreamBroken,
+        "the command was killed",
+        "run again: what has arrived is saved and continued",
     ),
     _known(
         r"checksum mismatch|incomplete stream|failed to read from stream|unexpected end of"

@@ -1,0 +1,130 @@
+"""Bad input: a clear error, the documented exit status, and nothing changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.lab.world import World, run, zfs
+
+GOOD = {"-h": "127.0.0.1", "-r": "tank/data", "-l": "offsite/data", "-t": "mirror"}
+
+
+def arguments(**changes: str) -> list[str]:
+    given = {**GOOD, **{f"-{letter}": value for letter, value in changes.items()}}
+    return [word for pair in given.items() for word in pair]
+
+
+USAGE_ERRORS = {
+    "a snapshot as the source": (arguments(r="tank/data@one"), "is a snapshot or bookmark"),
+    "a snapshot as the target": (arguments(l="offsite/data@one"), "is a snapshot or bookmark"),
+    "a character that ZFS does not allow": (arguments(r="tank/da%ta"), "that ZFS does not allow"),
+    "a quote in the name": (arguments(r="tank/da'ta"), "that ZFS does not allow"),
+    "an empty component": (arguments(l="offsite//data"), "empty component"),
+    "a tag with a dot in front": (arguments(t=".mirror"), "must not begin with a dot"),
+    "a tag that is an option": (arguments(t="-r"), "must not begin with a dot or a dash"),
+    "a tag that is too long": (arguments(t="x" * 249), "bytes long"),
+    "negative days": (arguments(k="-1"), "whole number"),
+    "days that are no number": (arguments(k="month"), "whole number"),
+    "a port out of range": (arguments(p="70000"), "whole number"),
+    "no jobs": (arguments(j="0"), "whole number"),
+    "a buffer that is no size": (arguments(b="lots"), "must be a size"),
+    "a key file that is not there": (arguments(i="/nonexistent/key"), "no such file"),
+    "a host that is an option": (arguments(h="-oProxyCommand=x"), "is no host"),
+    "a target name that is too long": (arguments(l="offsite/" + "x" * 250), "bytes long"),
+    "the same dataset on localhost": (arguments(h="localhost", l="tank/data"), "overlaps"),
+    "a target within the source on localhost": (arguments(h="localhost", l="tank/data/copy"), "overlaps"),
+    "an unknown option": ([*arguments(), "--force"], "there is no option --force"),
+    "nothing at all": ([], "are needed"),
+}
+
+
+@pytest.mark.parametrize(("given", "expected"), USAGE_ERRORS.values(), ids=USAGE_ERRORS.keys())
+def test_usage_error(world: World, given: Sequence[str], expected: str) -> None:
+    before = world.everything()
+    done = world.program(*given, expect=2)
+    assert expected in done.stderr
+    assert "Usage:" in done.stderr
+    assert done.stdout == ""
+    assert world.everything() == before
+
+
+def failure(world: World, expect: int, **changes: str) -> str:
+    before = world.everything()
+    done = world.program(*arguments(**changes), expect=expect)
+    assert world.everything() == before
+    assert done.stdout == ""
+    return done.stderr
+
+
+def test_overlap_through_ssh_is_found_by_the_pool(world: World) -> None:
+    world.snapshot("tank/data@one")
+    assert "overlap" in failure(world, 2, l="tank/data/copy")
+
+
+def test_no_such_source_dataset(world: World) -> None:
+    assert "tank/nope on 127.0.0.1: there is no such dataset" in failure(world, 1, r="tank/nope")
+
+
+def test_no_such_source_pool(world: World) -> None:
+    assert "nopool on 127.0.0.1" in failure(world, 1, r="nopool/data")
+
+
+def test_no_such_target_pool(world: World) -> None:
+    world.snapshot("tank/data@one")
+    assert "nopool on localhost: cannot read the pool's properties: there is no such pool" in failure(
+        world, 1, l="nopool/x"
+    )
+
+
+def test_source_without_any_snapshot(world: World) -> None:
+    assert "zfs snapshot -r tank/data@NAME" in failure(world, 1)
+
+
+def test_child_whose_target_name_would_be_too_long_fails_alone(world: World) -> None:
+    long_child = "tank/data/" + "x" * 200
+    zfs("create", long_child)
+    world.snapshot("tank/data@one", recursive=True)
+    target = "offsite/" + "y" * 60
+    done = world.replicate_from("tank/data", target, expect=1)
+    assert "bytes long" in done.stderr
+    assert world.snapshots(target) == ["one"]
+
+
+def test_one_paragraph_for_a_failure(world: World) -> None:
+    done = world.program(*arguments(r="tank/nope"), expect=1)
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_help_is_help_alone(world: World) -> None:
+    assert "Usage:" in world.program("--help").stdout
+    assert world.program("--version").stdout.startswith("zfs_replicate ")
+    world.program("-h", expect=2)
+
+
+def test_second_run_on_the_same_tree_exits_0_and_changes_nothing(world: World) -> None:
+    world.write("tank/data", "large", 30_000_000)
+    world.snapshot("tank/data@one")
+    first = world.start("-v")
+    assert first.stderr is not None
+    for line in first.stderr:
+        if "→" in line:
+            break
+    for target in ("offsite/data", "offsite/data/below"):
+        done = world.replicate_from("tank/data", target)
+        assert (done.stdout, done.stderr) == ("", "")
+    done = world.replicate("-v")
+    assert "another run is at work" in done.stderr
+    first.communicate()
+    assert first.returncode == 0
+    assert world.snapshots("offsite/data") == ["one"]
+
+
+def test_second_run_on_another_tree_goes_ahead(world: World) -> None:
+    world.snapshot("tank/data@one")
+    with_lock = "flock -s /run/zfs_replicate/*.lock true; ls /run/zfs_replicate"
+    world.replicate()
+    assert run("sh", "-c", with_lock).stdout
+    world.replicate_from("tank/data", "offsite/other")
+    assert world.snapshots("offsite/other") == ["one"]

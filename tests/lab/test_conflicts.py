@@ -1,0 +1,154 @@
+"""What only a person can decide: a conflict with its evidence and the way out, exit 1, and nothing changed."""
+
+from __future__ import annotations
+
+from tests.lab.world import World, run, zfs
+
+
+def refused(world: World, *options: str) -> str:
+    """Run, expect status 1 and an untouched target; return the message."""
+    before = zfs("list", "-Hp", "-t", "all", "-o", "name,guid,userrefs", "-r", "offsite")
+    done = world.replicate(*options, expect=1)
+    assert zfs("list", "-Hp", "-t", "all", "-o", "name,guid,userrefs", "-r", "offsite") == before
+    return done.stderr
+
+
+def test_conflict_target_with_data_of_its_own_and_no_snapshot(world: World) -> None:
+    zfs("create", "offsite/data")
+    world.write("offsite/data", "precious")
+    world.snapshot("tank/data@one")
+    said = refused(world)
+    assert "may hold data of its own" in said
+    assert "zfs rename offsite/data offsite/data.old" in said
+    assert len(world.read("offsite/data", "precious")) == 4096
+
+
+def test_conflict_no_common_snapshot_names_both_newest(world: World) -> None:
+    zfs("create", "offsite/data")
+    world.snapshot("offsite/data@theirs")
+    world.snapshot("tank/data@ours")
+    said = refused(world)
+    assert "no common snapshot" in said
+    assert "@theirs (20" in said
+    assert "@ours (20" in said
+
+
+def test_conflict_target_changed_since_the_base(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    zfs("set", "readonly=off", "offsite/data")
+    world.write("offsite/data", "change")
+    world.snapshot("tank/data@two")
+    said = refused(world)
+    assert "was changed since the newest common snapshot @one" in said
+    assert "zfs rollback offsite/data@one" in said
+    zfs("rollback", "offsite/data@one")
+    world.replicate()
+    assert world.snapshots("offsite/data") == ["one", "two"]
+
+
+def test_conflict_target_changed_and_snapshotted(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    zfs("set", "readonly=off", "offsite/data")
+    world.write("offsite/data", "change")
+    world.snapshot("offsite/data@mine")
+    world.snapshot("tank/data@two")
+    said = refused(world)
+    assert "newer snapshots of its own: @mine" in said
+    assert "zfs rollback -r offsite/data@one" in said
+
+
+def test_conflict_coming_name_is_taken(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    world.snapshot("offsite/data@two")
+    world.snapshot("tank/data@two")
+    said = refused(world)
+    assert "zfs rename offsite/data@two offsite/data@two.local" in said
+
+
+def test_conflict_volume_against_filesystem(world: World) -> None:
+    zfs("create", "-s", "-V", "8M", "tank/data/thing")
+    world.snapshot("tank/data@one", "tank/data/thing@one")
+    world.replicate("-x", "thing")
+    zfs("create", "offsite/data/thing")
+    assert "it is a filesystem, but tank/data/thing is a volume" in refused(world)
+
+
+def test_conflict_of_one_dataset_does_not_stop_the_others(world: World) -> None:
+    for child in ("a", "b"):
+        zfs("create", f"tank/data/{child}")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate()
+    zfs("set", "readonly=off", "offsite/data/a")
+    world.write("offsite/data/a", "change")
+    world.snapshot("tank/data@two", recursive=True)
+    world.replicate(expect=1)
+    assert world.snapshots("offsite/data") == world.snapshots("offsite/data/b") == ["one", "two"]
+    assert world.snapshots("offsite/data/a") == ["one"]
+    assert world.holds("tank/data/a") == {"one": {"mirror"}}
+
+
+def test_conflict_changes_nothing_in_expiry(world: World) -> None:
+    world.snapshot("tank/data@d50", "tank/data@d40", days_ago=40)
+    world.replicate()
+    zfs("set", "readonly=off", "offsite/data")
+    world.write("offsite/data", "change")
+    world.snapshot("tank/data@d0")
+    refused(world, "-k", "30")
+
+
+def test_conflict_shows_in_the_dry_run(world: World) -> None:
+    zfs("create", "offsite/data")
+    world.snapshot("tank/data@one")
+    done = world.replicate("-n", expect=1)
+    assert "conflict: it exists without any snapshot" in done.stdout
+
+
+def test_changed_target_is_no_conflict_while_nothing_is_to_be_sent(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    zfs("set", "readonly=off", "offsite/data")
+    world.write("offsite/data", "change")
+    world.replicate()
+
+
+def test_bookmark_serves_as_base(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    zfs("bookmark", "tank/data@one", "tank/data#one")
+    zfs("release", "mirror", "tank/data@one")
+    zfs("destroy", "tank/data@one")
+    world.write("tank/data", "later")
+    world.snapshot("tank/data@two", "tank/data@three", "tank/data@four")
+    world.replicate()
+    assert world.snapshots("offsite/data") == ["one", "two", "three", "four"]
+    assert world.holds("tank/data") == {"four": {"mirror"}}
+
+
+def test_encrypted_source_is_sent_raw_and_never_needs_the_key(world: World) -> None:
+    key = world.directory / "key"
+    key.write_text("a secret of some length")
+    zfs(
+        "create",
+        "-o",
+        "encryption=on",
+        "-o",
+        "keyformat=passphrase",
+        "-o",
+        f"keylocation=file://{key}",
+        "tank/data/safe",
+    )
+    world.write("tank/data/safe", "file")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate()
+    zfs("unload-key", "tank/data/safe")
+    world.snapshot("tank/data@two", recursive=True)
+    world.replicate()
+    assert world.guids("offsite/data/safe") == world.guids("tank/data/safe")
+    assert world.get("offsite/data/safe", "keystatus") == "unavailable"
+    zfs("load-key", "-L", f"file://{key}", "offsite/data/safe")
+    zfs("load-key", "tank/data/safe")
+    assert world.read("offsite/data/safe", "file") == world.read("tank/data/safe", "file")
+    run("zfs", "unload-key", "offsite/data/safe")

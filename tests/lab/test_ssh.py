@@ -1,0 +1,146 @@
+"""The way to the source: configuration, keys, host keys, and shells that are not as they should be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.servers import sshd, trust
+from tests.lab.world import World, run, zfs
+
+PORT = 2210
+SSH = Path("/root/.ssh")
+
+
+@pytest.fixture
+def config() -> Iterator[Path]:
+    """root's ssh_config, empty; taken away afterwards."""
+    path = SSH / "config"
+    path.write_text("")
+    yield path
+    path.unlink()
+
+
+@pytest.fixture
+def one(world: World) -> World:
+    world.snapshot("tank/data@one")
+    return world
+
+
+def refused(world: World, *options: str, host: str = "127.0.0.1") -> str:
+    before = world.everything()
+    done = world.replicate(*options, host=host, expect=3)
+    assert world.everything() == before
+    return done.stderr
+
+
+def test_no_such_host(one: World) -> None:
+    assert "no-such-host.invalid: no such host" in refused(one, host="no-such-host.invalid")
+
+
+def test_connection_refused(one: World) -> None:
+    assert "127.0.0.1 port 2299: cannot connect (Connection refused)" in refused(one, "-p", "2299")
+
+
+def test_unknown_host_key_gives_the_line_that_mends_it(one: World, tmp_path: Path) -> None:
+    with sshd(tmp_path, PORT):
+        said = refused(one, "-p", str(PORT))
+        assert "[127.0.0.1]:2210: unknown host key ssh-ed25519 SHA256:" in said
+        line = said.strip().split("then: ")[1]
+        assert line == f"ssh-keyscan -p {PORT} 127.0.0.1 >> /root/.ssh/known_hosts"
+        run("sh", "-c", line)
+        one.replicate("-p", str(PORT))
+
+
+def test_changed_host_key_gives_the_line_that_mends_it(one: World, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name))
+    port = 2211
+    with sshd(tmp_path, port, f"HostKey={tmp_path}/first"):
+        trust(port, SSH / "known_hosts")
+    with sshd(tmp_path, port, f"HostKey={tmp_path}/second"):
+        said = refused(one, "-p", str(port))
+        assert "the host key has CHANGED" in said
+        assert "ssh-keygen -R '[127.0.0.1]:2211'" in said
+
+
+def test_wrong_key(one: World, tmp_path: Path) -> None:
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "stranger"))
+    said = refused(one, "-i", str(tmp_path / "stranger"), host="nobody@127.0.0.1")
+    assert "nobody@127.0.0.1: the source accepts none of our keys" in said
+
+
+def test_alias_with_port_user_key_and_known_hosts_from_ssh_config(one: World, tmp_path: Path, config: Path) -> None:
+    run("cp", str(SSH / "id_ed25519"), str(tmp_path / "key"))
+    known = tmp_path / "known"
+    with sshd(tmp_path, 2212):
+        trust(2212, known)
+        config.write_text(
+            f"Host nas\n HostName 127.0.0.1\n Port 2212\n User root\n IdentityFile {tmp_path}/key\n"
+            f" IdentitiesOnly yes\n UserKnownHostsFile {known}\n"
+        )
+        one.replicate(host="nas")
+    assert one.snapshots("offsite/data") == ["one"]
+
+
+def test_proxy_jump(one: World, config: Path) -> None:
+    config.write_text("Host far\n HostName 127.0.0.1\n ProxyJump root@localhost\n")
+    one.replicate(host="far")
+    assert one.snapshots("offsite/data") == ["one"]
+
+
+def test_proxy_command(one: World, config: Path) -> None:
+    config.write_text("Host far\n HostName 127.0.0.1\n ProxyCommand nc %h %p\n")
+    one.replicate(host="far")
+    assert one.snapshots("offsite/data") == ["one"]
+
+
+def test_shell_that_prints_a_banner(one: World, tmp_path: Path) -> None:
+    with sshd(tmp_path, 2213, wrapper='echo "Welcome to nas!"\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
+        trust(2213, SSH / "known_hosts")
+        assert "the login shell prints 'Welcome to nas!'" in refused(one, "-p", "2213")
+
+
+def test_account_without_a_shell(one: World, tmp_path: Path) -> None:
+    with sshd(tmp_path, 2214, wrapper='echo "This account is not available." ; exit 1'):
+        trust(2214, SSH / "known_hosts")
+        assert "This account is not available" in refused(one, "-p", "2214")
+
+
+def test_no_zfs_on_the_source(one: World, tmp_path: Path) -> None:
+    hide = 'mount --bind /dev/null /usr/sbin/zfs; exec sh -c "$SSH_ORIGINAL_COMMAND"'
+    with sshd(tmp_path, 2215, wrapper=f"exec unshare -m sh -c '{hide}'"):
+        trust(2215, SSH / "known_hosts")
+        assert "there is no zfs command" in refused(one, "-p", "2215")
+
+
+def test_zfs_outside_of_the_ordinary_path_is_found(one: World, tmp_path: Path) -> None:
+    with sshd(tmp_path, 2216, wrapper='PATH=/usr/bin:/bin\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
+        trust(2216, SSH / "known_hosts")
+        one.replicate("-p", "2216")
+    assert one.snapshots("offsite/data") == ["one"]
+
+
+def test_csh_as_login_shell(one: World, tmp_path: Path) -> None:
+    """The text of a command means the same to csh as to sh, names with spaces and all."""
+    zfs("create", "tank/data/with space")
+    one.snapshot("tank/data/with space@a b-c:d")
+    with sshd(tmp_path, 2217, wrapper='exec tcsh -f -c "$SSH_ORIGINAL_COMMAND"'):
+        trust(2217, SSH / "known_hosts")
+        one.replicate("-p", "2217")
+    assert one.snapshots("offsite/data/with space") == ["a b-c:d"]
+
+
+def test_user_without_rights_is_told_so(one: World) -> None:
+    done = one.replicate(host="lab@127.0.0.1", expect=1)
+    assert "tank/data@one on lab@127.0.0.1: cannot hold mirror on: zfs refuses this to the user" in done.stderr
+    assert not one.exists("offsite/data")
+
+
+def test_user_with_delegated_rights_on_the_source(one: World) -> None:
+    zfs("allow", "lab", "send,hold,release", "tank/data")
+    one.snapshot("tank/data@two", "tank/data@three")
+    one.replicate(host="lab@127.0.0.1")
+    assert one.snapshots("offsite/data") == ["one", "two", "three"]

@@ -1,0 +1,101 @@
+"""The pipe itself: long streams, no mbuffer, signals, a side that dies."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.lab.world import World, run, zfs
+
+PAUSE = "0.2"
+
+
+def test_stream_beyond_512_mib(world: World) -> None:
+    """paramiko would renew its keys after 512 MiB, and lose a stream that ends meanwhile."""
+    for pool in ("tank", "offsite"):
+        image = world.directory / f"{pool}.img"
+        run("truncate", "-s", "1400M", str(image))
+        zfs_image = ["zpool", "online", "-e", pool, str(image)]
+        run(*zfs_image)
+    world.write("tank/data", "huge", 560 << 20)
+    world.snapshot("tank/data@one")
+    world.replicate()
+    assert world.guids("offsite/data") == world.guids("tank/data")
+    assert world.read("offsite/data", "huge") == world.read("tank/data", "huge")
+
+
+def test_without_mbuffer_a_warning_and_a_working_run(world: World, tmp_path: Path) -> None:
+    world.snapshot("tank/data@one")
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    command = f"mount --bind {empty} /usr/bin/mbuffer; exec python3 /checkout/bin/zfs_replicate"
+    done = run("unshare", "-m", "sh", "-c", f"{command} -h 127.0.0.1 -r tank/data -l offsite/data -t mirror")
+    assert "mbuffer is not installed" in done.stderr
+    assert world.snapshots("offsite/data") == ["one"]
+
+
+def left_over() -> str:
+    """Processes of a stream that are still there after a moment of grace."""
+    run("sh", "-c", f"for i in $(seq 20); do pgrep -x 'mbuffer|zfs' >/dev/null || exit 0; sleep {PAUSE}; done")
+    return run("pgrep", "-a", "-x", "mbuffer|zfs", check=False).stdout
+
+
+def started_stream(world: World) -> subprocess.Popen[str]:
+    """A run whose first stream is under way."""
+    world.write("tank/data", "large", 60_000_000)
+    world.snapshot("tank/data@one")
+    process = world.start("-v")
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "→" in line:
+            break
+    run("sh", "-c", "while ! pgrep -x mbuffer >/dev/null; do sleep 0.05; done")
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signal_ends_all_in_order_and_the_next_run_goes_on(world: World, number: signal.Signals) -> None:
+    process = started_stream(world)
+    process.send_signal(number)
+    _out, said = process.communicate()
+    assert process.returncode == 128 + number
+    assert f"ended by {number.name}" in said
+    assert left_over() == ""
+    world.replicate()
+    assert world.guids("offsite/data") == world.guids("tank/data")
+
+
+def test_killed_run_leaves_nothing_behind_and_the_next_run_goes_on(world: World) -> None:
+    process = started_stream(world)
+    process.kill()
+    process.communicate()
+    assert left_over() == ""
+    assert world.holds("tank/data") == {"one": {"mirror"}}
+    world.replicate()
+    assert world.guids("offsite/data") == world.guids("tank/data")
+
+
+@pytest.mark.parametrize("victim", ["zfs send", "mbuffer", "zfs receive"])
+def test_killed_stage_is_an_error_that_the_next_run_mends(world: World, victim: str) -> None:
+    process = started_stream(world)
+    run("pkill", "-KILL", "-f", f"^{victim}")
+    _out, said = process.communicate()
+    assert process.returncode == 1
+    assert "tank/data" in said or "offsite/data" in said
+    assert left_over() == ""
+    world.replicate()
+    assert world.guids("offsite/data") == world.guids("tank/data")
+
+
+def test_full_target_is_told_and_mended_by_space(world: World) -> None:
+    world.write("tank/data", "large", 8_000_000)
+    world.snapshot("tank/data@one")
+    zfs("set", "quota=4M", "offsite")
+    done = world.replicate(expect=1)
+    assert "offsite/data on localhost: cannot receive: there is no space left, or a quota is reached" in done.stderr
+    zfs("set", "quota=none", "offsite")
+    world.replicate()
+    assert world.guids("offsite/data") == world.guids("tank/data")
