@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.lab.servers import Server
-from tests.lab.world import World, run, zfs
+from tests.lab.world import PROGRAM, World, run, zfs
 
 
 def make_tree(world: World) -> None:
@@ -62,7 +62,7 @@ def test_mirror_verbose_tells_each_step(world: World) -> None:
 def test_mirror_on_a_terminal_shows_a_line_per_dataset_and_a_summary(world: World) -> None:
     make_tree(world)
     command = "-h 127.0.0.1 -r tank/data -l offsite/data -t mirror"
-    done = run("script", "-qec", f"python3 /checkout/bin/zfs_replicate {command}", "/dev/null")
+    done = run("script", "-qec", f"python3 {PROGRAM} {command}", "/dev/null")
     assert "offsite/data/a/b: 1 snapshot, " in done.stdout
     last = done.stdout.strip().splitlines()[-1]
     assert last.startswith("5 datasets, 5 received: ")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,7 @@ CUT_PORT = 2202
 
 
 @pytest.fixture
-def cutting_port(tmp_path: Path) -> int:  # type: ignore[misc]
+def cutting_port(tmp_path: Path) -> Iterator[int]:
     """A sshd through which each `zfs send` ends after 600 kB, and everything else works."""
     cut = (
         'case "$SSH_ORIGINAL_COMMAND" in *" zfs send "*) sh -c "$SSH_ORIGINAL_COMMAND" | head -c 600000; exit 0;; esac'
@@ -137,10 +139,10 @@ def test_resume_fills_a_placeholder(world: World, cutting_port: int) -> None:
 def test_receive_under_way_elsewhere_is_not_disturbed(world: World) -> None:
     world.write("tank/data", "large", 2_000_000)
     world.snapshot("tank/data@one")
-    slow = "zfs send tank/data@one | head -c 600000; sleep 8"
-    run("sh", "-c", f"{{ {slow}; }} 2>&1 | zfs receive -s -u offsite/data >/dev/null 2>&1 & sleep 2")
-    done = world.replicate(expect=1)
-    assert "offsite/data" in done.stderr
-    run("sh", "-c", "while pgrep -x zfs >/dev/null; do sleep 0.3; done")
+    slow = "{ zfs send tank/data@one | head -c 600000; sleep 8; } | zfs receive -s -u offsite/data"
+    with subprocess.Popen(["sh", "-c", slow], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
+        run("sh", "-c", "until zfs get -H -o value receive_resume_token offsite/data | grep -q ^1-; do sleep 0.2; done")
+        done = world.replicate(expect=1)
+    assert "another receive is at work" in done.stderr
     world.replicate()
     assert world.guids("offsite/data") == world.guids("tank/data")

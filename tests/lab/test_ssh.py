@@ -92,7 +92,7 @@ def test_proxy_jump(one: World, config: Path) -> None:
 
 
 def test_proxy_command(one: World, config: Path) -> None:
-    config.write_text("Host far\n HostName 127.0.0.1\n ProxyCommand nc %h %p\n")
+    config.write_text("Host far\n HostName 127.0.0.1\n ProxyCommand socat - TCP:%h:%p\n")
     one.replicate(host="far")
     assert one.snapshots("offsite/data") == ["one"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.world import World, run, zfs
+from tests.lab.world import PROGRAM, World, run, zfs
 
 PAUSE = "0.2"
 
@@ -31,7 +31,7 @@ def test_without_mbuffer_a_warning_and_a_working_run(world: World, tmp_path: Pat
     world.snapshot("tank/data@one")
     empty = tmp_path / "empty"
     empty.write_text("")
-    command = f"mount --bind {empty} /usr/bin/mbuffer; exec python3 /checkout/bin/zfs_replicate"
+    command = f"mount --bind {empty} /usr/bin/mbuffer; exec python3 {PROGRAM}"
     done = run("unshare", "-m", "sh", "-c", f"{command} -h 127.0.0.1 -r tank/data -l offsite/data -t mirror")
     assert "mbuffer is not installed" in done.stderr
     assert world.snapshots("offsite/data") == ["one"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 PROGRAM = str(CHECKOUT / "bin" / "zfs_replicate")
 POOL_SIZE = 300 << 20
+CHUNK = 1 << 20
 SECONDS_PER_DAY = 86_400
 
 
@@ -110,12 +112,14 @@ class World:
 
     def write(self, dataset: str, name: str, size: int = 4096) -> None:
         """Put a file of random bytes into a filesystem, mounted for that moment only."""
-        with self.mounted(dataset) as directory:
-            (directory / name).write_bytes(os.urandom(size))
+        with self.mounted(dataset) as directory, (directory / name).open("wb") as file:
+            for start in range(0, size, CHUNK):
+                file.write(os.urandom(min(CHUNK, size - start)))
 
-    def read(self, dataset: str, name: str) -> bytes:
-        with self.mounted(dataset) as directory:
-            return (directory / name).read_bytes()
+    def read(self, dataset: str, name: str) -> str:
+        """The digest of a file, which stands for its content."""
+        with self.mounted(dataset) as directory, (directory / name).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     @contextlib.contextmanager
     def mounted(self, dataset: str) -> Iterator[Path]:

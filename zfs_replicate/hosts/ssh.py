@@ -41,6 +41,9 @@ KILLED_STATUS = 255
 REKEY_BYTES = 64 << 30
 """Where OpenSSH itself renews AES keys. paramiko's own limit is 512 MiB, which costs a stall each time."""
 
+_IN_ENVIRONMENT = f'export LC_ALL=C "PATH=$PATH:{SBIN_PATH}"; exec "$@"'
+"""zfs messages are translated, and zfs may be outside of the ordinary PATH."""
+
 FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 """First choice: three times as fast as aes128-ctr, paramiko's own first choice, on one core."""
 
@@ -284,9 +287,9 @@ class _RejectUnknown(paramiko.MissingHostKeyPolicy):
 def remote_command(command: Sequence[str]) -> str:
     """Given a command, return the text for the remote shell.
 
-    `env` and the double quotes mean the same to sh, csh and fish; LC_ALL=C because zfs messages are translated.
+    Nothing but words in single quotes, which mean the same to sh, csh and fish; sh then sets the environment.
     """
-    return f'env LC_ALL=C "PATH=$PATH:{SBIN_PATH}" {shlex.join(command)}'
+    return shlex.join(("sh", "-c", _IN_ENVIRONMENT, "sh", *command))
 
 
 def fingerprint(key: paramiko.PKey) -> str:

@@ -17,15 +17,18 @@ BATCH_BYTES = 100_000
 
 USEFUL_PROGRAMS = ("zfs", "mbuffer", "zstd", "lz4", "pigz")
 
-_PROBE = f"""
-echo '{PROBE_GREETING}'
-for program in {" ".join(USEFUL_PROGRAMS)}; do
-  command -v "$program" >/dev/null 2>&1 && printf 'program\\t%s\\n' "$program"
-done
-command -v zfs >/dev/null 2>&1 || exit 0
-zfs version 2>/dev/null | head -n 1 | while read -r version; do printf 'version\\t%s\\n' "$version"; done
-zpool get -Hp -o property,value all "$1"
-"""
+_PROBE = "; ".join(
+    (
+        f'echo "{PROBE_GREETING}"',
+        f"for program in {' '.join(USEFUL_PROGRAMS)}",
+        'do command -v "$program" >/dev/null 2>&1 && printf "program\\t%s\\n" "$program"',
+        "done",
+        "command -v zfs >/dev/null 2>&1 || exit 0",
+        'zfs version 2>/dev/null | head -n 1 | while read -r version; do printf "version\\t%s\\n" "$version"; done',
+        'zpool get -Hp -o property,value all "$1"',
+    )
+)
+"""One line and no single quotes: csh as a login shell takes no other."""
 
 
 def probe(pool: str) -> Command:

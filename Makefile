@@ -1,0 +1,47 @@
+# zfs_replicate: what a developer types. `make` alone lists it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit test-lab test-versions check format lab clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.ready ## show the main job on real OpenZFS
+	@PYTHON=$(CURDIR)/$(BIN)/python demo/run
+
+test: test-unit test-lab ## run all tests: the fast ones, then those on real OpenZFS
+
+test-unit: $(VENV)/.ready ## run the fast tests
+	@echo "== unit tests"
+	@$(BIN)/python -m pytest -q tests/unit tests/simulator tests/contract
+
+test-lab: $(VENV)/.ready ## run the tests on real OpenZFS, in the lab (ARGS: what pytest gets)
+	@echo "== tests on real OpenZFS; the first time the lab is built, which takes about ten minutes"
+	@PYTHON=$(CURDIR)/$(BIN)/python tests/lab/run $(ARGS)
+
+test-versions: $(VENV)/.ready ## run the lab tests on OpenZFS 2.1 and 2.3 too
+	@for variant in 2.1 2.3; do ZFS_LAB_VARIANT=$$variant PYTHON=$(CURDIR)/$(BIN)/python tests/lab/run $(ARGS) || exit 1; done
+
+check: $(VENV)/.ready ## lint, types and fast tests, in under a minute
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/unit
+
+format: $(VENV)/.ready ## let ruff lay out the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+lab: $(VENV)/.ready ## build the lab (once)
+	@PYTHON=$(CURDIR)/$(BIN)/python lab/build
+
+$(VENV)/.ready: setup.cfg pyproject.toml tests/constraints.txt
+	@tests/make-venv "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+clean: ## remove the virtual environment and caches (the lab stays)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
