@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +19,7 @@ MANUAL = """zfs_replicate - mirror ZFS datasets from a remote host into a local 
 
 Usage:
   zfs_replicate -h HOST -r DATASET -l DATASET -t TAG [-k DAYS] [-x PATTERN]... [options]
+  zfs_replicate release -h HOST -r DATASET -t TAG [-l DATASET] [options]
   zfs_replicate --help
   zfs_replicate --version
 
@@ -26,8 +28,10 @@ Example, as a line for cron:
 
 Pulls all snapshots of a dataset and of everything below it that are not here yet, and exits. Each new snapshot
 arrives once; a cut stream is continued by the next run. The newest snapshot that both sides have is kept on the
-source by a hold, so that the next run always finds a base. Nothing is ever rolled back, and nothing is destroyed
-but snapshots older than -k days. What is received is read-only and not mounted.
+source by a hold, so that the next run always finds a base. Nothing is rolled back unless you say so, and nothing is
+destroyed but snapshots older than -k days. What is received is read-only and not mounted.
+
+The second form retires a mirror: it lists the holds of its tag on the source, and releases them all.
 
 What to mirror:
   -h HOST, --host HOST        source: [USER@]HOST or an alias from ssh_config; localhost means that both pools are
@@ -47,7 +51,15 @@ How:
   -j N, --jobs N              datasets received at the same time [default: 2]
   -b SIZE, --mbuffer SIZE     buffer of each stream, such as 64M or 1G [default: 128M]
   -p PORT, --port PORT        port of sshd (otherwise as ssh_config says, or 22)
+  --rollback                  where the copy here was changed: discard the changes and the newer snapshots, down to the
+                              newest common one, and say what is lost; never through a hold of others, or a clone
+  --retries N                 further attempts after an error that may pass, such as a lost connection, after growing
+                              pauses [default: 2]
+  --stall-timeout SECONDS     end a stream through which no byte passes for so long; 0 waits for ever [default: 1800]
   -i FILE, --identity FILE    private key (otherwise as ssh_config says, the agent's, the usual files)
+
+When retiring a mirror (release):
+  --yes                       do not ask; needed without a terminal
 
 What to show:
   -n, --dry-run               print what would be done, with reasons, and change nothing
@@ -59,6 +71,9 @@ A successful run prints nothing unless there is a terminal or -v. Exit status: 0
 on the same target; 1 at least one dataset failed or needs a decision; 2 wrong usage; 3 the source cannot be reached,
 authenticated, trusted or used.
 """
+
+THIS_MACHINE = "localhost"
+"""The host that means both pools are here; 127.0.0.1 is SSH like any address."""
 
 _MBUFFER_SIZE = re.compile(r"[1-9][0-9]*[kMGT]?")
 
@@ -74,13 +89,30 @@ class Config:
     port: int | None
     identity: str | None
     mbuffer_size: str
+    stall_seconds: int | None
+    retries: int
     jobs: int
     is_dry_run: bool
     is_verbose: bool
 
     @property
     def is_local(self) -> bool:
-        return self.host == "localhost"
+        return self.host == THIS_MACHINE
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A command line that retires a mirror. `local` None: what the target knows is not looked at."""
+
+    host: str
+    remote: str
+    local: str | None
+    tag: str
+    port: int | None
+    identity: str | None
+    is_dry_run: bool
+    is_confirmed: bool
+    is_verbose: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +122,7 @@ class Print:
     text: str
 
 
-def parse(argv: list[str]) -> Config | Print:
+def parse(argv: list[str]) -> Config | Release | Print:
     """Given the arguments after the program's name, return what is asked for. Raises: UsageError."""
     try:
         given: dict[str, Any] = docopt(MANUAL, argv, default_help=False)
@@ -100,23 +132,43 @@ def parse(argv: list[str]) -> Config | Print:
         return Print(MANUAL)
     if given["--version"]:
         return Print(f"zfs_replicate {__version__}\n")
-    return _check_overlap(
-        Config(
-            host=_host(given["--host"]),
-            remote=_dataset("-r", given["--remote"]),
-            local=_dataset("-l", given["--local"]),
-            policy=Policy(
-                tag=_tag(given["--tag"]),
-                keep_days=_keep_days(given["--keep-days"]),
-                excludes=tuple(given["--exclude"]),
-            ),
-            port=None if given["--port"] is None else _whole("-p", given["--port"], 1, 65535),
-            identity=_identity(given["--identity"]),
-            mbuffer_size=_mbuffer_size(given["--mbuffer"]),
-            jobs=_whole("-j", given["--jobs"], 1, 64),
-            is_dry_run=given["--dry-run"],
-            is_verbose=given["--verbose"],
-        )
+    return _release(given) if given["release"] else _check_overlap(_mirror(given))
+
+
+def _mirror(given: Mapping[str, Any]) -> Config:
+    policy = Policy(
+        tag=_tag(given["--tag"]),
+        keep_days=_keep_days(given["--keep-days"]),
+        excludes=tuple(given["--exclude"]),
+        may_roll_back=given["--rollback"],
+    )
+    return Config(
+        host=_host(given["--host"]),
+        remote=_dataset("-r", given["--remote"]),
+        local=_dataset("-l", given["--local"]),
+        policy=policy,
+        port=_port(given["--port"]),
+        identity=_identity(given["--identity"]),
+        mbuffer_size=_mbuffer_size(given["--mbuffer"]),
+        stall_seconds=_whole("--stall-timeout", given["--stall-timeout"], 0, 10**6) or None,
+        retries=_whole("--retries", given["--retries"], 0, 100),
+        jobs=_whole("-j", given["--jobs"], 1, 64),
+        is_dry_run=given["--dry-run"],
+        is_verbose=given["--verbose"],
+    )
+
+
+def _release(given: Mapping[str, Any]) -> Release:
+    return Release(
+        host=_host(given["--host"]),
+        remote=_dataset("-r", given["--remote"]),
+        local=None if given["--local"] is None else _dataset("-l", given["--local"]),
+        tag=_tag(given["--tag"]),
+        port=_port(given["--port"]),
+        identity=_identity(given["--identity"]),
+        is_dry_run=given["--dry-run"],
+        is_confirmed=given["--yes"],
+        is_verbose=given["--verbose"],
     )
 
 
@@ -169,6 +221,10 @@ def _whole(option: str, value: str, least: int, most: int) -> int:
     if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
         _fail(option, value, f"must be a whole number from {least} to {most}")
     return int(value)
+
+
+def _port(value: str | None) -> int | None:
+    return None if value is None else _whole("-p", value, 1, 65535)
 
 
 def _keep_days(value: str | None) -> int | None:

@@ -11,18 +11,22 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from zfs_replicate import arguments, report
-from zfs_replicate.arguments import Config, Print
+from zfs_replicate import arguments, report, retiring
+from zfs_replicate.arguments import Config, Print, Release
 from zfs_replicate.errors import AlreadyRunning, ReplicateError, UsageError
 from zfs_replicate.executor import failed
 from zfs_replicate.hosts.base import Host
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.locking import locked
 from zfs_replicate.mirror import Pass
-from zfs_replicate.model import Outcome, RunResult
+from zfs_replicate.model import Outcome, Plan, RunResult
 from zfs_replicate.transfer import Cancellation
 
 log = logging.getLogger("zfs_replicate")
+
+FIRST_PAUSE_SECONDS = 5
+PAUSE_GROWTH = 3
+"""5 s, 15 s, 45 s: a short glitch costs little, a reboot is waited for with a few --retries."""
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -45,8 +49,8 @@ def main(argv: list[str] | None = None) -> int:
                 sys.stdout.write(asked.text)
                 return 0
             is_verbose = asked.is_verbose
-            _set_up_logging(asked)
-            return mirror(asked)
+            _set_up_logging(is_verbose)
+            return release(asked) if isinstance(asked, Release) else mirror(asked)
     except Ended as ended:
         _say(
             f"ended by {signal.Signals(ended.number).name}; what has arrived stays, and the next run goes on from there"
@@ -70,33 +74,75 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def mirror(config: Config) -> int:
-    """Carry out one pass; return the exit status. Raises: ReplicateError for what ends the whole pass."""
+    """Mirror once, and again after what may pass; return the exit status. Raises: what ends a whole pass for good."""
     with contextlib.ExitStack() as stack:
         if not config.is_dry_run:
             stack.enter_context(locked(config.local))
-        source = stack.enter_context(connected(config))
-        one = Pass(config, source, LocalHost(), int(time.time()))
-        plan = one.plan()
-        if config.is_dry_run:
-            for line in report.plan_lines(plan, config.policy.tag):
-                print(line)
-            return 1 if any(dataset.conflict for dataset in plan.datasets) else 0
-        for line in report.detail_lines(plan):
-            log.info("%s", line)
-        result = one.execute(plan, Cancellation(), _tell_moved)
-    return _tell_result(result)
+        pause = FIRST_PAUSE_SECONDS
+        for left in range(config.retries, -1, -1):
+            ended = _one_pass(config, is_last=left == 0)
+            if isinstance(ended, int):
+                return ended
+            log.info("%s; trying again in %d seconds (%d more)", ended, pause, left)
+            time.sleep(pause)
+            pause *= PAUSE_GROWTH
+        raise AssertionError("the last pass ends with a status or raises")
+
+
+def _one_pass(config: Config, is_last: bool) -> int | ReplicateError:
+    """Carry out one pass; return the exit status, or an error that is worth another pass unless it is the last."""
+    try:
+        with connected(config.host, config.port, config.identity) as source:
+            one = Pass(config, source, LocalHost(), int(time.time()))
+            plan = one.plan()
+            if config.is_dry_run:
+                return _show_plan(plan, config.policy.tag)
+            for line in report.detail_lines(plan):
+                log.info("%s", line)
+            result = one.execute(plan, Cancellation(), _tell_moved)
+    except ReplicateError as error:
+        if is_last or not error.is_transient:
+            raise
+        return error
+    errors = [outcome.error for outcome in result.outcomes if isinstance(outcome.error, ReplicateError)]
+    transient = [error for error in errors if error.is_transient]
+    return transient[0] if transient and not is_last else _tell_result(result)
+
+
+def _show_plan(plan: Plan, tag: str) -> int:
+    for line in report.plan_lines(plan, tag):
+        print(line)
+    return 1 if any(dataset.conflict for dataset in plan.datasets) else 0
+
+
+def release(asked: Release) -> int:
+    """Retire a mirror: list the holds of its tag, ask, release them."""
+    with connected(asked.host, asked.port, asked.identity) as source:
+        target = None if asked.local is None else (LocalHost(), asked.local)
+        found = retiring.find(source, asked.remote, asked.tag, target)
+        for line in retiring.lines(found, asked.tag, int(time.time())):
+            print(line)
+        if asked.is_dry_run or not (found.held or found.bookmarks):
+            return 0
+        if not asked.is_confirmed:
+            if not sys.stdin.isatty():
+                raise UsageError("release: there is no terminal to ask on; say --yes, or -n to only list")
+            if input(f"Release all {len(found.held)} holds of {asked.tag} on {source.name}? [y/N] ").lower() != "y":
+                return 0
+        retiring.release(source, asked.tag, found)
+    return 0
 
 
 @contextlib.contextmanager
-def connected(config: Config) -> Iterator[Host]:
+def connected(host: str, port: int | None, identity: str | None) -> Iterator[Host]:
     """The source: this machine, or a connection that is closed at the end. A local run never imports paramiko."""
-    if config.is_local:
+    if host == arguments.THIS_MACHINE:
         yield LocalHost()
         return
     from zfs_replicate.hosts.ssh import SSHHost
 
     ask = getpass.getpass if sys.stdin.isatty() and sys.stderr.isatty() else None
-    with SSHHost(config.host, config.port, config.identity, ask) as source:
+    with SSHHost(host, port, identity, ask) as source:
         yield source
 
 
@@ -141,8 +187,8 @@ def _say(text: str) -> None:
     print(f"zfs_replicate: {text}", file=sys.stderr)
 
 
-def _set_up_logging(config: Config) -> None:
-    is_watched = config.is_verbose or sys.stderr.isatty()
+def _set_up_logging(is_verbose: bool) -> None:
+    is_watched = is_verbose or sys.stderr.isatty()
     logging.basicConfig(format="zfs_replicate: %(message)s", level=logging.WARNING)
     log.setLevel(logging.INFO if is_watched else logging.WARNING)
     # paramiko logs every failed handshake with a traceback; our own errors say the same in one sentence

@@ -6,15 +6,21 @@ Every text names the snapshots with their dates and the command that mends it, r
 from __future__ import annotations
 
 import shlex
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from zfs_replicate.model import Conflict, Dataset, Snapshot
+from zfs_replicate.model import Conflict, Dataset, Rollback, Snapshot
 from zfs_replicate.route import common_base, newer_than
 from zfs_replicate.zfs import names
 
 
-def find_conflict(source: Dataset, target_name: str, target: Dataset | None, is_resuming: bool) -> Conflict | None:
-    """Given one dataset and its counterpart (None: absent), return what stands in the way of mirroring it."""
+def find_conflict(
+    source: Dataset, target_name: str, target: Dataset | None, is_resuming: bool, target_tag: str
+) -> Conflict | None:
+    """Given one dataset and its counterpart (None: absent), return what stands in the way of mirroring it.
+
+    Where a rollback of the target would help, the conflict carries it. Holds of `target_tag` are ours.
+    """
     problem = _path_problem(source, target_name)
     if problem is not None or target is None:
         return problem
@@ -35,7 +41,61 @@ def find_conflict(source: Dataset, target_name: str, target: Dataset | None, is_
     arriving = newer_than(source, base)
     if not arriving:
         return None
-    return _changed(target, base.guid) or _name_taken(target, arriving)
+    beyond = _Beyond.of(target, base.guid)
+    return _changed(beyond, target_tag) or _name_taken(target, beyond, arriving, target_tag)
+
+
+def rolled_back(target: Dataset, rollback: Rollback) -> Dataset:
+    """Given a target and what will be rolled back, return the target as it will be."""
+    kept = tuple(snapshot for snapshot in target.snapshots if f"{target.name}@{snapshot.name}" not in rollback.lost)
+    return replace(target, snapshots=kept, written=0, resume_token=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beyond:
+    """What a target has beyond the newest common snapshot: its own newer snapshots, and bytes written."""
+
+    target: str
+    base: Snapshot
+    newer: tuple[Snapshot, ...]
+    byte_count: int
+
+    @classmethod
+    def of(cls, target: Dataset, base_guid: int) -> _Beyond:
+        place = next(index for index, snapshot in enumerate(target.snapshots) if snapshot.guid == base_guid)
+        newer = target.snapshots[place + 1 :]
+        written = target.written + sum(snapshot.written for snapshot in newer)
+        return cls(target.name, target.snapshots[place], newer, written)
+
+    def rollback(self, target_tag: str) -> Rollback | None:
+        """What a rollback to the base would discard; None where a foreign hold or a clone forbids it."""
+        if any(snapshot.clones or set(snapshot.holds) - {target_tag} for snapshot in self.newer):
+            return None
+        return Rollback(
+            self.target,
+            f"{self.target}@{self.base.name}",
+            self.byte_count,
+            tuple(f"{self.target}@{snapshot.name}" for snapshot in self.newer),
+            tuple(f"{self.target}@{snapshot.name}" for snapshot in self.newer if snapshot.holds),
+        )
+
+    def next_step(self, target_tag: str) -> str:
+        """How to discard it: by hand, or by us; and what forbids that."""
+        guards = [
+            f"@{snapshot.name} is {how}"
+            for snapshot in self.newer
+            for how in (
+                *(f"held by {tag}" for tag in snapshot.holds if tag != target_tag),
+                *(f"cloned as {clone}" for clone in snapshot.clones),
+            )
+        ]
+        if guards:
+            return (
+                f"it cannot be rolled back while {', '.join(guards)}; see to that first, or {_move_aside(self.target)}"
+            )
+        flag = "-r " if self.newer else ""
+        command = f"zfs rollback {flag}{shlex.quote(f'{self.target}@{self.base.name}')}"
+        return f"discard it with: {command} (or run once with --rollback); or keep it: {_move_aside(self.target)}"
 
 
 def _path_problem(source: Dataset, target_name: str) -> Conflict | None:
@@ -59,23 +119,20 @@ def _no_common_snapshot(source: Dataset, target: Dataset) -> Conflict:
     )
 
 
-def _changed(target: Dataset, base_guid: int) -> Conflict | None:
+def _changed(beyond: _Beyond, target_tag: str) -> Conflict | None:
     """Changed means: bytes were written since the base. Newer snapshots alone do no harm (lab: OpenZFS 2.3, 2.4)."""
-    place = next(index for index, snapshot in enumerate(target.snapshots) if snapshot.guid == base_guid)
-    base, own = target.snapshots[place], target.snapshots[place + 1 :]
-    written = target.written + sum(snapshot.written for snapshot in own)
-    if not written:
+    if not beyond.byte_count:
         return None
-    newer = f"; it has newer snapshots of its own: {', '.join(map(_dated, own))}" if own else ""
-    flag = "-r " if own else ""
-    command = f"zfs rollback {flag}{shlex.quote(f'{target.name}@{base.name}')}"
+    newer = f"; it has newer snapshots of its own: {', '.join(map(_dated, beyond.newer))}" if beyond.newer else ""
     return Conflict(
-        f"it was changed since the newest common snapshot {_dated(base)}: {written} bytes were written{newer}",
-        f"discard the changes with: {command}; or keep them: {_move_aside(target.name)}",
+        f"it was changed since the newest common snapshot {_dated(beyond.base)}: {beyond.byte_count} bytes were"
+        f" written{newer}",
+        beyond.next_step(target_tag),
+        beyond.rollback(target_tag),
     )
 
 
-def _name_taken(target: Dataset, arriving: tuple[Snapshot, ...]) -> Conflict | None:
+def _name_taken(target: Dataset, beyond: _Beyond, arriving: tuple[Snapshot, ...], target_tag: str) -> Conflict | None:
     taken = {snapshot.name: snapshot for snapshot in target.snapshots}
     for snapshot in arriving:
         if snapshot.name in taken:
@@ -84,6 +141,7 @@ def _name_taken(target: Dataset, arriving: tuple[Snapshot, ...]) -> Conflict | N
             return Conflict(
                 f"its snapshot {_dated(mine)} is another one than the source's {_dated(snapshot)}",
                 f"rename it: zfs rename {shlex.quote(whole_name)} {shlex.quote(whole_name + '.local')}",
+                beyond.rollback(target_tag) if mine in beyond.newer else None,
             )
     return None
 

@@ -12,7 +12,8 @@
     ├── OutputError                 exit 1   a command printed what we cannot read
     ├── VerificationFailed          exit 1   both ends said yes, but the snapshot is not on the target
     └── CommandFailed               exit 1   a command ended with an error that we have no narrower name for
-        ├── DatasetMissing                   no such dataset or snapshot (it may have just vanished)
+        ├── DatasetMissing                   no such dataset
+        │   └── SnapshotVanished             a snapshot that was listed a moment ago
         ├── PoolMissing                      no such pool
         ├── PermissionDenied                 the user may not do this
         ├── DatasetBusy                      a hold, a mount or another receive
@@ -20,7 +21,7 @@
         ├── TargetDiverged                   the target was changed, or has snapshots of its own in the way
         ├── StaleToken                       a resume token that the source can no longer serve
         ├── PartialState                     an unfinished receive stands in the way
-        ├── StreamBroken                     the stream ended early or was damaged; state is saved
+        ├── StreamBroken                     the stream ended early, stalled or was damaged; state is saved
         ├── FeatureMissing                   the target is too old for the stream
         └── KeyUnavailable                   an encryption key is not loaded, or is another one
 
@@ -82,6 +83,10 @@ class CommandFailed(ReplicateError):
 
 
 class DatasetMissing(CommandFailed):
+    pass
+
+
+class SnapshotVanished(DatasetMissing):
     is_transient = True
 
 

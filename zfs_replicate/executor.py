@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
-from zfs_replicate.errors import CommandFailed, ReplicateError, VerificationFailed
+from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, VerificationFailed
 from zfs_replicate.hosts.base import Host, TargetHost, run
 from zfs_replicate.inventory import read_guids
 from zfs_replicate.model import (
     AbortReceive,
+    BookmarkSource,
     ClearPlaceholder,
     CreateParent,
     DatasetPlan,
@@ -30,11 +31,13 @@ from zfs_replicate.model import (
     ReleaseSource,
     ReleaseTarget,
     Resume,
+    Rollback,
     Send,
     Step,
     Verify,
 )
-from zfs_replicate.transfer import Cancellation, transfer
+from zfs_replicate.report import rollback_line, size
+from zfs_replicate.transfer import Cancellation, Pipe, transfer
 from zfs_replicate.zfs import commands, messages, names
 
 log = logging.getLogger(__name__)
@@ -42,18 +45,21 @@ log = logging.getLogger(__name__)
 Moved = Callable[[Outcome], None]
 """Called once for each dataset whose streams have all arrived."""
 
-STREAM_STEPS = (AbortReceive, CreateParent, Send, Resume, ClearPlaceholder)
+BOOKMARK_BATCH_BYTES = commands.BATCH_BYTES // 5
+"""With each snapshot go its new bookmark and up to three old ones."""
+
+STREAM_STEPS = (AbortReceive, Rollback, CreateParent, Send, Resume, ClearPlaceholder)
 
 
 @dataclass(frozen=True, slots=True)
 class Machinery:
-    """What the steps are carried out with. `mbuffer_size` None: there is no mbuffer."""
+    """What the steps are carried out with."""
 
     source: Host
     target: TargetHost
     policy: Policy
     jobs: int
-    mbuffer_size: str | None
+    pipe: Pipe
 
 
 class Executor:
@@ -76,6 +82,7 @@ class Executor:
         self._verify()
         self._tag_snapshots(HoldTarget, self._with.target, target_tag)
         self._tag_snapshots(ReleaseTarget, self._with.target, target_tag)
+        self._bookmark()
         self._tag_snapshots(ReleaseSource, self._with.source, tag)
         self._expire()
         return tuple(self._outcomes.values())
@@ -170,6 +177,8 @@ class Executor:
             for step in plan.steps:
                 if isinstance(step, STREAM_STEPS):
                     byte_count += self._stream_step(step)
+        except OutOfSpace as error:
+            self._fail(plan, self._with_space(plan, error))
         except ReplicateError as error:
             self._fail(plan, error)
         outcome = self._outcomes[plan.source]
@@ -183,16 +192,31 @@ class Executor:
         if isinstance(step, Send | Resume):
             log.info("%s → %s", step.snapshot, step.receiving.target)
             with_ = self._with
-            return transfer(with_.source, with_.target, step, with_.mbuffer_size, self._cancellation)
+            return transfer(with_.source, with_.target, step, with_.pipe, self._cancellation)
         if isinstance(step, AbortReceive):
             log.warning("%s: clearing the saved state of a cut receive: %s", step.target, step.reason)
             self._on_target(commands.abort_receive(step.target), step.target, "clear the saved state")
+        elif isinstance(step, Rollback):
+            log.warning("%s: %s", step.target, rollback_line(step))
+            if step.own_holds:
+                release = commands.release(self._with.policy.target_tag, step.own_holds)
+                self._on_target(release, step.target, "release our own holds")
+            self._on_target(commands.rollback(step.snapshot), step.target, "roll back")
         elif isinstance(step, CreateParent):
             log.info("%s: create as a parent", step.target)
             self._on_target(commands.create_parent(step), step.target, "create it")
         elif isinstance(step, ClearPlaceholder):
             self._on_target(commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")
         return 0
+
+    def _with_space(self, plan: DatasetPlan, error: OutOfSpace) -> OutOfSpace:
+        """The same error, and what a person wants to know about a full target."""
+        above = (*names.ancestors(plan.target), plan.target)
+        free = [text.strip() for text, ended in (run(self._with.target, commands.available(name)) for name in above)]
+        known = [f"{size(int(text))} free in {name}" for name, text in zip(above, free, strict=True) if text.isdigit()]
+        overdue = [f"@{each.name}" for step in plan.steps if isinstance(step, Expire) for each in step.snapshots]
+        expiring = f"; once it has arrived these will expire: {', '.join(overdue)}" if overdue else ""
+        return OutOfSpace(f"{error}; {', '.join(known[-1:])}{expiring}")
 
     # --- after the streams ---
 
@@ -209,6 +233,22 @@ class Executor:
                         " not there; holds stay as they are; run again"
                     ),
                 )
+
+    def _bookmark(self) -> None:
+        """A safety net: what fails here is no failure of the dataset, which its hold protects."""
+        steps = [step for plan in self._going() for step in plan.steps if isinstance(step, BookmarkSource)]
+        made = {step.snapshot: step.bookmark for step in steps if step.bookmark is not None}
+        obsolete = {step.snapshot: step.obsolete for step in steps}
+        for batch in commands.batches(list(obsolete), BOOKMARK_BATCH_BYTES):
+            pairs = [(snapshot, made[snapshot]) for snapshot in batch if snapshot in made]
+            old = [name for snapshot in batch for name in obsolete[snapshot]]
+            try:
+                _text, ended = run(self._with.source, commands.bookmark(pairs, old))
+            except ReplicateError as error:
+                log.info("no bookmarks: %s", error)
+                return
+            for line in ended.stderr.splitlines():
+                log.info("%s: %s (the hold protects it all the same)", self._with.source.name, line)
 
     def _expire(self) -> None:
         for plan in self._going():

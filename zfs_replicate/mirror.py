@@ -14,7 +14,7 @@ from zfs_replicate.hosts.base import Host, TargetHost
 from zfs_replicate.inventory import probe, read_both
 from zfs_replicate.model import Capabilities, Context, Inventory, Plan, RunResult, StreamOptions
 from zfs_replicate.planner import plan
-from zfs_replicate.transfer import Cancellation
+from zfs_replicate.transfer import Cancellation, Pipe
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,8 @@ class Pass:
             )
         source, target = read_both(self._source, config.remote, self._target, config.local)
         _check_there_is_something(source, self._source)
-        return plan(source, target, Context(config.policy, stream_options(theirs, ours), self._now))
+        has_bookmarks = theirs.has_feature("bookmarks")
+        return plan(source, target, Context(config.policy, stream_options(theirs, ours), self._now, has_bookmarks))
 
     def execute(self, made: Plan, cancellation: Cancellation, moved: Moved) -> RunResult:
         if not self._has_mbuffer:
@@ -52,7 +53,7 @@ class Pass:
             self._target,
             self._config.policy,
             self._config.jobs,
-            self._config.mbuffer_size if self._has_mbuffer else None,
+            Pipe(self._config.mbuffer_size if self._has_mbuffer else None, self._config.stall_seconds),
         )
         outcomes = Executor(machinery, cancellation, moved).execute(made)
         return RunResult(made, outcomes, time.monotonic() - self._began)

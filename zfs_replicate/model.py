@@ -123,6 +123,7 @@ class Policy:
     tag: str
     keep_days: int | None = None
     excludes: tuple[str, ...] = ()
+    may_roll_back: bool = False
 
     @property
     def target_tag(self) -> str:
@@ -144,6 +145,8 @@ class Context:
     policy: Policy
     options: StreamOptions
     now: int
+    has_bookmarks: bool = False
+    """Whether the source pool can keep bookmarks."""
 
 
 # --- what will be done -------------------------------------------------------------------------
@@ -155,6 +158,20 @@ class AbortReceive:
 
     target: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """Discard what the target has beyond `snapshot` (whole name): bytes written, newer snapshots (whole names).
+
+    `own_holds`: those of the newer ones that carry our own target tag, which is released first.
+    """
+
+    target: str
+    snapshot: str
+    byte_count: int
+    lost: tuple[str, ...] = ()
+    own_holds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +250,18 @@ class ReleaseTarget:
 
 
 @dataclass(frozen=True, slots=True)
+class BookmarkSource:
+    """Bookmark the new base on the source (whole names; None: it is there), then destroy our older bookmarks.
+
+    A safety net below the hold: it may fail where the user has no right to it, and nothing depends on it.
+    """
+
+    snapshot: str
+    bookmark: str | None
+    obsolete: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseSource:
     snapshots: tuple[str, ...]
 
@@ -253,6 +282,7 @@ class Expire:
 
 Step = (
     AbortReceive
+    | Rollback
     | HoldSource
     | CreateParent
     | Send
@@ -261,6 +291,7 @@ Step = (
     | Verify
     | HoldTarget
     | ReleaseTarget
+    | BookmarkSource
     | ReleaseSource
     | Expire
 )
@@ -268,10 +299,14 @@ Step = (
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Why a dataset cannot be mirrored without a decision by a person, with its evidence and the ways out."""
+    """Why a dataset cannot be mirrored without a decision by a person, with its evidence and the ways out.
+
+    `rollback`: what --rollback would do about it, where it can.
+    """
 
     what: str
     next_step: str
+    rollback: Rollback | None = None
 
 
 @dataclass(frozen=True, slots=True)

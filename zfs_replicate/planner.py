@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zfs_replicate.conflicts import find_conflict
-from zfs_replicate.model import AbortReceive, Context, CreateParent, Dataset, DatasetPlan, Inventory, Plan
+from zfs_replicate.conflicts import find_conflict, rolled_back
+from zfs_replicate.model import AbortReceive, Context, CreateParent, Dataset, DatasetPlan, Inventory, Plan, Step
 from zfs_replicate.protection import protected_plan
 from zfs_replicate.resuming import after_abort, resumable
 from zfs_replicate.route import route_to_tip
@@ -52,18 +52,25 @@ def plan_dataset(
 
     `is_parent`: some descendant has snapshots, so the target needs at least a placeholder here.
     """
-    abort: tuple[AbortReceive, ...] = ()
+    before: tuple[Step, ...] = ()
     resumed = None
     if target is not None and target.resume_token is not None:
         resumed, stale = resumable(source, target, target.resume_token)
         if resumed is None:
-            abort = (AbortReceive(target_name, stale),)
+            before = (AbortReceive(target_name, stale),)
             target = after_abort(target)
-    conflict = find_conflict(source, target_name, target, resumed is not None)
+    target_tag = context.policy.target_tag
+    conflict = find_conflict(source, target_name, target, resumed is not None, target_tag)
+    if conflict is not None and conflict.rollback is not None and target is not None and context.policy.may_roll_back:
+        if resumed is not None:
+            before, resumed = (AbortReceive(target_name, "the target is rolled back"),), None
+        before = (*before, conflict.rollback)
+        target = rolled_back(target, conflict.rollback)
+        conflict = find_conflict(source, target_name, target, False, target_tag)
     if conflict is not None:
         return DatasetPlan(source.name, target_name, conflict=conflict)
     if not source.snapshots:
         create = (CreateParent(target_name, is_placeholder=True),) if target is None and is_parent else ()
-        return DatasetPlan(source.name, target_name, (*abort, *create), notes=("the source has no snapshot yet",))
+        return DatasetPlan(source.name, target_name, (*before, *create), notes=("the source has no snapshot yet",))
     route = route_to_tip(source, target_name, target, resumed, context)
-    return protected_plan(source, target_name, target, replace(route, steps=(*abort, *route.steps)), context)
+    return protected_plan(source, target_name, target, replace(route, steps=(*before, *route.steps)), context)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from zfs_replicate.model import (
     Bookmark,
+    BookmarkSource,
     Context,
     Dataset,
     DatasetPlan,
@@ -27,6 +28,10 @@ from zfs_replicate.model import (
 )
 from zfs_replicate.retention import Verdict, judge
 from zfs_replicate.route import Route
+from zfs_replicate.zfs import names
+
+MOST_BOOKMARKS = 3
+"""So many older bookmarks of ours mean that they cannot be destroyed."""
 
 NEWEST_COMMON = "newest common snapshot"
 
@@ -68,6 +73,9 @@ def protected_plan(
     if released_here:
         steps.append(ReleaseTarget(_whole_names(target_name, released_here)))
 
+    bookmark = _bookmark(source, route, context)
+    if bookmark is not None:
+        steps.append(bookmark)
     tagged = [snapshot for snapshot in source.snapshots if tag in snapshot.holds or snapshot in to_hold]
     known = {snapshot.guid for snapshot in after.snapshots}
     to_release = [s for s in tagged if s.createtxg < route.tip.createtxg and s.guid in known]
@@ -79,6 +87,23 @@ def protected_plan(
     strangers = [snapshot for snapshot in tagged if snapshot.guid not in known]
     notes = _notes(source, route, after, strangers, tag)
     return DatasetPlan(source.name, target_name, tuple(steps), notes=notes, kept=kept)
+
+
+def _bookmark(source: Dataset, route: Route, context: Context) -> BookmarkSource | None:
+    """One bookmark per tag and dataset, on the newest common snapshot; none where it has no room in a name.
+
+    Where old ones pile up, since the user may not destroy them, no more are made.
+    """
+    if not context.has_bookmarks or not isinstance(route.tip, Snapshot):
+        return None
+    prefix = names.bookmark_prefix(context.policy.tag)
+    wanted = f"{prefix}{route.tip.name}"
+    ours = [bookmark for bookmark in source.bookmarks if bookmark.name.startswith(prefix)]
+    is_there = any(bookmark.name == wanted and bookmark.guid == route.tip.guid for bookmark in ours)
+    obsolete = tuple(f"{source.name}#{bookmark.name}" for bookmark in ours if bookmark.name != wanted)
+    has_room = len(source.name) + 1 + len(wanted) <= names.MAX_NAME_LENGTH and len(obsolete) < MOST_BOOKMARKS
+    made = f"{source.name}#{wanted}" if has_room and not is_there else None
+    return BookmarkSource(f"{source.name}@{route.tip.name}", made, obsolete) if made or obsolete else None
 
 
 def _after(target_name: str, target: Dataset | None, route: Route) -> _After:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from zfs_replicate.model import (
     AbortReceive,
+    BookmarkSource,
     ClearPlaceholder,
     CreateParent,
     DatasetPlan,
@@ -17,6 +18,7 @@ from zfs_replicate.model import (
     ReleaseSource,
     ReleaseTarget,
     Resume,
+    Rollback,
     RunResult,
     Send,
     Step,
@@ -53,25 +55,42 @@ def _is_up_to_date(plan: DatasetPlan) -> bool:
 
 
 def _step_lines(step: Step, tag: str) -> Iterator[str]:
-    if isinstance(step, HoldSource | HoldTarget | ReleaseTarget | ReleaseSource):
-        yield from (f"{_TAGGING[type(step)].format(tag=tag)} {snapshot}" for snapshot in step.snapshots)
-        return
     match step:
-        case AbortReceive():
-            yield f"clear the saved state of a cut receive: {step.reason}"
-        case CreateParent():
-            yield "create as a placeholder, unmounted: it has no snapshot, but datasets below it have"
-        case Resume():
-            yield f"resume {step.snapshot}"
-        case Send():
-            how = f"send {step.snapshot} {f'from {step.base}' if step.base else 'in full'}"
-            yield f"{how}{', raw' if step.is_raw else ''} ({_counted(step.snapshot_count, 'snapshot')})"
-        case ClearPlaceholder():
-            yield "it is no placeholder any more"
+        case HoldSource() | HoldTarget() | ReleaseTarget() | ReleaseSource():
+            yield from (f"{_TAGGING[type(step)].format(tag=tag)} {snapshot}" for snapshot in step.snapshots)
+        case BookmarkSource():
+            if step.bookmark is not None:
+                yield f"bookmark {step.snapshot} as {step.bookmark}"
+            yield from (f"destroy the older bookmark {bookmark}" for bookmark in step.obsolete)
         case Verify():
             yield f"verify that {step.snapshot} has arrived"
         case Expire():
             yield from (f"expire @{snapshot.name}: {snapshot.reason}" for snapshot in step.snapshots)
+        case _:
+            yield _stream_line(step)
+
+
+def _stream_line(step: AbortReceive | Rollback | CreateParent | Resume | Send | ClearPlaceholder) -> str:
+    match step:
+        case AbortReceive():
+            return f"clear the saved state of a cut receive: {step.reason}"
+        case Rollback():
+            return rollback_line(step)
+        case CreateParent():
+            return "create as a placeholder, unmounted: it has no snapshot, but datasets below it have"
+        case Resume():
+            return f"resume {step.snapshot}"
+        case Send():
+            how = f"send {step.snapshot} {f'from {step.base}' if step.base else 'in full'}"
+            return f"{how}{', raw' if step.is_raw else ''} ({_counted(step.snapshot_count, 'snapshot')})"
+        case ClearPlaceholder():
+            return "it is no placeholder any more"
+
+
+def rollback_line(step: Rollback) -> str:
+    """What a rollback discards, in words."""
+    lost = f", and the snapshots {', '.join(step.lost)}" if step.lost else ""
+    return f"roll back to {step.snapshot}: discards {size(step.byte_count)} written since{lost}"
 
 
 def moved_line(outcome: Outcome) -> str:

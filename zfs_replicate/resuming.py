@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zfs_replicate.model import Dataset, ResumeToken, Snapshot
-from zfs_replicate.route import is_raw_stream
+from zfs_replicate.model import Dataset, ResumeToken, Snapshot, TokenContents
+from zfs_replicate.route import common_base, is_raw_stream
 
 
 def resumable(source: Dataset, target: Dataset, token: ResumeToken) -> tuple[Snapshot | None, str]:
@@ -21,19 +21,28 @@ def resumable(source: Dataset, target: Dataset, token: ResumeToken) -> tuple[Sna
         return None, f"the source no longer has {contents.to_name}"
     if contents.to_name != f"{source.name}@{wanted.name}":
         return None, f"{contents.to_name} is now {source.name}@{wanted.name}"
+    stale = _misplaced(source, target, wanted, contents)
+    return (None, stale) if stale else (wanted, "")
+
+
+def _misplaced(source: Dataset, target: Dataset, wanted: Snapshot, contents: TokenContents) -> str:
+    """Return why the snapshot cannot be continued from where the target is now; empty when it can."""
     present = {snapshot.guid for snapshot in target.snapshots}
     if wanted.guid in present:
-        return None, f"@{wanted.name} has arrived already"
+        return f"@{wanted.name} has arrived already"
     if contents.from_guid is None:
         if target.snapshots:
-            return None, "it continues a first send, but the target has snapshots"
+            return "it continues a first send, but the target has snapshots"
     elif contents.from_guid not in present:
-        return None, "the target no longer has the snapshot that it starts from"
+        return "the target no longer has the snapshot that it starts from"
     elif contents.from_guid not in _guids(source):
-        return None, "the source no longer has the snapshot that it starts from"
+        return "the source no longer has the snapshot that it starts from"
+    base = common_base(source, target)
+    if base is not None and (base.guid != contents.from_guid or wanted.createtxg < base.createtxg):
+        return "the target has gone on since"
     if contents.is_raw != is_raw_stream(source, target):
-        return None, "it mixes raw and plain streams"
-    return wanted, ""
+        return "it mixes raw and plain streams"
+    return ""
 
 
 def after_abort(target: Dataset) -> Dataset | None:

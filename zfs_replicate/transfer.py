@@ -8,9 +8,13 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
-from zfs_replicate.errors import CommandFailed, ReplicateError
+from zfs_replicate.errors import CommandFailed, ReplicateError, StreamBroken
 from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, Sink, TargetHost
 from zfs_replicate.model import Resume, Send
 from zfs_replicate.zfs import commands, messages
@@ -45,28 +49,37 @@ class Cancellation:
             kill()
 
 
-def transfer(
-    source: Host, target: TargetHost, step: Send | Resume, mbuffer_size: str | None, cancellation: Cancellation
-) -> int:
-    """Carry one stream; return its length in bytes. `mbuffer_size` None: without mbuffer.
+@dataclass(frozen=True, slots=True)
+class Pipe:
+    """How streams run. `mbuffer_size` None: without mbuffer. `stall_seconds` None: wait for ever."""
 
-    Raises: the error of the side that failed first.
-    """
+    mbuffer_size: str | None = None
+    stall_seconds: float | None = None
+
+
+def transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, cancellation: Cancellation) -> int:
+    """Carry one stream; return its length in bytes. Raises: the error of the side that failed first."""
     pipeline = [commands.receive(step.receiving)]
-    if mbuffer_size is not None:
-        pipeline.insert(0, commands.mbuffer(mbuffer_size))
+    if pipe.mbuffer_size is not None:
+        pipeline.insert(0, commands.mbuffer(pipe.mbuffer_size))
     with source.start(commands.send(step)) as sender, target.open_sink(pipeline) as sink:
 
         def kill() -> None:
             sender.kill()
             sink.kill()
 
-        with cancellation.covering(kill):
-            byte_count, is_receiver_gone = _copy(sender, sink)
+        with cancellation.covering(kill), _Watch(pipe.stall_seconds, kill) as watch:
+            byte_count, is_receiver_gone = _copy(sender, sink, watch)
+            watch.rest()
             if is_receiver_gone:
                 sender.kill()
             sink.close_input()
             received = sink.finish()
+            if watch.is_stalled:
+                raise StreamBroken(
+                    f"{step.snapshot} on {source.name}: no byte passed for {pipe.stall_seconds:g} seconds: the stream"
+                    " was ended; look at the network and at both pools, then run again: it continues where it stopped"
+                )
             if is_receiver_gone:
                 raise _receiver_error(target, step, received)
             sent = sender.finish()
@@ -77,7 +90,41 @@ def transfer(
     return byte_count
 
 
-def _copy(sender: Process, sink: Sink) -> tuple[int, bool]:
+class _Watch:
+    """Ends a stream through which nothing passes for `seconds`, from a thread of its own."""
+
+    def __init__(self, seconds: float | None, kill: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._kill = kill
+        self._last = time.monotonic()
+        self._over = threading.Event()
+        self.is_stalled = False
+
+    def __enter__(self) -> Self:
+        if self._seconds is not None:
+            threading.Thread(target=self._run, args=(self._seconds,), daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.rest()
+
+    def passed(self) -> None:
+        """Some bytes went through."""
+        self._last = time.monotonic()
+
+    def rest(self) -> None:
+        """All bytes went through: what takes long now is the receiver's own business."""
+        self._over.set()
+
+    def _run(self, seconds: float) -> None:
+        while (left := self._last + seconds - time.monotonic()) > 0:
+            if self._over.wait(left):
+                return
+        self.is_stalled = True
+        self._kill()
+
+
+def _copy(sender: Process, sink: Sink, watch: _Watch) -> tuple[int, bool]:
     """Return how many bytes went through, and whether the receiver stopped taking them."""
     byte_count = 0
     while data := sender.read(CHUNK_BYTES):
@@ -86,6 +133,7 @@ def _copy(sender: Process, sink: Sink) -> tuple[int, bool]:
         except BrokenPipeError:
             return byte_count, True
         byte_count += len(data)
+        watch.passed()
     return byte_count, False
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from tests.lab.conftest import KNOWN_HOSTS
+from tests.lab.servers import sshd, trust
 from tests.lab.world import World, run, zfs
+
+WAITING_PORT = 2218
 
 GOOD = {"-h": "127.0.0.1", "-r": "tank/data", "-l": "offsite/data", "-t": "mirror"}
 
@@ -103,20 +108,21 @@ def test_help_is_help_alone(world: World) -> None:
     world.program("-h", expect=2)
 
 
-def test_second_run_on_the_same_tree_exits_0_and_changes_nothing(world: World) -> None:
-    world.write("tank/data", "large", 30_000_000)
+def test_second_run_on_the_same_tree_exits_0_and_changes_nothing(world: World, tmp_path: Path) -> None:
     world.snapshot("tank/data@one")
-    first = world.start("-v")
-    assert first.stderr is not None
-    for line in first.stderr:
-        if "→" in line:
-            break
-    for target in ("offsite/data", "offsite/data/below"):
-        done = world.replicate_from("tank/data", target)
-        assert (done.stdout, done.stderr) == ("", "")
-    done = world.replicate("-v")
-    assert "another run is at work" in done.stderr
-    first.communicate()
+    wait = f'case "$SSH_ORIGINAL_COMMAND" in *" zfs send "*) while [ ! -e {tmp_path}/go ]; do sleep 0.1; done;; esac'
+    with sshd(tmp_path, WAITING_PORT, wrapper=f'{wait}\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
+        trust(WAITING_PORT, KNOWN_HOSTS)
+        with world.start("-v", "-p", str(WAITING_PORT)) as first:
+            assert first.stderr is not None
+            next(line for line in first.stderr if "→" in line)
+            for target in ("offsite/data", "offsite/data/below"):
+                done = world.replicate_from("tank/data", target)
+                assert (done.stdout, done.stderr) == ("", "")
+            done = world.replicate("-v")
+            assert "another run is at work" in done.stderr
+            assert not world.exists("offsite/data@one")
+            (tmp_path / "go").touch()
     assert first.returncode == 0
     assert world.snapshots("offsite/data") == ["one"]
 

@@ -56,7 +56,8 @@ class World:
         expect: int = 0,
         env: dict[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        return self.program("-h", host, "-r", source, "-l", target, "-t", tag, *options, expect=expect, env=env)
+        once = [] if "--retries" in options else ["--retries", "0"]
+        return self.program("-h", host, "-r", source, "-l", target, "-t", tag, *once, *options, expect=expect, env=env)
 
     def program(
         self, *arguments: str, expect: int = 0, env: dict[str, str] | None = None
@@ -68,7 +69,8 @@ class World:
 
     def start(self, *options: str, host: str = "127.0.0.1") -> subprocess.Popen[str]:
         """Start the program on tank/data → offsite/data and return at once."""
-        arguments = ["-h", host, "-r", "tank/data", "-l", "offsite/data", "-t", "mirror", *options]
+        once = [] if "--retries" in options else ["--retries", "0"]
+        arguments = ["-h", host, "-r", "tank/data", "-l", "offsite/data", "-t", "mirror", *once, *options]
         return subprocess.Popen(
             [sys.executable, PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

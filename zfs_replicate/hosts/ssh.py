@@ -29,8 +29,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 30
 KEEPALIVE_SECONDS = 15
-DEAD_PEER_SECONDS = 45
-"""A keep-alive that the peer's TCP has not acknowledged for so long ends the connection."""
+ANSWER_SECONDS = 30
+"""A keep-alive is a question; a peer that does not answer it for so long is dead."""
 
 PATIENCE_SECONDS = 5
 """How long a read waits before it looks whether stderr wants draining."""
@@ -59,6 +59,7 @@ class SSHHost:
         self._wanted = (host, port, identity)
         self._ask = ask
         self._clients: list[paramiko.SSHClient] = []
+        self._is_closed = threading.Event()
 
     @property
     def name(self) -> str:
@@ -77,6 +78,7 @@ class SSHHost:
         self.close()
 
     def close(self) -> None:
+        self._is_closed.set()
         for client in reversed(self._clients):
             client.close()
         self._clients.clear()
@@ -165,7 +167,7 @@ class SSHHost:
             ) from error
         transport = client.get_transport()
         if transport is not None:
-            transport.set_keepalive(KEEPALIVE_SECONDS)
+            threading.Thread(target=_watch, args=(transport, self._is_closed), daemon=True).start()
 
     def _log_in(self, client: paramiko.SSHClient, endpoint: Endpoint, way: Any) -> None:
         """Log in with agent and keys; with a terminal, ask once for a passphrase or a password."""
@@ -298,11 +300,28 @@ def fingerprint(key: paramiko.PKey) -> str:
     return f"{key.get_name()} SHA256:{digest}"
 
 
+def _watch(transport: paramiko.Transport, is_closed: threading.Event) -> None:
+    """Ask the peer now and then whether it is there; close the connection when it does not answer.
+
+    paramiko's own keep-alive wants no answer, and TCP notices nothing while a middle box or a stopped sshd is silent.
+    """
+    while not is_closed.wait(KEEPALIVE_SECONDS) and transport.is_active():
+        question = threading.Thread(target=_ask_peer, args=(transport,), daemon=True)
+        question.start()
+        question.join(ANSWER_SECONDS)
+        if question.is_alive():
+            log.info("no answer for %d seconds: the connection is given up", ANSWER_SECONDS)
+            transport.close()
+
+
+def _ask_peer(transport: paramiko.Transport) -> None:
+    with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+        transport.global_request("keepalive@openssh.com", wait=True)  # any answer will do, a refusal too
+
+
 def _tcp(endpoint: Endpoint) -> socket.socket:
     sock = socket.create_connection((endpoint.hostname, endpoint.port), timeout=CONNECT_SECONDS)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: milliseconds that sent data may stay unacknowledged
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_SECONDS * 1000)
     return sock
 
 

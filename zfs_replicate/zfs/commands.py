@@ -36,13 +36,13 @@ def probe(pool: str) -> Command:
     return ("sh", "-c", _PROBE, "sh", pool)
 
 
-def batches(names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    """Given names, yield them in order in runs of at most BATCH_BYTES, quoting allowed for."""
+def batches(names: Sequence[str], limit: int = BATCH_BYTES) -> Iterator[tuple[str, ...]]:
+    """Given names, yield them in order in runs of at most `limit` bytes, quoting allowed for."""
     batch: list[str] = []
     size = 0
     for name in names:
         length = len(name) + 3
-        if batch and size + length > BATCH_BYTES:
+        if batch and size + length > limit:
             yield tuple(batch)
             batch, size = [], 0
         batch.append(name)
@@ -142,6 +142,23 @@ def create_parent(step: CreateParent) -> Command:
     """canmount=off, so that nothing is mounted; one dataset at a time, since -o with -p reaches only the last."""
     mark = ("-o", f"{PLACEHOLDER_PROPERTY}=on") if step.is_placeholder else ()
     return ("zfs", "create", "-o", "canmount=off", *mark, step.target)
+
+
+def rollback(snapshot: str) -> Command:
+    """-r discards newer snapshots and bookmarks; a hold or a clone on one of them makes it fail (zfs-rollback(8))."""
+    return ("zfs", "rollback", "-r", snapshot)
+
+
+_BOOKMARK = 'while [ "$1" != -- ]; do zfs bookmark "$1" "$2"; shift 2; done; shift; for old do zfs destroy "$old"; done'
+
+
+def bookmark(made: Sequence[tuple[str, str]], obsolete: Sequence[str]) -> Command:
+    """Bookmark many snapshots, then destroy old bookmarks, in one command: zfs itself takes one at a time."""
+    return ("sh", "-c", _BOOKMARK, "sh", *(name for pair in made for name in pair), "--", *obsolete)
+
+
+def available(dataset: str) -> Command:
+    return ("zfs", "get", "-Hp", "-o", "value", "available", dataset)
 
 
 def clear_placeholder(target: str) -> Command:

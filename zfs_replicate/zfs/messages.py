@@ -158,7 +158,10 @@ def explain(host: str, subject: str, stderr: str, doing: str) -> errors.CommandF
     for known in KNOWN:
         if known.pattern.search(said):
             next_step = known.next_step.format(subject=subject)
-            return known.error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step} (zfs: {said})")
+            error = known.error
+            if error is errors.DatasetMissing and "@" in subject:
+                error = errors.SnapshotVanished
+            return error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step} (zfs: {said})")
     return errors.CommandFailed(f"{subject} on {host}: cannot {doing} ({said or 'no message'})")
 
 

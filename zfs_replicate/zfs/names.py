@@ -52,6 +52,11 @@ def tag_problem(tag: str, longest_suffix: str) -> str | None:
     return None
 
 
+def bookmark_prefix(tag: str) -> str:
+    """How the names of our own bookmarks for a mirror begin; the snapshot's name follows."""
+    return f"zfs_replicate_{tag}_"
+
+
 def pool_of(dataset: str) -> str:
     return dataset.split("/", 1)[0]
 

@@ -93,7 +93,7 @@ def listing(lines: Iterable[str]) -> Listing:
                     number(createtxg, line),
                     number(creation, line),
                     number(written, line),
-                    clones=() if clones in ("", "-") else tuple(clones.split(",")),
+                    clones=_clones(clones),
                 )
             )
             if number(userrefs, line) > 0:
@@ -117,6 +117,15 @@ def listing(lines: Iterable[str]) -> Listing:
             getattr(collected[name], attribute).extend(values)
     found.datasets = [entry.dataset() for entry in collected.values()]
     return found
+
+
+def _clones(text: str) -> tuple[str, ...]:
+    """Given `a/b,c/d` or `-`, return the clones, without the hidden X/%recv.
+
+    That is the saved state of a cut receive into X, which is continued or cleared before anything is destroyed.
+    """
+    found = text.split(",") if text not in ("", "-") else []
+    return tuple(clone for clone in found if not clone.endswith("/%recv"))
 
 
 def _split(name: str, line: str) -> tuple[str, str, str]:

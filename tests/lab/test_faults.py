@@ -1,0 +1,207 @@
+"""The fault matrix: whatever is killed, cut or filled at whatever step, nothing is lost and the next run mends it.
+
+Each cell writes a line for docs/reliability.md (see tests/lab/reliability.py).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import KNOWN_HOSTS
+from tests.lab.faults import Fault, FaultyMachine, faulty_machine, streams_left
+from tests.lab.world import PROGRAM, World, run, zfs
+
+PORT = 2240
+CHILD = "/child"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyMachine]:
+    with faulty_machine(tmp_path_factory.mktemp("faulty"), PORT, KNOWN_HOSTS) as made:
+        yield made
+
+
+# --- what a run is about to do when the fault strikes ---
+
+
+def first_send(world: World) -> None:
+    world.write("tank/data", "large", 4_000_000)
+    world.snapshot("tank/data@one", recursive=True)
+    world.snapshot("tank/data@two", recursive=True)
+
+
+def incremental(world: World) -> None:
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate("-k", "30")
+    world.write("tank/data", "large", 4_000_000)
+    for name in ("two", "three"):
+        world.snapshot(f"tank/data@{name}", recursive=True)
+
+
+def expiry(world: World) -> None:
+    for name, days in (("d50", 50), ("d40", 40)):
+        world.snapshot(f"tank/data@{name}", recursive=True, days_ago=days)
+    world.replicate()
+    world.write("tank/data", "large", 4_000_000)
+    world.snapshot("tank/data@d0", recursive=True)
+
+
+SCENARIOS: dict[str, Callable[[World], None]] = {
+    "first send": first_send,
+    "incremental": incremental,
+    "expiry": expiry,
+}
+
+# --- what strikes ---
+
+STEPS = {
+    "reading the source": ("list -Hp -r*tank/data", "before"),
+    "placing holds on the source": ("hold mirror tank*", "before"),
+    "after holds on the source": ("hold mirror tank*", "after"),
+    "a stream under way": ("send *", "middle"),
+    "after a receive": ("receive *", "after"),
+    "verifying": ("list -Hp -t snapshot*", "before"),
+    "holding on the target": ("hold mirror:target*", "before"),
+    "after holds on the target": ("hold mirror:target*", "after"),
+    "bookmarking": ("bookmark *", "after"),
+    "releasing on the source": ("release mirror tank*", "before"),
+    "after releases on the source": ("release mirror tank*", "after"),
+    "expiring": ("destroy offsite*", "before"),
+    "after an expiry": ("destroy offsite*", "after"),
+}
+ONLY_EXPIRY = ("expiring", "after an expiry")
+NOT_FIRST = ("releasing on the source", "after releases on the source")
+
+IN_STREAM = {
+    "zfs send killed": ('pkill -KILL -f "^/usr/sbin/zfs send"', "true"),
+    "zfs receive killed": ('pkill -KILL -f "^/usr/sbin/zfs receive"', "true"),
+    "mbuffer killed": ("pkill -KILL -x mbuffer", "true"),
+    "connection cut": ('pkill -KILL -f "^sshd(-session)?: root"', "true"),
+    "target filled up": ("zfs set quota=2M offsite", "zfs set quota=none offsite"),
+}
+BEFORE = {
+    "source snapshot destroyed before its hold": ("hold mirror tank*", "zfs destroy {tip}", "true"),
+    "source snapshot destroyed by force before send": (
+        "send *{tip}",
+        "zfs release mirror {tip}; zfs destroy {tip}",
+        "true",
+    ),
+    "target pool exported": ("receive *", "zpool export -f offsite", "zpool import -d {directory} offsite"),
+}
+
+
+def tip(scenario: str) -> str:
+    return {"first send": "tank/data@two", "incremental": "tank/data@three", "expiry": "tank/data@d0"}[scenario]
+
+
+def cells() -> Iterator[tuple[str, str, str, str, str, str]]:
+    """(scenario, fault, pattern, when, action, mend) for the whole matrix."""
+    for scenario in SCENARIOS:
+        for step, (match, when) in STEPS.items():
+            if (step in ONLY_EXPIRY) <= (scenario == "expiry"):
+                yield scenario, f"client killed: {step}", match, when, "KILL CLIENT", "true"
+        for name, (action, mend) in IN_STREAM.items():
+            yield scenario, name, "send *", "middle", action, mend
+        for name, (match, action, mend) in BEFORE.items():
+            yield scenario, name, match, "before", action, mend
+    yield (
+        "incremental",
+        "sshd stopped",
+        "send *",
+        "middle",
+        'pkill -STOP -f "^sshd(-session)?: root"',
+        ('pkill -KILL -f "^sshd(-session)?: root"; true'),
+    )
+
+
+MATRIX = list(cells())
+
+
+@pytest.mark.parametrize("cell", MATRIX, ids=[f"{cell[0]}: {cell[1]}" for cell in MATRIX])
+def test_fault(world: World, machine: FaultyMachine, cell: tuple[str, str, str, str, str, str]) -> None:
+    scenario, name, match, when, action, mend = cell
+    zfs("create", "tank/data/child")
+    SCENARIOS[scenario](world)
+    names = {"tip": tip(scenario), "directory": str(world.directory)}
+    action = machine.kill_client if action == "KILL CLIENT" else action.format(**names)
+    had_common = common(world)
+    machine.arm(Fault(name, match.format(**names), when, action))
+    status, said = run_client(machine)
+    assert machine.disarm(), "the fault never struck"
+    run("sh", "-c", mend.format(**names))
+    assert streams_left() == ""
+    for child, guids in had_common.items():
+        assert common(world)[child] or not guids, "the common snapshot was lost"
+    done = world.replicate("-k", "30")
+    assert_mirrored(world, scenario)
+    record(scenario, name, status, said, done.stderr)
+
+
+def run_client(machine: FaultyMachine) -> tuple[int, str]:
+    arguments = [
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(PORT),
+        "-r",
+        "tank/data",
+        "-l",
+        "offsite/data",
+        "-t",
+        "mirror",
+        "-k",
+        "30",
+    ]
+    client = subprocess.Popen(
+        [sys.executable, PROGRAM, *arguments, "--retries", "0", "-j", "1"],
+        env={**os.environ, "PATH": machine.path},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    (machine.directory / "client").write_text(str(client.pid))
+    _out, said = client.communicate(timeout=120)
+    assert "Traceback" not in said
+    assert client.returncode != 0 or not said
+    return client.returncode, said
+
+
+def common(world: World) -> dict[str, set[str]]:
+    """The guids that both sides have, for each of the two datasets."""
+    found = {}
+    for child in ("", CHILD):
+        target = f"offsite/data{child}"
+        found[child] = set(world.guids(f"tank/data{child}")) & set(world.guids(target) if world.exists(target) else ())
+    return found
+
+
+def assert_mirrored(world: World, scenario: str) -> None:
+    """The tips are equal; exactly one snapshot per dataset is held on each side, the tip; expiry is done."""
+    for child in ("", CHILD):
+        source, target = f"tank/data{child}", f"offsite/data{child}"
+        newest = world.snapshots(source)[-1]
+        assert world.guids(source)[-1] == world.guids(target)[-1]
+        assert world.holds(source) == {newest: {"mirror"}}
+        assert world.holds(target) == {newest: {"mirror:target"}}
+        if scenario == "expiry" and newest == "d0":
+            assert world.snapshots(target) == ["d0"]
+        if scenario != "expiry":
+            assert world.guids(target) == world.guids(source)[-len(world.guids(target)) :]
+
+
+def record(scenario: str, fault: str, status: int, said: str, next_said: str) -> None:
+    """Write down a cell for docs/reliability.md."""
+    directory = os.environ.get("ZFS_REPLICATE_RESULTS")
+    if directory:
+        row = {"scenario": scenario, "fault": fault, "status": status, "said": said, "next": next_said}
+        Path(directory, f"{MATRIX_INDEX[scenario, fault]:03}.json").write_text(json.dumps(row))
+
+
+MATRIX_INDEX = {(cell[0], cell[1]): index for index, cell in enumerate(MATRIX)}

@@ -1,0 +1,164 @@
+"""--rollback: discards what the copy has beyond the base, says so, and never goes through a guard."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab.world import World, run, zfs
+
+
+@pytest.fixture
+def diverged(world: World) -> World:
+    """The copy was written to and snapshotted; the source went on."""
+    world.snapshot("tank/data@one")
+    world.replicate()
+    zfs("set", "readonly=off", "offsite/data")
+    world.write("offsite/data", "change")
+    world.snapshot("offsite/data@mine")
+    world.write("offsite/data", "more")
+    world.snapshot("tank/data@two")
+    return world
+
+
+def test_rollback_discards_down_to_the_base_and_says_what(diverged: World) -> None:
+    done = diverged.replicate("--rollback")
+    assert "roll back to offsite/data@one: discards" in done.stderr
+    assert "the snapshots offsite/data@mine" in done.stderr
+    assert diverged.guids("offsite/data") == diverged.guids("tank/data")
+
+
+def test_rollback_is_shown_by_the_dry_run_and_not_done(diverged: World) -> None:
+    done = diverged.replicate("--rollback", "-n")
+    assert "roll back to offsite/data@one: discards" in done.stdout
+    assert diverged.snapshots("offsite/data") == ["one", "mine"]
+
+
+def test_rollback_is_only_done_when_asked(diverged: World) -> None:
+    done = diverged.replicate(expect=1)
+    assert "or run once with --rollback" in done.stderr
+    assert diverged.snapshots("offsite/data") == ["one", "mine"]
+
+
+def test_rollback_never_goes_through_a_foreign_hold(diverged: World) -> None:
+    zfs("hold", "legal", "offsite/data@mine")
+    done = diverged.replicate("--rollback", expect=1)
+    assert "@mine is held by legal" in done.stderr
+    assert diverged.snapshots("offsite/data") == ["one", "mine"]
+
+
+def test_rollback_never_goes_through_a_clone(diverged: World) -> None:
+    zfs("clone", "offsite/data@mine", "offsite/clone")
+    done = diverged.replicate("--rollback", expect=1)
+    assert "@mine is cloned as offsite/clone" in done.stderr
+    assert diverged.exists("offsite/clone")
+
+
+def test_rollback_never_goes_past_the_base(world: World) -> None:
+    zfs("create", "offsite/data")
+    world.snapshot("offsite/data@theirs")
+    world.snapshot("tank/data@ours")
+    done = world.replicate("--rollback", expect=1)
+    assert "no common snapshot" in done.stderr
+    assert world.snapshots("offsite/data") == ["theirs"]
+
+
+def test_rollback_when_the_source_was_rolled_back(world: World) -> None:
+    """The newest common snapshot was destroyed by force on the source: the one before is the base."""
+    world.snapshot("tank/data@one")
+    world.replicate()
+    world.write("tank/data", "file")
+    world.snapshot("tank/data@two")
+    world.replicate()
+    zfs("release", "mirror", "tank/data@two")
+    for bookmark in zfs("list", "-H", "-t", "bookmark", "-o", "name", "-r", "tank").split():
+        zfs("destroy", bookmark)
+    zfs("rollback", "-r", "tank/data@one")
+    world.snapshot("tank/data@three")
+    world.replicate(expect=1)
+    world.replicate("--rollback")
+    assert world.snapshots("offsite/data") == ["one", "three"]
+    assert world.holds("offsite/data") == {"three": {"mirror:target"}}
+
+
+def test_rollback_frees_a_taken_name(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    world.snapshot("offsite/data@two")
+    world.snapshot("tank/data@two")
+    world.replicate("--rollback")
+    assert world.guids("offsite/data") == world.guids("tank/data")
+
+
+def bookmarks(dataset: str) -> list[str]:
+    return zfs("list", "-H", "-d1", "-t", "bookmark", "-o", "name", dataset).split()
+
+
+def test_bookmark_of_the_newest_common_snapshot_is_kept(world: World) -> None:
+    for name in ("one", "two"):
+        world.snapshot(f"tank/data@{name}")
+        world.replicate()
+        assert bookmarks("tank/data") == [f"tank/data#zfs_replicate_mirror_{name}"]
+
+
+def test_bookmark_serves_when_the_held_snapshot_was_destroyed_by_force(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    zfs("release", "mirror", "tank/data@one")
+    zfs("destroy", "tank/data@one")
+    world.snapshot("tank/data@two", "tank/data@three")
+    world.replicate()
+    assert world.snapshots("offsite/data") == ["one", "two", "three"]
+    assert bookmarks("tank/data") == ["tank/data#zfs_replicate_mirror_three"]
+
+
+def test_bookmarks_of_another_mirror_stay(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate_from("tank/data", "offsite/first", tag="first")
+    world.snapshot("tank/data@two")
+    world.replicate_from("tank/data", "offsite/second", tag="second")
+    names = sorted(bookmarks("tank/data"))
+    assert names == ["tank/data#zfs_replicate_first_one", "tank/data#zfs_replicate_second_two"]
+
+
+def test_bookmark_without_the_right_to_it_is_no_failure(world: World) -> None:
+    world.snapshot("tank/data@one")
+    zfs("allow", "lab", "send,hold,release", "tank/data")
+    done = world.replicate(host="lab@127.0.0.1")
+    assert done.stderr == ""
+    assert bookmarks("tank/data") == []
+
+
+def release(world: World, *options: str, expect: int = 0) -> str:
+    done = world.program("release", "-h", "127.0.0.1", "-r", "tank/data", "-t", "mirror", *options, expect=expect)
+    return done.stdout + done.stderr
+
+
+def test_release_lists_and_releases_all_holds_of_the_tag(world: World) -> None:
+    zfs("create", "tank/data/child")
+    world.snapshot("tank/data@one", recursive=True, days_ago=3)
+    zfs("hold", "other", "tank/data@one")
+    world.replicate()
+    said = release(world, "-n", "-l", "offsite/data")
+    assert "tank/data/child@one: held by mirror; taken 20" in said
+    assert "3 days old, on the target too" in said
+    assert world.holds("tank/data") == {"one": {"mirror", "other"}}
+    release(world, "--yes")
+    assert (world.holds("tank/data"), world.holds("tank/data/child")) == ({"one": {"other"}}, {})
+    assert bookmarks("tank/data") == []
+    assert world.snapshots("tank/data") == ["one"]
+
+
+def test_release_needs_a_yes_without_a_terminal(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    assert "say --yes" in release(world, expect=2)
+    assert world.holds("tank/data") == {"one": {"mirror"}}
+
+
+def test_release_asks_on_a_terminal(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    command = "python3 bin/zfs_replicate release -h 127.0.0.1 -r tank/data -t mirror"
+    for answer, expected in (("n", {"one": {"mirror"}}), ("y", {})):
+        run("sh", "-c", f"echo {answer} | script -qec '{command}' /dev/null")
+        assert world.holds("tank/data") == expected

@@ -1,0 +1,138 @@
+"""A host that answers from a table: what a command prints and how it ends, without running anything.
+
+    nas1 = FakeHost("nas1", {"zfs hold": Answer(status=1, stderr="permission denied")})
+
+The longest key that the command (its words joined by spaces) begins with has the answer; without one, it succeeds
+silently. `asked` tells all commands so far, in order, from all threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from zfs_replicate.hosts.base import Ended
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command prints and how it ends. `error`: reading its output raises that."""
+
+    stdout: bytes = b""
+    status: int = 0
+    stderr: str = ""
+    error: Exception | None = None
+    at_start: Callable[[], object] = lambda: None
+    at_read: Callable[[], object] = lambda: None
+    """Called when the command starts, and before each read: what happens elsewhere meanwhile."""
+
+
+@dataclass
+class FakeProcess:
+    command: tuple[str, ...]
+    answer: Answer
+    chunk_bytes: int | None = None
+    is_killed: bool = False
+    is_left: bool = False
+    _at: int = 0
+
+    def read(self, size: int) -> bytes:
+        self.answer.at_read()
+        if self.is_killed:
+            return b""
+        if self.answer.error is not None:
+            raise self.answer.error
+        data = self.answer.stdout[self._at : self._at + (self.chunk_bytes or size)]
+        self._at += len(data)
+        return data
+
+    def finish(self) -> Ended:
+        return Ended(self.command, -15 if self.is_killed else self.answer.status, self.answer.stderr)
+
+    def kill(self) -> None:
+        self.is_killed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.is_left = True
+
+
+@dataclass
+class FakeSink:
+    """Takes a stream in. `breaks_after`: how many writes it takes before it is gone."""
+
+    pipeline: tuple[tuple[str, ...], ...]
+    stages: tuple[Answer, ...]
+    breaks_after: int | None = None
+    received: bytes = b""
+    writes: int = 0
+    is_input_closed: bool = False
+    is_killed: bool = False
+    is_left: bool = False
+
+    def write(self, data: bytes) -> None:
+        if self.breaks_after is not None and self.writes >= self.breaks_after:
+            raise BrokenPipeError
+        self.writes += 1
+        self.received += data
+
+    def close_input(self) -> None:
+        self.is_input_closed = True
+
+    def finish(self) -> tuple[Ended, ...]:
+        assert self.is_input_closed, "it would wait for ever"
+        return tuple(
+            Ended(command, stage.status, stage.stderr)
+            for command, stage in zip(self.pipeline, self.stages, strict=True)
+        )
+
+    def kill(self) -> None:
+        self.is_killed = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.is_left = True
+
+
+@dataclass
+class FakeHost:
+    """`breaks_after`: a sink takes so many writes. `chunk_bytes`: a read gives no more than that."""
+
+    name: str
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    breaks_after: int | None = None
+    chunk_bytes: int | None = None
+    asked: list[str] = field(default_factory=list)
+    processes: list[FakeProcess] = field(default_factory=list)
+    sinks: list[FakeSink] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self, command: Sequence[str]) -> FakeProcess:
+        answer = self._ask(command)
+        answer.at_start()
+        process = FakeProcess(tuple(command), answer, self.chunk_bytes)
+        self.processes.append(process)
+        return process
+
+    def open_sink(self, pipeline: Sequence[Sequence[str]]) -> FakeSink:
+        stages = tuple(self._ask(command) for command in pipeline)
+        sink = FakeSink(tuple(map(tuple, pipeline)), stages, self.breaks_after)
+        self.sinks.append(sink)
+        return sink
+
+    def asked_for(self, beginning: str) -> list[str]:
+        return [command for command in self.asked if command.startswith(beginning)]
+
+    def _ask(self, command: Sequence[str]) -> Answer:
+        text = " ".join(command)
+        with self._lock:
+            self.asked.append(text)
+        fitting = [key for key in self.answers if text.startswith(key)]
+        return self.answers[max(fitting, key=len)] if fitting else Answer()

@@ -1,0 +1,287 @@
+"""One line is one case: worlds written as short text, plans read back as short text.
+
+    >>> steps("a! b c", "a^")
+    'hold c; send a..c (2); verify c; hold-target c; release-target a; release a'
+
+A dataset is written as words, oldest first. A letter is a snapshot: its name, and (by the letter) its guid.
+
+    a       the snapshot @a                     #a      a bookmark of @a
+    a!      our tag holds it                    a=old   it has the guid of a, but is called @old
+    a^      our target tag holds it             a~      it is called @a, but has another guid
+    a%      another tag holds it                a:40    it is 40 days old (otherwise 0)
+    a&      it was cloned                       a+512   512 bytes were written between it and the one before
+
+Suffixes add up: `a!%:40` is 40 days old, and held twice. Other words speak of the dataset:
+
+    absent              there is no such dataset (target only)
+    empty               it exists, without snapshots
+    placeholder         it carries our mark
+    changed             4096 bytes were written since its newest snapshot
+    encrypted, volume   as they say
+    resume(b)           a first receive of b was cut
+    resume(a..b)        a receive of b on top of a was cut; resume(a..b,raw) of a raw stream
+    resume(a..b=old)    so it was, and b was called @old then
+    resume(damaged)     zfs cannot decode the token
+
+A plan is rendered step by step; names are short where they belong to the dataset at hand, and whole where not.
+
+    send c as new               a full stream that makes the dataset; `onto placeholder`: with -F
+    send a..b, send a..c (2)    -i from a, -I from a with two snapshots arriving; `send #a..b` from a bookmark
+    hold, release               on the source;  hold-target, release-target: on the target
+    rollback a -x -y            what -x and -y name is lost
+    bookmark c as #c -#b        on the source; the bookmark #b is destroyed
+    abort, resume b, create, create placeholder, clear placeholder, verify b, expire a b
+    conflict, nothing           no step at all: with a conflict, without one
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+
+from zfs_replicate.model import (
+    SECONDS_PER_DAY,
+    AbortReceive,
+    Bookmark,
+    BookmarkSource,
+    ClearPlaceholder,
+    Context,
+    CreateParent,
+    Dataset,
+    DatasetPlan,
+    Expire,
+    HoldSource,
+    HoldTarget,
+    Inventory,
+    Kind,
+    Plan,
+    Policy,
+    ReleaseSource,
+    ReleaseTarget,
+    Resume,
+    ResumeToken,
+    Rollback,
+    Send,
+    Snapshot,
+    Step,
+    StreamOptions,
+    TokenContents,
+    Verify,
+)
+from zfs_replicate.planner import plan, plan_dataset
+
+NOW = 1_700_000_000
+SOURCE = "tank/data"
+TARGET = "off/copy"
+TAG = "offsite"
+TARGET_TAG = "offsite:target"
+OTHER_TAG = "other"
+CLONE = "tank/clone"
+
+SOURCE_TXG, TARGET_TXG = 1000, 10
+"""Where each pool counts from: far apart, so that comparing across pools goes wrong visibly."""
+
+_SNAPSHOT = re.compile(r"(?P<mark>#?)(?P<letter>[a-z])(?P<suffixes>(?:[!^%&~]|=[\w.-]+|[+:]\d+)*)")
+_SUFFIX = re.compile(r"[!^%&~]|=[\w.-]+|[+:]\d+")
+_TOKEN = re.compile(r"resume\((?:(?P<base>[a-z])\.\.)?(?P<tip>[a-z])(?:=(?P<name>[\w.-]+))?(?P<raw>,raw)?\)")
+_HOLDS = {"!": TAG, "^": TARGET_TAG, "%": OTHER_TAG}
+
+
+def guid_of(letter: str) -> int:
+    return 7000 + ord(letter)
+
+
+def context(
+    keep_days: int | None = None,
+    excludes: tuple[str, ...] = (),
+    may_roll_back: bool = False,
+    has_bookmarks: bool = False,
+) -> Context:
+    return Context(Policy(TAG, keep_days, excludes, may_roll_back), StreamOptions(), NOW, has_bookmarks)
+
+
+# --- text → worlds ---
+
+
+def source(text: str, name: str = SOURCE) -> Dataset:
+    """Given words, return a dataset of the source."""
+    return _World(name, name, SOURCE_TXG).read(text)
+
+
+def target(text: str, name: str = TARGET, source_name: str = SOURCE) -> Dataset | None:
+    """Given words, return a dataset of the target; None for `absent`."""
+    return None if text == "absent" else _World(name, source_name, TARGET_TXG).read(text)
+
+
+def tree(root: str, *lines: str) -> Inventory:
+    """Given lines `PATH: words` (an empty path is the root), return a source's inventory, parents first."""
+    return Inventory(root, {each.name: each for each in (source(text, name) for name, text in _named(root, lines))})
+
+
+def target_tree(root: str, *lines: str, missing: tuple[str, ...] = ()) -> Inventory:
+    """Given lines `PATH: words`, return a target's inventory; `missing`: ancestors that do not exist."""
+    found = (target(text, name) for name, text in _named(root, lines))
+    return Inventory(root, {each.name: each for each in found if each is not None}, missing)
+
+
+def _named(root: str, lines: tuple[str, ...]) -> list[tuple[str, str]]:
+    pairs = [line.split(":", 1) for line in lines]
+    return [(f"{root}/{path}" if path else root, text.strip()) for path, text in pairs]
+
+
+@dataclass
+class _World:
+    """Reads the words of one dataset. `txgs`: createtxg by guid, so that a bookmark shares its snapshot's."""
+
+    name: str
+    source_name: str
+    first_txg: int
+    snapshots: list[Snapshot] = field(default_factory=list)
+    bookmarks: list[Bookmark] = field(default_factory=list)
+    txgs: dict[int, int] = field(default_factory=dict)
+
+    def read(self, text: str) -> Dataset:
+        words = text.split()
+        dataset = Dataset(self.name, Kind.VOLUME if "volume" in words else Kind.FILESYSTEM)
+        for word in words:
+            dataset = self._word(dataset, word)
+        if not words:
+            raise ValueError("write 'empty' for a dataset without snapshots")
+        return replace(dataset, snapshots=tuple(self.snapshots), bookmarks=tuple(self.bookmarks))
+
+    def _word(self, dataset: Dataset, word: str) -> Dataset:
+        token = _TOKEN.fullmatch(word)
+        entry = _SNAPSHOT.fullmatch(word)
+        if token is not None:
+            return replace(dataset, resume_token=ResumeToken("1-token", self._contents(token)))
+        if entry is not None:
+            self._entry(entry)
+            return dataset
+        match word:
+            case "placeholder":
+                return replace(dataset, is_placeholder=True)
+            case "changed":
+                return replace(dataset, written=4096)
+            case "encrypted":
+                return replace(dataset, is_encrypted=True)
+            case "resume(damaged)":
+                return replace(dataset, resume_token=ResumeToken("1-token", None))
+            case "empty" | "volume":
+                return dataset
+        raise ValueError(f"not in the notation: {word!r}")
+
+    def _contents(self, token: re.Match[str]) -> TokenContents:
+        base, tip = token["base"], token["tip"]
+        name = f"{self.source_name}@{token['name'] or tip}"
+        return TokenContents(name, guid_of(tip), guid_of(base) if base else None, token["raw"] is not None)
+
+    def _entry(self, entry: re.Match[str]) -> None:
+        suffixes = _SUFFIX.findall(entry["suffixes"])
+        values = {suffix[0]: suffix[1:] for suffix in suffixes}
+        name = values.get("=", entry["letter"])
+        guid = guid_of(entry["letter"]) + (500 if "~" in suffixes else 0)
+        txg = self.txgs.setdefault(guid, self.first_txg + len(self.txgs))
+        creation = NOW - int(values.get(":", "0")) * SECONDS_PER_DAY
+        if entry["mark"]:
+            self.bookmarks.append(Bookmark(name, guid, txg, creation))
+            return
+        holds = tuple(_HOLDS[suffix] for suffix in suffixes if suffix in _HOLDS)
+        clones = (CLONE,) if "&" in suffixes else ()
+        self.snapshots.append(Snapshot(name, guid, txg, creation, int(values.get("+", "0")), holds, clones))
+
+
+# --- plans → text ---
+
+
+def planned(
+    source_text: str,
+    target_text: str,
+    keep_days: int | None = None,
+    is_parent: bool = False,
+    wishes: Context | None = None,
+) -> DatasetPlan:
+    """Given both sides in words, return the dataset's plan. `wishes` is for what keep_days does not say."""
+    wanted = context(keep_days) if wishes is None else wishes
+    return plan_dataset(source(source_text), TARGET, target(target_text), is_parent, wanted)
+
+
+def steps(
+    source_text: str,
+    target_text: str,
+    keep_days: int | None = None,
+    is_parent: bool = False,
+    wishes: Context | None = None,
+) -> str:
+    """Given both sides in words, return the plan's steps as text."""
+    return rendered(planned(source_text, target_text, keep_days, is_parent, wishes))
+
+
+def tree_steps(theirs: Inventory, ours: Inventory, excludes: tuple[str, ...] = ()) -> dict[str, str]:
+    """Given both trees, return the steps as text by the target's names."""
+    return {each.target: rendered(each) for each in plan_of(theirs, ours, excludes).datasets}
+
+
+def plan_of(theirs: Inventory, ours: Inventory, excludes: tuple[str, ...] = ()) -> Plan:
+    return plan(theirs, ours, context(excludes=excludes))
+
+
+def rendered(made: DatasetPlan) -> str:
+    if made.conflict is not None:
+        return "; ".join(["conflict", *(_step(made, step) for step in made.steps)])
+    return "; ".join(_step(made, step) for step in made.steps) or "nothing"
+
+
+def _step(made: DatasetPlan, step: Step) -> str:
+    match step:
+        case Send() | Resume():
+            return _stream(made, step)
+        case HoldSource(snapshots) | ReleaseSource(snapshots):
+            return _many("hold" if isinstance(step, HoldSource) else "release", made.source, snapshots)
+        case HoldTarget(snapshots) | ReleaseTarget(snapshots):
+            return _many("hold-target" if isinstance(step, HoldTarget) else "release-target", made.target, snapshots)
+        case Verify(snapshot, _guid):
+            return _many("verify", made.target, (snapshot,))
+        case Rollback(target=_where, snapshot=snapshot):
+            return _many("rollback", made.target, (snapshot, *(f"-{_short(name, made.target)}" for name in step.lost)))
+        case BookmarkSource():
+            return _bookmark(made, step)
+        case Expire(_target, expiring):
+            return _at(f"expire {' '.join(snapshot.name for snapshot in expiring)}", made, step.target)
+        case CreateParent(_target, is_placeholder):
+            return _at("create placeholder" if is_placeholder else "create", made, step.target)
+        case AbortReceive() | ClearPlaceholder():
+            return _at("abort" if isinstance(step, AbortReceive) else "clear placeholder", made, step.target)
+
+
+def _stream(made: DatasetPlan, step: Send | Resume) -> str:
+    tip = _short(step.snapshot, made.source)
+    if isinstance(step, Resume):
+        text = f"resume {tip}"
+        count = ""
+    else:
+        text = f"send {tip}" if step.base is None else f"send {_short(step.base, made.source)}..{tip}"
+        text += " raw" if step.is_raw else ""
+        count = f" ({step.snapshot_count})" if step.snapshot_count > 1 else ""
+    text += " as new" if step.receiving.is_first else ""
+    text += " onto placeholder" if step.receiving.onto_placeholder else ""
+    return _at(text + count, made, step.receiving.target)
+
+
+def _bookmark(made: DatasetPlan, step: BookmarkSource) -> str:
+    words = [] if step.bookmark is None else [_short(step.bookmark, made.source)]
+    words += [f"-{_short(name, made.source)}" for name in step.obsolete]
+    return f"bookmark {_short(step.snapshot, made.source)} as {' '.join(words)}"
+
+
+def _many(verb: str, dataset: str, names: tuple[str, ...]) -> str:
+    return " ".join([verb, *(_short(name, dataset) for name in names)])
+
+
+def _at(text: str, made: DatasetPlan, where: str) -> str:
+    return text if where == made.target else f"{text} at {where}"
+
+
+def _short(name: str, dataset: str) -> str:
+    if name.startswith(f"{dataset}@"):
+        return name.removeprefix(f"{dataset}@")
+    return name.removeprefix(dataset) if name.startswith(f"{dataset}#") else name

@@ -1,0 +1,169 @@
+"""A real SSH server on 127.0.0.1 with keys of its own, in threads of this process; commands go to a real `sh`.
+
+    with serving(tmp_path) as server:
+        with server.connect() as host:
+            run(host, ("echo", "hello"))
+
+Nothing of the user's is read: the endpoint, its key and its known hosts are the server's own files.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from zfs_replicate.hosts.ssh import SSHHost
+from zfs_replicate.hosts.ssh_config import Endpoint
+
+USER = "tester"
+ALIAS = "nas1"
+
+
+@dataclass
+class Server:
+    """`commands`: what was asked, as the remote shell got it."""
+
+    directory: Path
+    listener: socket.socket
+    host_key: paramiko.PKey
+    transports: list[paramiko.Transport] = field(default_factory=list)
+    threads: list[threading.Thread] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
+    password: str | None = None
+
+    @property
+    def port(self) -> int:
+        port: int = self.listener.getsockname()[1]
+        return port
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.directory / "known_hosts"
+
+    @property
+    def user_key(self) -> Path:
+        return self.directory / "user_key"
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(ALIAS, "127.0.0.1", self.port, USER, (str(self.user_key),), (self.known_hosts,))
+
+    def trust(self, key: paramiko.PKey) -> None:
+        """Write down a host key as this server's."""
+        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {key.get_name()} {key.get_base64()}\n")
+
+    def connect(self) -> SSHHost:
+        """A host that connects here; the test patches `resolve` to say where (see conftest)."""
+        return SSHHost(f"{USER}@{ALIAS}")
+
+    def start(self, target: threading.Thread) -> None:
+        self.threads.append(target)
+        target.start()
+
+    def close(self) -> None:
+        # closing a listener does not wake up its accept; shutting it down does
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for transport in self.transports:
+            transport.close()
+        for thread in self.threads:
+            thread.join()
+
+
+def write_key(path: Path) -> None:
+    """Write a new private key as `ssh-keygen -t ed25519` does."""
+    key = Ed25519PrivateKey.generate()
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
+
+
+@contextlib.contextmanager
+def serving(directory: Path) -> Iterator[Server]:
+    """Serve until the block is left. The user's key and the host's key are trusted from the beginning."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(directory, listener, paramiko.ECDSAKey.generate())
+    write_key(server.user_key)
+    server.trust(server.host_key)
+    server.start(threading.Thread(target=_accept, args=(server, paramiko.Ed25519Key(filename=str(server.user_key)))))
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+def _accept(server: Server, user_key: paramiko.PKey) -> None:
+    while True:
+        try:
+            connection, _address = server.listener.accept()
+        except OSError:
+            return
+        transport = paramiko.Transport(connection)
+        server.transports.append(transport)
+        transport.add_server_key(server.host_key)
+        # a client that turns away during the handshake is what some tests are about
+        with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
+            transport.start_server(event=threading.Event(), server=_Rules(server, user_key))
+
+
+class _Rules(paramiko.ServerInterface):
+    """One user with one key, one kind of channel, any command."""
+
+    def __init__(self, server: Server, user_key: paramiko.PKey) -> None:
+        self._server = server
+        self._user_key = user_key
+
+    def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - paramiko's name
+        return "publickey,password"
+
+    def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        is_known = username == USER and key == self._user_key
+        return paramiko.AUTH_SUCCESSFUL if is_known else paramiko.AUTH_FAILED
+
+    def check_auth_password(self, username: str, password: str) -> int:
+        is_known = username == USER and password == self._server.password
+        return paramiko.AUTH_SUCCESSFUL if is_known else paramiko.AUTH_FAILED
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - paramiko's name
+        return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+
+    def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self._server.commands.append(command.decode())
+        self._server.start(threading.Thread(target=_execute, args=(channel, command)))
+        return True
+
+
+def _execute(channel: paramiko.Channel, command: bytes) -> None:
+    """Run the command in a shell as sshd does; a death by signal sends no status."""
+    with (
+        tempfile.TemporaryFile() as stderr,
+        _shell(command, stderr) as child,
+        contextlib.suppress(OSError, EOFError),  # the client has gone
+        channel,
+    ):
+        stdout = child.stdout
+        assert stdout is not None
+        try:
+            while data := stdout.read1(1 << 16):  # type: ignore[attr-defined]  # a BufferedReader
+                channel.sendall(data)
+        finally:
+            stdout.close()  # so that a child whose reader has gone ends by SIGPIPE
+        status = child.wait()
+        stderr.seek(0)
+        channel.sendall_stderr(stderr.read())
+        if status >= 0:
+            channel.send_exit_status(status)
+
+
+def _shell(command: bytes, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)

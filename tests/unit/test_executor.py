@@ -1,0 +1,175 @@
+"""A Plan is carried out phase by phase; what fails takes only its own dataset out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from tests.unit.fakes import Answer, FakeHost
+from tests.unit.notation import TAG, plan_of, planned, target_tree, tree
+from zfs_replicate.executor import ConflictFound, Executor, Machinery, failed
+from zfs_replicate.model import Inventory, Outcome, Plan, Policy
+from zfs_replicate.transfer import Cancellation, Pipe
+
+DENIED = "permission denied"
+
+
+@dataclass
+class Run:
+    """A plan that was carried out: the hosts remember what they were asked."""
+
+    source: FakeHost
+    target: FakeHost
+    outcomes: tuple[Outcome, ...]
+    moved: list[str]
+
+    def errors(self) -> dict[str, type[Exception] | None]:
+        return {each.plan.target: type(each.error) if each.error else None for each in self.outcomes}
+
+
+def guid_answer(plan: Plan) -> Answer:
+    """What `zfs list -o name,guid` prints when all has arrived."""
+    wanted = [step for each in plan.datasets for step in each.steps if hasattr(step, "guid")]
+    return Answer("".join(f"{step.snapshot}\t{step.guid}\n" for step in wanted).encode())
+
+
+def execute(
+    theirs: Inventory,
+    ours: Inventory,
+    at_source: dict[str, Answer] | None = None,
+    at_target: dict[str, Answer] | None = None,
+) -> Run:
+    """Plan both trees and carry the plan out; the hosts answer as told, and well where nothing is told."""
+    plan = plan_of(theirs, ours)
+    source = FakeHost("nas1", {"zfs send": Answer(b"stream")} | (at_source or {}))
+    target = FakeHost("here", {"zfs list": guid_answer(plan)} | (at_target or {}))
+    moved: list[str] = []
+    machinery = Machinery(source, target, Policy(TAG), 2, Pipe())
+    executor = Executor(machinery, Cancellation(), lambda outcome: moved.append(outcome.plan.target))
+    return Run(source, target, executor.execute(plan), moved)
+
+
+NEW = (tree("t", ":a"), target_tree("o"))
+NEXT = (tree("t", ":a! b"), target_tree("o", ":a^"))
+TWO = (tree("t", ":a!", "p:a! b", "q:a! b"), target_tree("o", ":a^", "p:a^", "q:a^"))
+
+
+# --- order ---
+
+
+def test_phases_run_in_their_order() -> None:
+    order: list[str] = []
+    plan = plan_of(*NEXT)
+    source, target = _noting("source", order), _noting("target", order)
+    target.answers = {
+        **target.answers,
+        "zfs list": Answer(guid_answer(plan).stdout, at_start=lambda: order.append("verify")),
+    }
+    Executor(Machinery(source, target, Policy(TAG), 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    assert order == ["source hold", "source send", "verify", "target hold", "target release", "source release"]
+
+
+def _noting(side: str, order: list[str]) -> FakeHost:
+    def note(verb: str) -> Answer:
+        return Answer(at_start=lambda: order.append(f"{side} {verb}"))
+
+    return FakeHost(side, {f"zfs {verb}": note(verb) for verb in ("hold", "send", "release", "destroy")})
+
+
+def test_each_command_is_asked_of_the_right_side() -> None:
+    run = execute(*NEXT)
+    assert run.source.asked == ["zfs hold offsite t@b", "zfs send -L -c -i t@a t@b", "zfs release offsite t@a"]
+    assert run.target.asked == [
+        "zfs receive -s -u o",
+        "zfs list -Hp -t snapshot -o name,guid o@b",
+        "zfs hold offsite:target o@b",
+        "zfs release offsite:target o@a",
+    ]
+
+
+def test_holds_of_all_datasets_are_one_command() -> None:
+    run = execute(*TWO)
+    assert run.source.asked_for("zfs hold") == ["zfs hold offsite t/p@b t/q@b"]
+    assert run.target.asked_for("zfs hold") == ["zfs hold offsite:target o/p@b o/q@b"]
+    assert run.source.asked_for("zfs release") == ["zfs release offsite t/p@a t/q@a"]
+
+
+def test_verification_of_all_datasets_is_one_command() -> None:
+    assert len(execute(*TWO).target.asked_for("zfs list")) == 1
+
+
+def test_nothing_to_do_asks_nothing() -> None:
+    run = execute(tree("t", ":a!", "p:a!"), target_tree("o", ":a^", "p:a^"))
+    assert run.source.asked + run.target.asked == []
+
+
+def test_missing_ancestors_are_created_before_the_streams() -> None:
+    run = execute(tree("t", ":a"), target_tree("o/p/q", missing=("o", "o/p")))
+    assert run.target.asked[:3] == [
+        "zfs create -o canmount=off o",
+        "zfs create -o canmount=off o/p",
+        "zfs receive -s -u -o readonly=on -o canmount=noauto o/p/q",
+    ]
+
+
+def test_placeholders_are_created_filled_and_cleared() -> None:
+    run = execute(tree("t", ":empty", "p:a", "q:a"), target_tree("o", "q:placeholder"))
+    assert "zfs create -o canmount=off -o zfs_replicate:placeholder=on o" in run.target.asked
+    assert "zfs receive -s -u -F -o readonly=on -o canmount=noauto o/q" in run.target.asked
+    assert "zfs inherit zfs_replicate:placeholder o/q" in run.target.asked
+
+
+def test_a_stale_state_is_cleared_before_the_stream() -> None:
+    run = execute(tree("t", ":a! b"), target_tree("o", ":a^ resume(damaged)"))
+    assert run.target.asked[:2] == ["zfs receive -A o", "zfs receive -s -u o"]
+
+
+def test_parents_are_received_before_their_children() -> None:
+    run = execute(tree("t", ":a", "p:a", "p/q:a", "r:a"), target_tree("o"))
+    receives = [command.split()[-1] for command in run.target.asked_for("zfs receive")]
+    assert receives[0] == "o"
+    assert receives.index("o/p") < receives.index("o/p/q")
+    assert sorted(receives) == ["o", "o/p", "o/p/q", "o/r"]
+
+
+def test_datasets_are_received_at_the_same_time() -> None:
+    """Each stream waits for the other to begin; one after the other would never end."""
+    both = threading.Barrier(2, timeout=30)
+    run = execute(*TWO, at_source={"zfs send": Answer(b"stream", at_start=both.wait)})
+    assert run.errors() == {"o": None, "o/p": None, "o/q": None}
+
+
+# --- outcomes ---
+
+
+def test_outcomes_come_in_the_order_of_the_plan_with_their_bytes() -> None:
+    run = execute(*TWO)
+    assert [(each.plan.target, each.byte_count) for each in run.outcomes] == [("o", 0), ("o/p", 6), ("o/q", 6)]
+
+
+def test_only_what_moved_is_told() -> None:
+    assert sorted(execute(*TWO).moved) == ["o/p", "o/q"]
+
+
+def test_a_dataset_that_failed_on_the_way_is_not_told_as_moved() -> None:
+    run = execute(*NEXT, at_target={"zfs receive": Answer(status=1, stderr=DENIED)})
+    assert run.moved == []
+
+
+def test_expired_snapshots_are_counted_once_they_are_gone() -> None:
+    plan = Plan(datasets=(planned("c!", "a:40 b:40 c^", keep_days=30),))
+    source, target = FakeHost("nas1"), FakeHost("here")
+    (outcome,) = Executor(Machinery(source, target, Policy(TAG), 1, Pipe()), Cancellation(), lambda _: None).execute(
+        plan
+    )
+    assert target.asked == ["zfs destroy off/copy@a,b"]
+    assert outcome.expired == ("a", "b")
+
+
+def test_a_conflict_is_an_outcome_and_the_others_go_on() -> None:
+    run = execute(tree("t", ":a!", "p:a", "q:a! b"), target_tree("o", ":a^", "p:x", "q:a^"))
+    assert run.errors() == {"o": None, "o/p": ConflictFound, "o/q": None}
+    (outcome,) = failed(run.outcomes)
+    assert str(outcome.error).startswith("o/p: conflict with t/p: no common snapshot is left")
+    assert outcome.error is not None
+    assert "t/p" not in " ".join(run.source.asked)

@@ -1,0 +1,178 @@
+"""What zfs says on stderr → the narrowest error; and what a failed batch says about each snapshot."""
+
+from __future__ import annotations
+
+import pytest
+
+from zfs_replicate import errors
+from zfs_replicate.zfs import messages
+
+
+@pytest.mark.parametrize(
+    ("stderr", "error"),
+    [
+        # sending
+        ("cannot resume send: 'tank/a@b' used in the initial send no longer exists\n", errors.StaleToken),
+        ("cannot resume send: 'tank/a@b' is no longer the same snapshot used in the initial send", errors.StaleToken),
+        ("cannot resume send: incremental source 0x1f no longer exists", errors.StaleToken),
+        ("cannot resume send: resume token is corrupt", errors.StaleToken),
+        ("cannot send 'tank/a': permission denied", errors.PermissionDenied),
+        ("cannot open 'tank/a@b': dataset does not exist", errors.DatasetMissing),
+        ("warning: cannot send 'tank/a@b': dataset key must be loaded", errors.KeyUnavailable),
+        # receiving
+        (
+            "cannot receive incremental stream: most recent snapshot of off/a does not\nmatch incremental source\n",
+            errors.TargetDiverged,
+        ),
+        (
+            "cannot receive incremental stream: destination off/a has been modified\nsince most recent snapshot\n",
+            errors.TargetDiverged,
+        ),
+        (
+            "cannot receive new filesystem stream: destination 'off/a' exists\nmust specify -F to overwrite it",
+            errors.TargetDiverged,
+        ),
+        (
+            "cannot receive new filesystem stream: destination has snapshots (eg. off/a@x)\nmust destroy them",
+            errors.TargetDiverged,
+        ),
+        ("cannot restore to off/a@b: destination already exists", errors.TargetDiverged),
+        (
+            "cannot receive incremental stream: destination off/a contains partially-complete state from"
+            ' "zfs receive -s".',
+            errors.PartialState,
+        ),
+        (
+            "cannot receive resume stream: checksum mismatch or incomplete stream.\n"
+            "Partially received snapshot is saved.\nA resuming stream can be generated on the sending system by"
+            " running:\n    zfs send -t 1-ab-cd\n",
+            errors.StreamBroken,
+        ),
+        ("cannot receive: failed to read from stream", errors.StreamBroken),
+        ("cannot receive: invalid stream (bad magic number)", errors.StreamBroken),
+        ("cannot receive incremental stream: invalid backup stream", errors.StreamBroken),
+        ("cannot receive new filesystem stream: out of space", errors.OutOfSpace),
+        ("cannot receive new filesystem stream: destination off/a space quota exceeded.", errors.OutOfSpace),
+        ("cannot receive incremental stream: dataset is busy", errors.DatasetBusy),
+        ("cannot receive: stream has unsupported feature, feature flags = 24", errors.FeatureMissing),
+        ("cannot receive new filesystem stream: pool must be upgraded to receive this stream.", errors.FeatureMissing),
+        ("cannot receive new filesystem stream: inherited key must be loaded", errors.KeyUnavailable),
+        ("cannot receive incremental stream: encryption key does not match existing key", errors.KeyUnavailable),
+        (
+            "cannot receive incremental stream: IV set guid mismatch. See the 'zfs receive' man page",
+            errors.KeyUnavailable,
+        ),
+        ("cannot receive new filesystem stream: permission denied", errors.PermissionDenied),
+        # the rest
+        ("cannot open 'nopool/a': no such pool", errors.PoolMissing),
+        ("cannot create 'off/a': no such pool 'off'", errors.PoolMissing),
+        ("cannot destroy snapshot off/a@b: dataset is busy", errors.DatasetBusy),
+        (
+            "cannot destroy snapshot off/a@b: it's being held. Run 'zfs holds -r off/a@b' to see holders.",
+            errors.DatasetBusy,
+        ),
+        ("cannot destroy 'off/a@b': snapshot has dependent clones\nuse '-R' to destroy", errors.DatasetBusy),
+        ("could not find any snapshots to destroy; check snapshot names.", errors.DatasetMissing),
+        ("/dev/zfs: Permission denied\nThe ZFS utilities must be run as root.", errors.PermissionDenied),
+        (messages.KILLED, errors.StreamBroken),
+        # what we do not know
+        ("internal error: Invalid argument", errors.CommandFailed),
+        ("", errors.CommandFailed),
+    ],
+)
+def test_known_messages_become_the_narrowest_error(stderr: str, error: type[errors.CommandFailed]) -> None:
+    assert type(messages.explain("nas1", "off/a", stderr, "receive")) is error
+
+
+def test_an_explanation_names_host_subject_what_was_done_and_what_zfs_said() -> None:
+    text = str(messages.explain("nas1", "off/a", "cannot receive: out of\n  space\n", "receive"))
+    assert text.startswith("off/a on nas1: cannot receive: there is no space left")
+    assert "then run again" in text
+    assert text.endswith("(zfs: cannot receive: out of space)")
+
+
+def test_the_next_step_names_the_dataset() -> None:
+    text = str(messages.explain("nas1", "off/a", "destination 'off/a' exists\nmust specify -F", "receive"))
+    assert "'zfs rename off/a NEWNAME'" in text
+
+
+def test_an_unknown_message_is_quoted_in_one_line() -> None:
+    text = str(messages.explain("nas1", "off/a", "some\nnew  thing\n", "list the datasets"))
+    assert text == "off/a on nas1: cannot list the datasets (some new thing)"
+
+
+def test_silence_is_told_as_silence() -> None:
+    assert "(no message)" in str(messages.explain("nas1", "off/a", "", "send"))
+
+
+def test_braces_in_a_name_or_message_do_no_harm() -> None:
+    assert "{0}" in str(messages.explain("nas1", "off/a", "dataset is busy {0}", "send"))
+
+
+# --- absent datasets ---
+
+
+@pytest.mark.parametrize(
+    ("stderr", "absent"),
+    [
+        ("", frozenset()),
+        ("cannot open 'off/a': dataset does not exist\n", frozenset({"off/a"})),
+        (
+            "cannot open 'off/a': dataset does not exist\n\ncannot open 'off/b c@d': dataset does not exist\n",
+            frozenset({"off/a", "off/b c@d"}),
+        ),
+        # anything else means: we could not ask
+        ("cannot open 'off/a': permission denied\n", None),
+        ("cannot open 'off/a': dataset does not exist\ncannot open 'off/b': I/O error\n", None),
+        ("Connection closed\n", None),
+        ("sh: cannot open 'off/a': dataset does not exist\n", None),
+    ],
+)
+def test_only_a_clear_answer_says_that_a_dataset_is_absent(stderr: str, absent: frozenset[str] | None) -> None:
+    assert messages.absent_datasets(stderr) == absent
+
+
+# --- failures of a batch ---
+
+BATCH = ("tank/a@x", "tank/a@y", "tank/b@x")
+
+
+@pytest.mark.parametrize(
+    ("stderr", "failed"),
+    [
+        ("", set()),
+        # done already is done
+        ("cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n", set()),
+        ("cannot release hold from snapshot 'tank/a@x': no such tag on this dataset\n", set()),
+        # one of them
+        ("cannot hold snapshot 'tank/a@y': dataset does not exist\n", {"tank/a@y"}),
+        (
+            "cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n"
+            "cannot hold snapshot 'tank/a@y': permission denied\n",
+            {"tank/a@y"},
+        ),
+        # its dataset has gone
+        ("cannot open 'tank/a': dataset does not exist\n", {"tank/a@x", "tank/a@y"}),
+        # nobody is named: all that no other line settles
+        ("cannot hold: permission denied\n", set(BATCH)),
+        (
+            "cannot hold snapshot 'tank/a@x': tag already exists on this dataset\ninternal error: out of memory\n",
+            {"tank/a@y", "tank/b@x"},
+        ),
+        # somebody else is named: so we cannot know
+        ("cannot hold snapshot 'tank/zzz@x': dataset does not exist\n", set(BATCH)),
+        (messages.KILLED, set(BATCH)),
+    ],
+)
+def test_failures_of_a_batch_are_told_apart(stderr: str, failed: set[str]) -> None:
+    assert set(messages.failed_snapshots(stderr, BATCH)) == failed
+
+
+def test_a_failure_of_a_batch_carries_its_line() -> None:
+    line = "cannot hold snapshot 'tank/a@y': dataset does not exist"
+    assert messages.failed_snapshots(line, BATCH) == {"tank/a@y": line}
+
+
+def test_a_dataset_is_not_mistaken_for_one_that_begins_like_it() -> None:
+    stderr = "cannot open 'tank/a': dataset does not exist\n"
+    assert set(messages.failed_snapshots(stderr, ["tank/a@x", "tank/ab@x"])) == {"tank/a@x"}

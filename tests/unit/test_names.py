@@ -1,0 +1,127 @@
+"""What ZFS takes as a name, and how names nest."""
+
+from __future__ import annotations
+
+import pytest
+
+from zfs_replicate.zfs import names
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["tank", "tank/a", "tank/a b", "t-1_2.3:4/x", "tank/0", "tank/-a", "tank/" + "x" * 250, "/".join(["t"] * 49)],
+)
+def test_names_that_zfs_takes(name: str) -> None:
+    assert names.dataset_problem(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("tank/a@b", "is a snapshot or bookmark"),
+        ("tank#b", "is a snapshot or bookmark"),
+        ("", "empty component"),
+        ("/tank", "empty component"),
+        ("tank/", "empty component"),
+        ("tank//a", "empty component"),
+        ("1tank", "pool name"),
+        ("-tank", "pool name"),
+        (" tank", "pool name"),
+        ("tänk", "pool name"),
+        ("tank/a%b", "'a%b'"),
+        ("tank/ä", "'ä'"),
+        ("tank/a\n", "does not allow"),
+        ("tank/a\tb", "does not allow"),
+        ("tank/a;b", "'a;b'"),
+        ("tank/..", "'..'"),
+        ("tank/./a", "'.'"),
+        ("tank/" + "x" * 251, "256 bytes"),
+        ("/".join(["t"] * 50), "50 levels"),
+    ],
+)
+def test_names_that_zfs_refuses(name: str, problem: str) -> None:
+    found = names.dataset_problem(name)
+    assert found is not None
+    assert problem in found
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [("a", True), ("a b:c.d-e_f", True), ("", False), ("a/b", False), ("a@b", False), ("a\n", False)],
+)
+def test_components(text: str, is_one: bool) -> None:
+    assert names.is_component(text) is is_one
+
+
+@pytest.mark.parametrize("tag", ["offsite", "a", "0", "a.b:c-d_e", "x" * 248])
+def test_tags_that_zfs_takes(tag: str) -> None:
+    assert names.tag_problem(tag, ":target") is None
+
+
+@pytest.mark.parametrize("tag", ["", ".a", "-a", "a b", "a/b", "a@b", "ä", "a\n", "x" * 249])
+def test_tags_that_zfs_refuses(tag: str) -> None:
+    assert names.tag_problem(tag, ":target") is not None
+
+
+def test_a_tag_that_is_too_long_is_told_the_limit() -> None:
+    assert names.tag_problem("x" * 249, ":target") == "is 249 bytes long; 248 is the most"
+
+
+@pytest.mark.parametrize(("name", "above"), [("a", ()), ("a/b", ("a",)), ("a/b/c", ("a", "a/b"))])
+def test_ancestors_come_top_first(name: str, above: tuple[str, ...]) -> None:
+    assert names.ancestors(name) == above
+
+
+@pytest.mark.parametrize(
+    ("dataset", "root", "is_within"),
+    [
+        ("tank/data", "tank/data", True),
+        ("tank/data/a", "tank/data", True),
+        ("tank/data2", "tank/data", False),
+        ("tank", "tank/data", False),
+        ("tan", "tank", False),
+    ],
+)
+def test_what_lies_within_a_root(dataset: str, root: str, is_within: bool) -> None:
+    assert names.is_within(dataset, root) is is_within
+
+
+@pytest.mark.parametrize(("dataset", "path"), [("tank/a", ""), ("tank/a/b", "b"), ("tank/a/b/c", "b/c")])
+def test_the_path_below_a_root(dataset: str, path: str) -> None:
+    assert names.below(dataset, "tank/a") == path
+
+
+def test_the_pool_of_a_dataset() -> None:
+    assert (names.pool_of("tank"), names.pool_of("tank/a/b")) == ("tank", "tank")
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "is_excluded"),
+    [
+        ("vm", "vm", True),
+        ("vm/a", "vm", True),
+        ("vm2", "vm", False),
+        ("a/vm", "vm", False),
+        ("vm", "vm/*", False),
+        ("vm/a", "vm/*", True),
+        ("vm/a/disk", "vm/*", True),
+        ("swap", "*/swap", False),
+        ("a/swap", "*/swap", True),
+        ("a/b/swap", "*/swap", False),
+        ("a1", "a[0-9]", True),
+        ("ab", "a?", True),
+        ("VM", "vm", False),
+        ("vm", "/vm/", True),
+        ("", "*", False),
+        ("", "", False),
+        ("vm", "", False),
+        ("vm", "vm/../vm", False),
+    ],
+)
+def test_patterns_match_component_by_component(path: str, pattern: str, is_excluded: bool) -> None:
+    assert names.is_excluded(path, (pattern,)) is is_excluded
+
+
+def test_any_of_several_patterns_excludes() -> None:
+    assert names.is_excluded("b", ("a", "b"))
+    assert not names.is_excluded("c", ("a", "b"))
