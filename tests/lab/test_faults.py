@@ -39,7 +39,7 @@ def first_send(world: World) -> None:
 
 def incremental(world: World) -> None:
     world.snapshot("tank/data@one", recursive=True)
-    world.replicate("-k", "30")
+    world.replicate(host="localhost")
     world.write("tank/data", "large", 4_000_000)
     for name in ("two", "three"):
         world.snapshot(f"tank/data@{name}", recursive=True)
@@ -48,7 +48,7 @@ def incremental(world: World) -> None:
 def expiry(world: World) -> None:
     for name, days in (("d50", 50), ("d40", 40)):
         world.snapshot(f"tank/data@{name}", recursive=True, days_ago=days)
-    world.replicate()
+    world.replicate(host="localhost")
     world.write("tank/data", "large", 4_000_000)
     world.snapshot("tank/data@d0", recursive=True)
 

@@ -1,0 +1,162 @@
+"""zfs destroy, rollback and bookmark (facts 5, 6)."""
+
+from __future__ import annotations
+
+from tests.contract.zfs import Zfs
+from zfs_replicate.errors import DatasetBusy, DatasetMissing
+from zfs_replicate.zfs import commands, messages
+
+
+def test_destroy_ignores_missing_names(zfs: Zfs) -> None:
+    zfs.make_source("a", "b", "c")
+    assert zfs.run(commands.destroy(zfs.source, ("a", "no", "c"))).status == 0
+    assert zfs.snapshots(zfs.source) == ["b"]
+
+
+def test_destroy_of_nothing_but_missing_names_fails(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    assert zfs.run(commands.destroy(zfs.source, ("no", "none"))).error is DatasetMissing
+
+
+def test_destroy_in_a_missing_dataset(zfs: Zfs) -> None:
+    assert zfs.run(commands.destroy(zfs.source, ("a",))).error is DatasetMissing
+
+
+def test_destroy_with_a_held_one_destroys_none_and_names_each(zfs: Zfs) -> None:
+    zfs.make_source("a", "b", "c")
+    zfs.ok("hold", "tag", f"{zfs.source}@b", f"{zfs.source}@c")
+    said = zfs.run(commands.destroy(zfs.source, ("a", "b", "c")))
+    assert said.error is DatasetBusy
+    assert {line.split("'")[0] for line in said.stderr.splitlines()} == {
+        f"cannot destroy snapshot {zfs.source}@{short}: it" for short in ("b", "c")
+    }
+    assert zfs.snapshots(zfs.source) == ["a", "b", "c"]
+
+
+def test_destroy_with_a_cloned_one_destroys_none(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("clone", f"{zfs.source}@b", f"{zfs.source}-clone")
+    said = zfs.run(commands.destroy(zfs.source, ("a", "b")))
+    assert said.error is DatasetBusy
+    assert "dependent clones" in said.stderr
+    assert zfs.snapshots(zfs.source) == ["a", "b"]
+
+
+def test_dataset_with_snapshots_or_children_is_not_destroyed_without_r(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    assert zfs.zfs("destroy", zfs.source).status == 1
+    zfs.ok("destroy", "-r", zfs.source)
+    assert not zfs.exists(zfs.source)
+
+
+def test_recursive_destroy_goes_as_far_as_it_can(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("create", f"{zfs.source}/child")
+    zfs.ok("hold", "tag", f"{zfs.source}@a")
+    assert zfs.zfs("destroy", "-r", zfs.source).error is DatasetBusy
+    assert not zfs.exists(f"{zfs.source}/child")
+    assert zfs.snapshots(zfs.source) == ["a", "b"]
+
+
+def test_rollback_to_a_received_snapshot_discards_what_was_written(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.copy_first()
+    zfs.write(zfs.target)
+    zfs.ok("rollback", f"{zfs.target}@a")
+    assert zfs.written(zfs.target) == 0
+
+
+def test_rollback_to_a_snapshot_taken_here_leaves_something_written_but_nothing_modified(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.copy_first()
+    zfs.write(zfs.target)
+    zfs.ok("snapshot", f"{zfs.target}@b")
+    zfs.write(zfs.source)
+    zfs.ok("rollback", f"{zfs.source}@a")
+    assert zfs.written(zfs.source) == 1024
+    back = ("-i", f"{zfs.target}@a", f"{zfs.target}@b")
+    assert zfs.pipe(back, ("-s", "-u", zfs.source))[1].status == 0
+    assert zfs.written(zfs.source) == 0
+
+
+def test_rollback_past_newer_snapshots_needs_r(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    assert zfs.zfs("rollback", f"{zfs.source}@a").status == 1
+    assert zfs.snapshots(zfs.source) == ["a", "b"]
+    zfs.ok("rollback", "-r", f"{zfs.source}@a")
+    assert zfs.snapshots(zfs.source) == ["a"]
+
+
+def test_rollback_past_a_newer_bookmark_needs_r(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("bookmark", f"{zfs.source}@b", f"{zfs.source}#b")
+    zfs.ok("destroy", f"{zfs.source}@b")
+    assert zfs.zfs("rollback", f"{zfs.source}@a").status == 1
+    zfs.ok("rollback", "-r", f"{zfs.source}@a")
+    assert not zfs.exists(f"{zfs.source}#b")
+
+
+def test_rollback_past_a_held_snapshot_fails_but_destroys_the_others(zfs: Zfs) -> None:
+    zfs.make_source("a", "b", "c", "d")
+    zfs.ok("hold", "tag", f"{zfs.source}@c")
+    zfs.write(zfs.source)
+    assert zfs.zfs("rollback", "-r", f"{zfs.source}@a").error is DatasetBusy
+    assert zfs.snapshots(zfs.source) == ["a", "c"]
+    assert zfs.written(zfs.source) > 0
+
+
+def test_rollback_past_a_cloned_snapshot_destroys_nothing(zfs: Zfs) -> None:
+    zfs.make_source("a", "b", "c")
+    zfs.ok("clone", f"{zfs.source}@c", f"{zfs.source}-clone")
+    assert zfs.zfs("rollback", "-r", f"{zfs.source}@a").status == 1
+    assert zfs.snapshots(zfs.source) == ["a", "b", "c"]
+
+
+def test_rollback_to_a_missing_snapshot(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    assert zfs.zfs("rollback", f"{zfs.source}@no").error is DatasetMissing
+
+
+def test_bookmark_outlives_its_snapshot(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    guid = zfs.guid(f"{zfs.source}@a")
+    zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#mark")
+    zfs.ok("destroy", f"{zfs.source}@a")
+    assert zfs.guid(f"{zfs.source}#mark") == guid
+
+
+def test_bookmark_twice_is_refused(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#mark")
+    said = zfs.zfs("bookmark", f"{zfs.source}@a", f"{zfs.source}#mark")
+    assert said.status == 1
+    assert "bookmark exists" in said.stderr
+
+
+def test_bookmark_of_a_missing_snapshot(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    said = zfs.zfs("bookmark", f"{zfs.source}@no", f"{zfs.source}#mark")
+    assert (said.status, said.error) == (2, DatasetMissing)
+
+
+def test_missing_bookmark_cannot_be_destroyed(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    assert zfs.zfs("destroy", f"{zfs.source}#no").stderr == f"bookmark '{zfs.source}#no' does not exist.\n"
+
+
+def test_many_bookmarks_in_one_command(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#old")
+    made = ((f"{zfs.source}@no", f"{zfs.source}#no"), (f"{zfs.source}@b", f"{zfs.source}#new"))
+    said = zfs.run(commands.bookmark(made, (f"{zfs.source}#old",)))
+    assert said.status == 0
+    assert messages.absent_datasets(said.stderr.partition("\n")[0]) == frozenset({f"{zfs.source}@no"})
+    assert zfs.exists(f"{zfs.source}#new")
+    assert not zfs.exists(f"{zfs.source}#old")
+
+
+def test_snapshot_that_is_there_is_refused_for_the_whole_tree(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.ok("create", f"{zfs.source}/child")
+    assert zfs.zfs("snapshot", "-r", f"{zfs.source}@a").status == 1
+    assert zfs.snapshots(f"{zfs.source}/child") == []

@@ -1,0 +1,91 @@
+"""Encrypted datasets: raw streams, and what mixing them with plain ones does (facts 2, 3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.contract.zfs import MIB, Zfs
+from zfs_replicate.errors import KeyUnavailable, TargetDiverged
+from zfs_replicate.zfs import commands, parse
+
+
+@pytest.fixture
+def encrypted(zfs: Zfs, tmp_path: Path) -> Zfs:
+    """A source that is encrypted, with snapshots a and b."""
+    key = tmp_path / "key"
+    key.write_text("correct horse battery staple")
+    options = ("-o", "encryption=on", "-o", "keyformat=passphrase", "-o", f"keylocation=file://{key}")
+    zfs.ok("create", *options, zfs.source)
+    for name in ("a", "b"):
+        zfs.write(zfs.source, 2 * MIB)
+        zfs.ok("snapshot", f"{zfs.source}@{name}")
+    return zfs
+
+
+def test_raw_copy_is_encrypted_and_takes_raw_incrementals(encrypted: Zfs) -> None:
+    zfs = encrypted
+    assert zfs.send("-w", f"{zfs.source}@a").status == 0
+    assert zfs.send("-w", "-I", f"{zfs.source}@a", f"{zfs.source}@b").status == 0
+    (found,) = parse.listing(zfs.run(commands.list_tree(zfs.target)).lines).datasets
+    assert found.is_encrypted
+    assert found.written == 0
+
+
+def test_raw_stream_needs_no_key(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.ok("unload-key", zfs.source)
+    sent, _received = zfs.pipe((f"{zfs.source}@a",), ("-s", "-u", zfs.target))
+    assert sent.error is KeyUnavailable
+    assert zfs.send("-w", f"{zfs.source}@a").status == 0
+
+
+def test_token_of_a_raw_stream_says_so(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.send("-w", f"{zfs.source}@a", cut=MIB)
+    token = zfs.token(zfs.target)
+    found = parse.token_contents(zfs.run(commands.decode_token(token)).stdout)
+    assert found is not None
+    assert found.is_raw
+    assert zfs.send("-t", token).status == 0
+    assert zfs.column(f"{zfs.target}@a", "encryption") != "off"
+
+
+def test_raw_incremental_from_a_bookmark(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.send("-w", f"{zfs.source}@a")
+    zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#a")
+    zfs.ok("destroy", f"{zfs.source}@a")
+    assert zfs.send("-w", "-i", f"{zfs.source}#a", f"{zfs.source}@b").status == 0
+
+
+def test_plain_incremental_onto_a_raw_copy_is_refused(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.send("-w", f"{zfs.source}@a")
+    assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").error is KeyUnavailable
+
+
+def test_plain_copy_is_plain_and_takes_plain_incrementals_only(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.send(f"{zfs.source}@a")
+    assert zfs.column(zfs.target, "encryption") == "off"
+    said = zfs.send("-w", "-i", f"{zfs.source}@a", f"{zfs.source}@b").stderr
+    assert "cannot perform raw receive on top of existing unencrypted dataset" in said
+    assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").status == 0
+
+
+def test_raw_stream_does_not_fill_a_plain_placeholder(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.ok("create", zfs.target)
+    _sent, received = zfs.pipe(("-w", f"{zfs.source}@a"), ("-s", "-u", "-F", zfs.target))
+    assert received.error is TargetDiverged
+
+
+def test_plain_stream_below_a_locked_parent_is_refused(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.send("-w", f"{zfs.source}@a")
+    zfs.ok("create", f"{zfs.source}-plain")
+    zfs.ok("snapshot", f"{zfs.source}-plain@a")
+    _sent, received = zfs.pipe((f"{zfs.source}-plain@a",), ("-s", "-u", f"{zfs.target}/child"))
+    assert received.error is KeyUnavailable

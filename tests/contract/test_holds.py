@@ -1,0 +1,144 @@
+"""zfs hold, release and holds, with many names and with what has vanished (facts 4)."""
+
+from __future__ import annotations
+
+from tests.contract.zfs import Zfs
+from zfs_replicate.errors import DatasetBusy
+from zfs_replicate.zfs import commands, messages, parse
+
+
+def names(zfs: Zfs, *shorts: str) -> tuple[str, ...]:
+    return tuple(f"{zfs.source}@{short}" for short in shorts)
+
+
+def test_hold_and_release_many_at_once(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    wanted = names(zfs, "a", "b")
+    assert zfs.run(commands.hold("tag", wanted)).status == 0
+    assert [zfs.tags(name) for name in wanted] == [{"tag"}, {"tag"}]
+    assert zfs.run(commands.release("tag", wanted)).status == 0
+    assert [zfs.tags(name) for name in wanted] == [set(), set()]
+
+
+def test_several_tags_on_one_snapshot(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    for tag in ("one", "two:target"):
+        zfs.ok("hold", tag, f"{zfs.source}@a")
+    zfs.ok("release", "one", f"{zfs.source}@a")
+    assert zfs.tags(f"{zfs.source}@a") == {"two:target"}
+
+
+def test_hold_that_is_there_is_an_error_that_stops_nothing(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("hold", "tag", f"{zfs.source}@a")
+    said = zfs.run(commands.hold("tag", names(zfs, "a", "b")))
+    assert said.status == 1
+    assert messages.failed_snapshots(said.stderr, names(zfs, "a", "b")) == {}
+    assert zfs.tags(f"{zfs.source}@b") == {"tag"}
+
+
+def test_hold_twice_in_one_command(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    said = zfs.run(commands.hold("tag", names(zfs, "a", "a")))
+    assert said.status == 1
+    assert messages.failed_snapshots(said.stderr, names(zfs, "a")) == {}
+
+
+def test_hold_of_a_vanished_snapshot_stops_nothing(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    said = zfs.run(commands.hold("tag", names(zfs, "a", "no", "b")))
+    assert said.status == 1
+    assert set(messages.failed_snapshots(said.stderr, names(zfs, "a", "no", "b"))) == set(names(zfs, "no"))
+    assert zfs.tags(f"{zfs.source}@b") == {"tag"}
+
+
+def test_hold_in_a_vanished_dataset_names_the_dataset_and_stops_nothing(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    gone = f"{zfs.source}/gone@a"
+    said = zfs.run(commands.hold("tag", (gone, f"{zfs.source}@a")))
+    assert said.stderr == f"cannot open '{zfs.source}/gone': dataset does not exist\n"
+    assert set(messages.failed_snapshots(said.stderr, (gone, f"{zfs.source}@a"))) == {gone}
+    assert zfs.tags(f"{zfs.source}@a") == {"tag"}
+
+
+def test_hold_of_a_dataset_is_refused(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    assert zfs.zfs("hold", "tag", zfs.source).stderr == f"'{zfs.source}' is not a snapshot\n"
+
+
+def test_tag_that_begins_with_a_dot_is_refused(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    assert zfs.zfs("hold", ".tag", f"{zfs.source}@a").status == 2
+
+
+def test_recursive_hold_and_release(zfs: Zfs) -> None:
+    zfs.make_source()
+    zfs.ok("create", f"{zfs.source}/child")
+    zfs.ok("snapshot", "-r", f"{zfs.source}@a")
+    zfs.ok("hold", "-r", "tag", f"{zfs.source}@a")
+    assert zfs.tags(f"{zfs.source}/child@a") == {"tag"}
+    zfs.ok("release", "-r", "tag", f"{zfs.source}@a")
+    assert zfs.tags(f"{zfs.source}/child@a") == set()
+
+
+def test_release_of_what_is_not_held_is_an_error_that_stops_nothing(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("hold", "tag", f"{zfs.source}@b")
+    said = zfs.run(commands.release("tag", names(zfs, "a", "b")))
+    assert said.status == 1
+    assert messages.failed_snapshots(said.stderr, names(zfs, "a", "b")) == {}
+    assert zfs.tags(f"{zfs.source}@b") == set()
+
+
+def test_release_of_a_vanished_snapshot_stops_nothing(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.ok("hold", "tag", f"{zfs.source}@a")
+    wanted = (f"{zfs.source}/gone@a", *names(zfs, "no", "a"))
+    said = zfs.run(commands.release("tag", wanted))
+    assert said.status == 1
+    assert set(messages.failed_snapshots(said.stderr, wanted)) == set(wanted[:2])
+    assert zfs.tags(f"{zfs.source}@a") == set()
+
+
+def test_holds_tells_tags_beside_what_is_missing(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("hold", "tag", f"{zfs.source}@b")
+    wanted = (*names(zfs, "a", "no", "b"), f"{zfs.source}/gone@a")
+    said = zfs.run(commands.list_holds(wanted))
+    assert parse.holds(said.lines) == {f"{zfs.source}@b": ("tag",)}
+    assert messages.absent_datasets(said.stderr) == frozenset({f"{zfs.source}@no", f"{zfs.source}/gone@a"})
+    assert said.status == 1
+
+
+def test_held_snapshot_cannot_be_destroyed(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.ok("hold", "tag", f"{zfs.source}@a")
+    assert zfs.run(commands.destroy(zfs.source, ("a",))).error is DatasetBusy
+    assert zfs.snapshots(zfs.source) == ["a"]
+
+
+def test_last_release_destroys_what_was_marked(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    for tag in ("one", "two"):
+        zfs.ok("hold", tag, f"{zfs.source}@a")
+    zfs.ok("destroy", "-d", f"{zfs.source}@a")
+    zfs.ok("release", "one", f"{zfs.source}@a")
+    assert zfs.snapshots(zfs.source) == ["a", "b"]
+    zfs.ok("release", "two", f"{zfs.source}@a")
+    assert zfs.snapshots(zfs.source) == ["b"]
+
+
+def test_marked_snapshot_goes_with_its_last_clone(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.ok("clone", f"{zfs.source}@a", f"{zfs.source}-clone")
+    zfs.ok("destroy", "-d", f"{zfs.source}@a")
+    assert zfs.snapshots(zfs.source) == ["a"]
+    zfs.ok("destroy", f"{zfs.source}-clone")
+    assert zfs.snapshots(zfs.source) == []
+
+
+def test_renamed_snapshot_stays_held(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.ok("hold", "tag", f"{zfs.source}@a")
+    zfs.ok("rename", f"{zfs.source}@a", f"{zfs.source}@b")
+    assert zfs.tags(f"{zfs.source}@b") == {"tag"}

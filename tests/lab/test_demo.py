@@ -1,0 +1,19 @@
+"""make demo, as far as it happens in the guest."""
+
+from __future__ import annotations
+
+from tests.lab.world import CHECKOUT, destroy_pools, run
+
+
+def test_demo_mirrors_expires_and_cleans_up() -> None:
+    destroy_pools()
+    done = run("unshare", "--mount", "--propagation", "private", str(CHECKOUT / "demo" / "mirror"))
+    line = next(each for each in (CHECKOUT / "crontab.example").read_text().splitlines() if "backuppool" in each)
+    assert line.split(maxsplit=5)[5] in done.stdout
+    for expected in (
+        "4 datasets, 4 received",
+        "it's being held",
+        "offsite/virt/machines/web: expired @monday, @tuesday",
+    ):
+        assert expected in done.stdout + done.stderr
+    assert run("zpool", "list", "-H").stdout == ""

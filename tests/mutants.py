@@ -1,0 +1,103 @@
+"""Break the program in ten sensible ways, one at a time, and see that the fast tests notice: `make mutants`.
+
+Each mutant is an edit of one file in a copy of the checkout. A mutant that survives is a hole in the tests; an edit
+that no longer applies is an error of this file.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[1]
+TESTS = ("tests/unit", "tests/simulator")
+COPIED = ("bin", "zfs_replicate", "tests", "pyproject.toml", "setup.cfg")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What a careless change would do: `before` becomes `after` in `file`."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+
+
+EXECUTOR, PROTECTION = "zfs_replicate/executor.py", "zfs_replicate/protection.py"
+HOLD = "        self._tag_snapshots(HoldSource, self._with.source, tag)\n"
+RELEASE = "        self._tag_snapshots(ReleaseSource, self._with.source, tag)\n"
+STREAMS = "        self._run_streams()\n"
+VERIFY = "        self._verify()\n"
+EXPIRE = "        self._expire()\n"
+
+MUTANTS = (
+    Mutant("release before the streams", EXECUTOR, STREAMS, RELEASE + STREAMS),
+    Mutant("hold after the streams", EXECUTOR, STREAMS, STREAMS + HOLD),
+    Mutant("expire before verifying", EXECUTOR, VERIFY, EXPIRE + VERIFY),
+    Mutant("never verify", EXECUTOR, VERIFY, ""),
+    Mutant("go on with a dataset that failed", EXECUTOR, "if outcome.error is None]", "]"),
+    Mutant("release also the newest hold", PROTECTION, "s.createtxg < route.tip.createtxg and", "True and"),
+    Mutant("release what the target does not know", PROTECTION, " and s.guid in known]", "]"),
+    Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, route.tip)", "(route.tip,)"),
+    Mutant("expire the newest common snapshot", PROTECTION, "{after.new_base.guid: NEWEST_COMMON}", "{}"),
+    Mutant("expire what others hold", "zfs_replicate/retention.py", "    if snapshot.holds:", "    if False:"),
+    Mutant(
+        "common by name, not by guid",
+        "zfs_replicate/route.py",
+        "entry.guid in present]\n    bookmarks",
+        "entry.name in {s.name for s in target.snapshots if target}]\n    bookmarks",
+    ),
+    Mutant(
+        "send onto data of the target's own", "zfs_replicate/conflicts.py", "not target.is_placeholder and", "False and"
+    ),
+)
+
+
+def survives(mutant: Mutant | None) -> bool:
+    """Whether the fast tests pass with the mutant in place (None: the program as it is)."""
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory)
+        for name in COPIED:
+            source = TOP / name
+            (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+        if mutant is not None:
+            _break(copy / mutant.file, mutant)
+        command = [sys.executable, "-m", "pytest", "-q", "-x", "--timeout", "60", "-p", "no:cacheprovider", *TESTS]
+        return subprocess.run(command, cwd=copy, capture_output=True, check=False).returncode == 0
+
+
+def _break(path: Path, mutant: Mutant) -> None:
+    text = path.read_text()
+    if mutant.before not in text:
+        raise SystemExit(f"mutant {mutant.name!r} no longer applies to {mutant.file}: mend tests/mutants.py")
+    path.write_text(_hold_moved(text, mutant))
+
+
+def _hold_moved(text: str, mutant: Mutant) -> str:
+    """What is moved to a new place is taken away from its old one."""
+    changed = text
+    for line in (HOLD, RELEASE, EXPIRE):
+        if line in mutant.after and line not in mutant.before:
+            changed = changed.replace(line, "")
+    return changed.replace(mutant.before, mutant.after)
+
+
+def main() -> int:
+    if not survives(None):
+        raise SystemExit("the fast tests fail without any mutant: mend that first")
+    survivors = []
+    for mutant in MUTANTS:
+        is_alive = survives(mutant)
+        print(f"{'SURVIVED' if is_alive else 'caught  '}  {mutant.name} ({mutant.file})", flush=True)
+        survivors += [mutant] if is_alive else []
+    print(f"{len(MUTANTS)} mutants, {len(MUTANTS) - len(survivors)} caught")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+"""The few shell scripts of zfs_replicate.zfs.commands: recognised by what they do, carried out in Python."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tests.simulator import listing
+from tests.simulator.destruction import zfs_destroy
+from tests.simulator.machine import Machine, NotModelled, Refused, Reply
+from tests.simulator.protection import zfs_bookmark
+
+
+def run_script(machine: Machine, script: str, arguments: Sequence[str]) -> Reply:
+    if "zpool get -Hp -o property,value all" in script:
+        return _probe(machine, script, *arguments)
+    if "zfs bookmark" in script and "zfs destroy" in script:
+        return _bookmark(machine, arguments)
+    raise NotModelled(f"shell script {script!r}")
+
+
+def _probe(machine: Machine, script: str, pool: str) -> Reply:
+    """Its first `echo`, programs, zfs version, then the pool's properties, whose status is the script's."""
+    greeting = re.search(r"""echo (["'])(.+?)\1""", script)
+    if greeting is None:
+        raise NotModelled("a probe that does not greet")
+    programs = machine.world.programs
+    lines = [greeting[2], *(f"program\t{name}" for name in sorted(programs) if re.search(rf"\b{name}\b", script))]
+    if "zfs" not in programs:
+        return Reply(listing.text(lines))
+    lines.append(f"version\t{machine.world.version}")
+    properties = listing.zpool_get(machine, ("all", pool))
+    return Reply(listing.text(lines) + properties.stdout, properties.stderr, properties.status)
+
+
+def _bookmark(machine: Machine, arguments: Sequence[str]) -> Reply:
+    """Pairs of snapshot and bookmark, `--`, then bookmarks to destroy; the status is that of the last destroy."""
+    place = arguments.index("--")
+    made, obsolete = arguments[:place], arguments[place + 1 :]
+    errors: list[str] = []
+    status = 0
+    for pair in zip(made[::2], made[1::2], strict=True):
+        try:
+            zfs_bookmark(machine, pair)
+        except Refused as refused:
+            errors.append(refused.message)
+    for name in obsolete:
+        try:
+            status = zfs_destroy(machine, (name,)).status
+        except Refused as refused:
+            errors.append(refused.message)
+            status = refused.status
+    return Reply(stderr=listing.text(errors), status=status)

@@ -1,0 +1,201 @@
+"""The real program over the simulator: whole passes, without a process or a thread of ZFS anywhere."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from tests.simulator import Crash, SimulatedHost, World
+from tests.simulator.faults import At, CrashClient, Die, Fail, HangUp
+from zfs_replicate import arguments
+from zfs_replicate.errors import ConnectionFailed
+from zfs_replicate.mirror import Pass
+from zfs_replicate.model import SECONDS_PER_DAY, Outcome, RunResult
+from zfs_replicate.transfer import Cancellation
+
+RECORD = 131_072
+
+
+@functools.cache
+def config_of(options: tuple[str, ...]) -> arguments.Config:
+    config = arguments.parse(["-h", "source", "-r", "tank/data", "-l", "off/data", "-t", "mirror", "-j", "1", *options])
+    assert isinstance(config, arguments.Config)
+    return config
+
+
+@dataclass
+class Mirror:
+    """tank/data on one machine, off/data on another; `run` is one run of the program."""
+
+    world: World = field(default_factory=World)
+
+    def __post_init__(self) -> None:
+        self.world.add_pool("tank")
+        self.world.add_pool("off")
+        self.source = SimulatedHost(self.world, "tank", name="source")
+        self.target = SimulatedHost(self.world, "off", name="target")
+        for name in ("tank/data", "tank/data/a", "tank/data/b"):
+            self.source.run("zfs", "create", name)
+
+    def snapshot(self, name: str, size: int = 4096) -> None:
+        """Write to all three datasets, then take a snapshot of all."""
+        for dataset in ("tank/data", "tank/data/a", "tank/data/b"):
+            self.world.write(dataset, size)
+        self.source.run("zfs", "snapshot", "-r", f"tank/data@{name}")
+
+    def run(self, *options: str) -> RunResult:
+        one = Pass(config_of(options), self.source, self.target, self.world.now)
+        return one.execute(one.plan(), Cancellation(), lambda _outcome: None)
+
+    def run_well(self, *options: str) -> tuple[Outcome, ...]:
+        outcomes = self.run(*options).outcomes
+        assert [outcome.error for outcome in outcomes] == [None] * len(outcomes)
+        return outcomes
+
+    def is_mirrored(self) -> bool:
+        names = ("data", "data/a", "data/b")
+        return all(
+            self.world.content(f"off/{name}@{snapshot}") == self.world.content(f"tank/{name}@{snapshot}")
+            for name in names
+            for snapshot in self.world.snapshots(f"off/{name}")
+        ) and all(self.world.snapshots(f"off/{n}")[-1] == self.world.snapshots(f"tank/{n}")[-1] for n in names)
+
+
+@pytest.fixture
+def mirror() -> Mirror:
+    return Mirror()
+
+
+def test_first_run_copies_the_tree(mirror: Mirror) -> None:
+    mirror.snapshot("one")
+    mirror.run_well()
+    assert mirror.is_mirrored()
+    assert mirror.world.holds("tank/data/a") == {"one": {"mirror"}}
+    assert mirror.world.holds("off/data/a") == {"one": {"mirror:target"}}
+    assert mirror.world.dataset("off/data").properties == {"readonly": "on", "canmount": "noauto"}
+
+
+def test_second_run_sends_the_rest_and_moves_the_holds(mirror: Mirror) -> None:
+    mirror.snapshot("one")
+    mirror.run_well()
+    mirror.snapshot("two")
+    mirror.snapshot("three")
+    mirror.run_well()
+    assert mirror.is_mirrored()
+    assert mirror.world.snapshots("off/data/b") == ["one", "two", "three"]
+    assert mirror.world.holds("tank/data/b") == {"three": {"mirror"}}
+
+
+def test_run_without_news_sends_nothing(mirror: Mirror) -> None:
+    mirror.snapshot("one")
+    mirror.run_well()
+    began = len(mirror.source.commands)
+    mirror.run_well()
+    assert not any(command[:2] == ("zfs", "send") for command in mirror.source.commands[began:])
+
+
+def test_expiry_destroys_what_is_past_its_time(mirror: Mirror) -> None:
+    for name in ("one", "two", "three"):
+        mirror.snapshot(name)
+        mirror.run_well("-k", "30")
+        mirror.world.now += 20 * SECONDS_PER_DAY
+    mirror.run_well("-k", "30")
+    assert mirror.world.snapshots("off/data") == ["three"]
+
+
+def test_cut_first_send_is_resumed(mirror: Mirror) -> None:
+    mirror.snapshot("one", 20 * RECORD)
+    mirror.world.faults.arm(Die(), "zfs send", nth=2, at=7 * RECORD)
+    errors = [outcome.error for outcome in mirror.run().outcomes]
+    assert [error is None for error in errors] == [True, False, True]
+    saved = mirror.world.dataset("off/data/a").saved
+    assert saved is not None
+    assert len(saved.blocks) == 6
+    mirror.run_well()
+    assert mirror.is_mirrored()
+
+
+def test_lost_connection_is_resumed_in_an_incremental(mirror: Mirror) -> None:
+    mirror.snapshot("one")
+    mirror.run_well()
+    mirror.snapshot("two", 20 * RECORD)
+    mirror.world.faults.arm(HangUp(), "zfs send", at=7 * RECORD)
+    errors = [outcome.error for outcome in mirror.run().outcomes]
+    assert all(isinstance(error, ConnectionFailed) for error in errors)
+    mirror.source.reconnect()
+    mirror.run_well()
+    assert mirror.is_mirrored()
+
+
+def test_killed_mbuffer_leaves_a_state_to_resume(mirror: Mirror) -> None:
+    mirror.snapshot("one", 20 * RECORD)
+    mirror.world.faults.arm(Die(), "mbuffer", at=7 * RECORD)
+    assert [outcome.error is None for outcome in mirror.run().outcomes] == [False, False, False]
+    mirror.run_well()
+    assert mirror.is_mirrored()
+
+
+def test_failed_release_stops_only_its_dataset(mirror: Mirror) -> None:
+    mirror.snapshot("one")
+    mirror.run_well()
+    mirror.snapshot("two")
+    mirror.world.faults.arm(Fail("cannot release: permission denied\n"), "zfs release", host="source")
+    mirror.run()
+    mirror.run_well()
+    assert mirror.world.holds("tank/data") == {"two": {"mirror"}}
+
+
+def crashed_once(nth: int, at: At) -> tuple[Mirror, bool]:
+    """A mirror whose second run crashed at its n-th command; and whether it had so many."""
+    mirror = Mirror()
+    mirror.snapshot("one")
+    mirror.run_well()
+    mirror.world.now += 40 * SECONDS_PER_DAY
+    mirror.snapshot("two", 3 * RECORD)
+    fault = mirror.world.faults.arm(CrashClient(), lambda _command: True, nth=nth, at=at)
+    with contextlib.suppress(Crash):
+        mirror.run("-k", "30")
+    mirror.world.faults.restart()
+    return mirror, fault.has_fired
+
+
+@pytest.mark.parametrize("at", ["before", "after"])
+def test_crash_at_every_command_is_mended_by_the_next_run(at: At) -> None:
+    has_crashed = True
+    count = 0
+    while has_crashed:
+        count += 1
+        mirror, has_crashed = crashed_once(count, at)
+        assert set(mirror.world.snapshots("tank/data/a")) & set(mirror.world.snapshots("off/data/a"))
+        mirror.run_well("-k", "30")
+        assert mirror.is_mirrored()
+        assert mirror.world.holds("tank/data/a") == {"two": {"mirror"}}
+        assert mirror.world.snapshots("off/data/a") == ["two"]
+    assert count > 10
+
+
+@pytest.mark.parametrize("place", range(40_000, 3 * RECORD, 40_000))
+def test_crash_in_every_part_of_a_first_stream_is_mended_by_the_next_run(place: int) -> None:
+    mirror = Mirror()
+    mirror.snapshot("one", 2 * RECORD)
+    mirror.world.faults.arm(CrashClient(), "zfs receive", at=place)
+    with contextlib.suppress(Crash):
+        mirror.run()
+    mirror.world.faults.restart()
+    mirror.run_well()
+    assert mirror.is_mirrored()
+
+
+def test_pass_takes_a_few_milliseconds() -> None:
+    mirror = Mirror()
+    mirror.snapshot("zero")
+    mirror.run_well()
+    began = time.process_time()
+    for number in range(20):
+        mirror.snapshot(f"s{number}")
+        mirror.run_well()
+    assert (time.process_time() - began) / 20 < 0.05

@@ -1,0 +1,92 @@
+"""The program around a pass: what goes to which stream, and the exit status."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from unittest import mock
+
+import pytest
+
+from zfs_replicate import cli, errors
+from zfs_replicate.arguments import MANUAL
+
+LINE = ["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite"]
+
+
+@pytest.fixture
+def mirror_raises(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None], None]:
+    def set_up(error: BaseException | None) -> None:
+        monkeypatch.setattr(cli, "mirror", mock.create_autospec(cli.mirror, return_value=0, side_effect=error))
+
+    return set_up
+
+
+Raises = Callable[[BaseException | None], None]
+
+
+def test_help_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    assert capsys.readouterr() == (MANUAL, "")
+
+
+def test_bad_usage_is_2_with_the_usage_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*LINE, "-k", "-1"]) == 2
+    stdout, stderr = capsys.readouterr()
+    assert stdout == ""
+    assert stderr.startswith("zfs_replicate: -k '-1': must be a whole number")
+    assert "Usage:\n  zfs_replicate -h HOST" in stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (None, 0),
+        (errors.OutOfSpace("full"), 1),
+        (errors.LockError("no lock"), 1),
+        (errors.UsageError("overlap"), 2),
+        (errors.HostKeyRejected("unknown"), 3),
+        (errors.AuthenticationFailed("no key"), 3),
+        (errors.ConnectionFailed("refused"), 3),
+        (errors.SourceUnusable("banner"), 3),
+        (errors.DatasetMissing("no such dataset"), 1),
+        (ZeroDivisionError("a mistake of ours"), 1),
+    ],
+)
+def test_each_error_has_its_exit_status(
+    mirror_raises: Raises, capsys: pytest.CaptureFixture[str], error: Exception | None, status: int
+) -> None:
+    mirror_raises(error)
+    assert cli.main(LINE) == status
+    stdout, stderr = capsys.readouterr()
+    assert stdout == ""
+    assert (str(error) in stderr) if error else (stderr == "")
+
+
+def test_another_run_at_work_is_0_and_silent(mirror_raises: Raises, capsys: pytest.CaptureFixture[str]) -> None:
+    mirror_raises(errors.AlreadyRunning("off/a: another run is at work"))
+    assert cli.main(LINE) == 0
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_mistake_of_ours_is_no_traceback(mirror_raises: Raises, capsys: pytest.CaptureFixture[str]) -> None:
+    mirror_raises(ZeroDivisionError("what"))
+    cli.main(LINE)
+    stderr = capsys.readouterr().err
+    assert "internal error: ZeroDivisionError: what" in stderr
+    assert "Traceback" not in stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_ending_signal_is_128_and_its_number(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    monkeypatch.setattr(cli, "mirror", lambda _config: signal.raise_signal(number))
+    assert cli.main(LINE) == 128 + number
+    assert f"ended by {number.name}" in capsys.readouterr().err
+
+
+def test_signal_handlers_are_put_back() -> None:
+    before = [signal.getsignal(number) for number in cli.ENDING_SIGNALS]
+    cli.main(["--version"])
+    assert [signal.getsignal(number) for number in cli.ENDING_SIGNALS] == before

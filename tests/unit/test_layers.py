@@ -1,0 +1,143 @@
+"""Imports go downwards only; the pure rooms touch nothing outside; only the SSH rooms know paramiko."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import zfs_replicate
+
+PACKAGE = Path(zfs_replicate.__file__).parent
+
+ZFS = ("zfs.names", "zfs.parse", "zfs.messages", "zfs.commands")
+DECISIONS = ("retention", "route", "resuming", "conflicts", "protection", "planner", "report")
+PURE = ("errors", "model", *ZFS, *DECISIONS)
+LAYERS = (
+    ("errors", "model"),
+    ("zfs", *ZFS),
+    DECISIONS,
+    ("hosts", "hosts.base", "hosts.local", "hosts.ssh_config", "hosts.ssh"),
+    ("inventory", "transfer", "locking"),
+    ("executor", "retiring"),
+    ("arguments", "mirror"),
+    ("cli",),
+    ("__main__",),
+)
+RANKS = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
+EVERYWHERE = {""}
+"""The package itself: its version."""
+
+IMPURE = {
+    *("os", "io", "sys", "time", "random", "secrets", "logging", "pathlib", "shutil", "tempfile", "glob", "fcntl"),
+    *(
+        "subprocess",
+        "signal",
+        "socket",
+        "ssl",
+        "http",
+        "urllib",
+        "threading",
+        "multiprocessing",
+        "concurrent",
+        "asyncio",
+    ),
+    *("paramiko", "docopt", "getpass", "contextvars", "zoneinfo", "locale"),
+}
+
+
+def modules() -> list[str]:
+    """All modules by their names below the package; a package is named as its folder."""
+    paths = (path.relative_to(PACKAGE).with_suffix("") for path in sorted(PACKAGE.rglob("*.py")))
+    return [".".join(path.parts).removesuffix("__init__").removesuffix(".") for path in paths]
+
+
+def path_of(module: str) -> Path:
+    plain = PACKAGE.joinpath(*module.split(".")).with_suffix(".py") if module else PACKAGE / "__init__.py"
+    return plain if plain.exists() else PACKAGE.joinpath(*module.split("."), "__init__.py")
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """The whole names that a module imports, anywhere in it."""
+    return frozenset(_imported(ast.parse(path_of(module).read_text())))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "write imports from the top"
+            assert node.module is not None
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+
+
+def own_imports(module: str) -> set[str]:
+    """The modules of the package that a module imports, by their names below it."""
+    known = set(modules())
+    found: set[str] = set()
+    for name in imported(module):
+        top, _, rest = name.partition(".")
+        if top == "zfs_replicate":
+            found.add(rest if rest in known else rest.rpartition(".")[0])
+    return found
+
+
+def outside_imports(module: str) -> set[str]:
+    return {name.partition(".")[0] for name in imported(module)} - {"zfs_replicate"}
+
+
+def test_every_module_has_its_layer() -> None:
+    assert set(modules()) == set(RANKS) | EVERYWHERE
+
+
+@pytest.mark.parametrize("module", sorted(RANKS))
+def test_imports_go_downwards_only(module: str) -> None:
+    above = {other for other in own_imports(module) - EVERYWHERE if RANKS[other] > RANKS[module]}
+    assert above == set()
+
+
+def test_imports_make_no_circle() -> None:
+    left = {module: own_imports(module) - EVERYWHERE for module in RANKS}
+    while free := {module for module, needs in left.items() if not needs & left.keys()}:
+        left = {module: needs for module, needs in left.items() if module not in free}
+    assert left == {}
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_rooms_touch_nothing_outside(module: str) -> None:
+    assert outside_imports(module) & IMPURE == set()
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_rooms_do_not_read_the_clock(module: str) -> None:
+    called = {
+        node.func.attr
+        for node in ast.walk(ast.parse(path_of(module).read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert called & {"now", "utcnow", "today"} == set()
+
+
+def test_only_the_ssh_rooms_import_paramiko() -> None:
+    assert {module for module in modules() if "paramiko" in outside_imports(module)} == {
+        "hosts.ssh",
+        "hosts.ssh_config",
+    }
+
+
+def test_only_the_arguments_import_docopt() -> None:
+    assert {module for module in modules() if "docopt" in outside_imports(module)} == {"arguments"}
+
+
+def test_a_run_on_this_machine_needs_no_paramiko() -> None:
+    """Its import costs more time than a whole local run with nothing to do."""
+    check = "import sys, zfs_replicate.cli; sys.exit('paramiko' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
