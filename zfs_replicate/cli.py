@@ -65,6 +65,9 @@ def main(argv: list[str] | None = None) -> int:
     except ReplicateError as error:
         _say(str(error))
         return error.exit_code
+    except ModuleNotFoundError as error:
+        _say(f"the Python package {error.name} is missing; install it with the program: pip install .")
+        return 1
     except Exception as error:
         # a mistake of ours: no user should have to read a traceback, unless they ask
         if is_verbose:

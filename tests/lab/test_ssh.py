@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab.servers import sshd, trust
-from tests.lab.world import World, run, zfs
+from tests.lab.world import PROGRAM, World, run, zfs
 
 PORT = 2210
 SSH = Path("/root/.ssh")
@@ -144,3 +146,34 @@ def test_user_with_delegated_rights_on_the_source(one: World) -> None:
     one.snapshot("tank/data@two", "tank/data@three")
     one.replicate(host="lab@127.0.0.1")
     assert one.snapshots("offsite/data") == ["one", "two", "three"]
+
+
+def test_user_who_may_not_release_fails_and_nothing_expires(one: World) -> None:
+    """A hold that could not be released would outlive its snapshot on the target: expiry of the dataset stops."""
+    zfs("allow", "lab", "send,hold", "tank/data")
+    one.replicate(host="lab@127.0.0.1")
+    one.snapshot("tank/data@two")
+    done = one.replicate("-k", "0", host="lab@127.0.0.1", expect=1)
+    assert "tank/data@one on lab@127.0.0.1: cannot release mirror from: zfs refuses this to the user" in done.stderr
+    assert one.snapshots("offsite/data") == ["one", "two"]
+
+
+def test_passphrase_is_asked_for_on_a_terminal_only(one: World, tmp_path: Path) -> None:
+    key = tmp_path / "locked"
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-f", str(key))
+    run("sh", "-c", f"cat {key}.pub >> /root/.ssh/authorized_keys")
+    options = f"-i {key} -h 127.0.0.1 -r tank/data -l offsite/data -t mirror --retries 0"
+    with hidden(SSH / "id_ed25519"):
+        done = run(sys.executable, PROGRAM, *options.split(), check=False)
+        assert (done.returncode, "accepts none of our keys" in done.stderr) == (3, True)
+        run("sh", "-c", f"echo open sesame | script -qec 'python3 {PROGRAM} {options}' /dev/null")
+    assert one.snapshots("offsite/data") == ["one"]
+
+
+@contextlib.contextmanager
+def hidden(path: Path) -> Iterator[None]:
+    aside = path.rename(path.with_suffix(".aside"))
+    try:
+        yield
+    finally:
+        aside.rename(path)
