@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import logging
+import os
 import signal
 import sys
 import time
@@ -65,6 +66,10 @@ def main(argv: list[str] | None = None) -> int:
     except ReplicateError as error:
         _say(str(error))
         return error.exit_code
+    except BrokenPipeError:
+        # whoever read our output has left, as `| head` does; Python would complain once more at its end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except ModuleNotFoundError as error:
         _say(f"the Python package {error.name} is missing; install it with the program: pip install .")
         return 1

@@ -123,6 +123,7 @@ def test_second_run_on_the_same_tree_exits_0_and_changes_nothing(world: World, t
             assert "another run is at work" in done.stderr
             assert not world.exists("offsite/data@one")
             (tmp_path / "go").touch()
+            first.communicate()
     assert first.returncode == 0
     assert world.snapshots("offsite/data") == ["one"]
 

@@ -36,7 +36,7 @@ def test_conflict_no_common_snapshot_names_both_newest(world: World) -> None:
 
 def test_conflict_target_changed_since_the_base(world: World) -> None:
     world.snapshot("tank/data@one")
-    world.replicate()
+    world.replicate(host="localhost")
     zfs("set", "readonly=off", "offsite/data")
     world.write("offsite/data", "change")
     world.snapshot("tank/data@two")
@@ -81,7 +81,7 @@ def test_conflict_of_one_dataset_does_not_stop_the_others(world: World) -> None:
     for child in ("a", "b"):
         zfs("create", f"tank/data/{child}")
     world.snapshot("tank/data@one", recursive=True)
-    world.replicate()
+    world.replicate(host="localhost")
     zfs("set", "readonly=off", "offsite/data/a")
     world.write("offsite/data/a", "change")
     world.snapshot("tank/data@two", recursive=True)
@@ -109,7 +109,7 @@ def test_conflict_shows_in_the_dry_run(world: World) -> None:
 
 def test_changed_target_is_no_conflict_while_nothing_is_to_be_sent(world: World) -> None:
     world.snapshot("tank/data@one")
-    world.replicate()
+    world.replicate(host="localhost")
     zfs("set", "readonly=off", "offsite/data")
     world.write("offsite/data", "change")
     world.replicate()
@@ -117,7 +117,7 @@ def test_changed_target_is_no_conflict_while_nothing_is_to_be_sent(world: World)
 
 def test_bookmark_serves_as_base(world: World) -> None:
     world.snapshot("tank/data@one")
-    world.replicate()
+    world.replicate(host="localhost")
     zfs("bookmark", "tank/data@one", "tank/data#one")
     zfs("release", "mirror", "tank/data@one")
     zfs("destroy", "tank/data@one")
@@ -143,7 +143,7 @@ def test_encrypted_source_is_sent_raw_and_never_needs_the_key(world: World) -> N
     )
     world.write("tank/data/safe", "file")
     world.snapshot("tank/data@one", recursive=True)
-    world.replicate()
+    world.replicate(host="localhost")
     zfs("unload-key", "tank/data/safe")
     world.snapshot("tank/data@two", recursive=True)
     world.replicate()

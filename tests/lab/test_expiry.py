@@ -9,7 +9,7 @@ def mirrored(world: World) -> None:
     """Snapshots of 50, 40 and 10 days ago and of today, all on both sides."""
     for name, days in (("d50", 50), ("d40", 40), ("d10", 10), ("d0", 0)):
         world.snapshot(f"tank/data@{name}", days_ago=days)
-    world.replicate()
+    world.replicate(host="localhost")
     assert world.snapshots("offsite/data") == ["d50", "d40", "d10", "d0"]
 
 
@@ -34,7 +34,7 @@ def test_expiry_of_zero_days_keeps_only_the_newest_common_snapshot(world: World)
 
 def test_expiry_never_takes_the_newest_common_snapshot(world: World) -> None:
     world.snapshot("tank/data@d50", days_ago=50)
-    world.replicate()
+    world.replicate(host="localhost")
     world.replicate("-k", "30")
     assert world.snapshots("offsite/data") == ["d50"]
     assert world.holds("tank/data") == {"d50": {"mirror"}}
@@ -60,7 +60,7 @@ def test_expiry_happens_with_nothing_to_send_in_the_whole_tree(world: World) -> 
     zfs("create", "tank/data/child")
     world.snapshot("tank/data@d50", days_ago=50, recursive=True)
     world.snapshot("tank/data@d0", recursive=True)
-    world.replicate()
+    world.replicate(host="localhost")
     world.replicate("-k", "30")
     assert world.snapshots("offsite/data") == world.snapshots("offsite/data/child") == ["d0"]
 
@@ -68,7 +68,7 @@ def test_expiry_happens_with_nothing_to_send_in_the_whole_tree(world: World) -> 
 def test_expiry_releases_before_it_destroys(world: World) -> None:
     """The base of the last run is old and held on both sides: it is released, then expires, in one run."""
     world.snapshot("tank/data@d50", days_ago=50)
-    world.replicate()
+    world.replicate(host="localhost")
     world.snapshot("tank/data@d0")
     world.replicate("-k", "30")
     assert world.snapshots("offsite/data") == ["d0"]
@@ -93,7 +93,7 @@ def test_expiry_of_many_snapshots_at_once(world: World) -> None:
     for number in range(60):
         world.snapshot(f"tank/data@old {number:02}", days_ago=50)
     world.snapshot("tank/data@new")
-    world.replicate()
+    world.replicate(host="localhost")
     assert len(world.snapshots("offsite/data")) == 61
     world.replicate("-k", "30")
     assert world.snapshots("offsite/data") == ["new"]

@@ -39,7 +39,7 @@ def cut_first_send(world: World, port: int) -> None:
 
 def cut_incremental(world: World, port: int) -> None:
     world.snapshot("tank/data@zero")
-    world.replicate()
+    world.replicate(host="localhost")
     world.write("tank/data", "large", 2_000_000)
     world.snapshot("tank/data@one", "tank/data@two")
     world.replicate("-p", str(port), expect=1)
@@ -51,7 +51,7 @@ def test_resume_first_send(world: World, cutting_port: int) -> None:
     world.snapshot("tank/data@two")
     done = world.replicate("-n")
     assert "resume tank/data@one" in done.stdout
-    world.replicate()
+    world.replicate(host="localhost")
     assert world.guids("offsite/data") == world.guids("tank/data")
     assert world.read("offsite/data", "large") == world.read("tank/data", "large")
     assert world.get("offsite/data", "readonly") == "on"
@@ -118,7 +118,7 @@ def test_unfinished_first_receive_of_a_child_does_not_stop_its_siblings(world: W
     world.snapshot("tank/data@one", recursive=True)
     world.replicate("-p", str(cutting_port), expect=1)
     assert world.snapshots("offsite/data/b") == ["one"]
-    world.replicate()
+    world.replicate(host="localhost")
     assert world.guids("offsite/data/a") == world.guids("tank/data/a")
 
 
@@ -126,7 +126,7 @@ def test_resume_fills_a_placeholder(world: World, cutting_port: int) -> None:
     zfs("create", "tank/data/a")
     zfs("create", "tank/data/a/b")
     world.snapshot("tank/data@one", "tank/data/a/b@one")
-    world.replicate()
+    world.replicate(host="localhost")
     world.write("tank/data/a", "large", 2_000_000)
     world.snapshot("tank/data/a@two")
     world.replicate("-p", str(cutting_port), expect=1)
@@ -144,5 +144,5 @@ def test_receive_under_way_elsewhere_is_not_disturbed(world: World) -> None:
         run("sh", "-c", "until zfs get -H -o value receive_resume_token offsite/data | grep -q ^1-; do sleep 0.2; done")
         done = world.replicate(expect=1)
     assert "another receive is at work" in done.stderr
-    world.replicate()
+    world.replicate(host="localhost")
     assert world.guids("offsite/data") == world.guids("tank/data")

@@ -11,7 +11,7 @@ from tests.lab.world import World, run, zfs
 def diverged(world: World) -> World:
     """The copy was written to and snapshotted; the source went on."""
     world.snapshot("tank/data@one")
-    world.replicate()
+    world.replicate(host="localhost")
     zfs("set", "readonly=off", "offsite/data")
     world.write("offsite/data", "change")
     world.snapshot("offsite/data@mine")
@@ -65,7 +65,7 @@ def test_rollback_never_goes_past_the_base(world: World) -> None:
 def test_rollback_when_the_source_was_rolled_back(world: World) -> None:
     """The newest common snapshot was destroyed by force on the source: the one before is the base."""
     world.snapshot("tank/data@one")
-    world.replicate()
+    world.replicate(host="localhost")
     world.write("tank/data", "file")
     world.snapshot("tank/data@two")
     world.replicate()
@@ -82,7 +82,7 @@ def test_rollback_when_the_source_was_rolled_back(world: World) -> None:
 
 def test_rollback_frees_a_taken_name(world: World) -> None:
     world.snapshot("tank/data@one")
-    world.replicate()
+    world.replicate(host="localhost")
     world.snapshot("offsite/data@two")
     world.snapshot("tank/data@two")
     world.replicate("--rollback")
@@ -102,7 +102,7 @@ def test_bookmark_of_the_newest_common_snapshot_is_kept(world: World) -> None:
 
 def test_bookmark_serves_when_the_held_snapshot_was_destroyed_by_force(world: World) -> None:
     world.snapshot("tank/data@one")
-    world.replicate()
+    world.replicate(host="localhost")
     zfs("release", "mirror", "tank/data@one")
     zfs("destroy", "tank/data@one")
     world.snapshot("tank/data@two", "tank/data@three")

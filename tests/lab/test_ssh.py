@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -166,8 +168,23 @@ def test_passphrase_is_asked_for_on_a_terminal_only(one: World, tmp_path: Path) 
     with hidden(SSH / "id_ed25519"):
         done = run(sys.executable, PROGRAM, *options.split(), check=False)
         assert (done.returncode, "accepts none of our keys" in done.stderr) == (3, True)
-        run("sh", "-c", f"echo open sesame | script -qec 'python3 {PROGRAM} {options}' /dev/null")
+        typed_at_the_prompt(f"python3 {PROGRAM} {options}", "passphrase for root@127.0.0.1: ", "open sesame")
     assert one.snapshots("offsite/data") == ["one"]
+
+
+def typed_at_the_prompt(command: str, prompt: str, answer: str) -> None:
+    """Run a command on a terminal, wait for the prompt, type the answer."""
+    arguments = ["script", "-qec", command, "/dev/null"]
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        shown = b""
+        while prompt.encode() not in shown:
+            shown += os.read(process.stdout.fileno(), 1000)
+        process.stdin.write(f"{answer}\n".encode())
+        process.stdin.flush()
+        shown += process.stdout.read()
+        assert process.wait() == 0, shown
 
 
 @contextlib.contextmanager

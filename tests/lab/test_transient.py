@@ -80,7 +80,7 @@ def test_lost_connection_is_exit_3_and_resumed(world: World, proxy: Proxy) -> No
     proxy.hang_up_after = 2_000_000
     done = world.replicate("-p", str(PROXY_PORT), expect=3)
     assert "the connection was lost" in done.stderr or "the connection is lost" in done.stderr
-    world.replicate()
+    world.replicate(host="localhost")
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
@@ -107,7 +107,7 @@ def test_silent_peer_is_found_within_a_minute(world: World, proxy: Proxy) -> Non
     done = world.replicate("-p", str(PROXY_PORT), expect=3)
     print(f"a silent peer was given up after {time.monotonic() - began:.0f} s")
     assert "the connection was lost" in done.stderr
-    world.replicate()
+    world.replicate(host="localhost")
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
@@ -121,7 +121,7 @@ def test_stalled_stream_is_ended(world: World, tmp_path: Path) -> None:
         trust(2231, KNOWN_HOSTS)
         done = world.replicate("-p", "2231", "--stall-timeout", "3", expect=1)
     assert "no byte passed for 3 seconds" in done.stderr
-    world.replicate()
+    world.replicate(host="localhost")
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
@@ -151,7 +151,7 @@ def test_full_target_says_how_much_is_free_and_what_would_expire_and_others_go_o
         zfs("create", f"tank/data/{child}")
     world.snapshot("tank/data@d50", recursive=True, days_ago=50)
     world.snapshot("tank/data@d40", recursive=True, days_ago=40)
-    world.replicate()
+    world.replicate(host="localhost")
     zfs("set", "quota=3M", "offsite/data/full")
     world.write("tank/data/full", "large", 8_000_000)
     world.snapshot("tank/data@d0", recursive=True)

@@ -97,7 +97,8 @@ class SSHHost:
                 f"{self._name}: sshd refuses another session ({error}); lower --jobs, or raise MaxSessions there"
             ) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
-            raise ConnectionFailed(f"{self._name}: the connection is lost ({error or 'closed'}); run again") from error
+            said = str(error) or "closed"
+            raise ConnectionFailed(f"{self._name}: the connection is lost ({said}); run again") from error
         return SSHProcess(self._name, tuple(command), channel)
 
     # --- connecting ---
@@ -161,8 +162,9 @@ class SSHHost:
                 " or name one with -i"
             ) from error
         except (paramiko.SSHException, OSError, EOFError) as error:
+            said = str(error) or "closed by the other side"
             raise ConnectionFailed(
-                f"{endpoint.hostname} port {endpoint.port}: no SSH connection ({error or 'closed by the other side'});"
+                f"{endpoint.hostname} port {endpoint.port}: no SSH connection ({said});"
                 f" try ssh -p {endpoint.port} {endpoint.alias}"
             ) from error
         transport = client.get_transport()
@@ -195,7 +197,11 @@ class SSHHost:
                 raise
             client.close()
             way = self._way_to(endpoint) if not endpoint.proxy_jump else self._forward(endpoint)
-            attempt(self._ask(f"Password or key passphrase for {endpoint.user}@{endpoint.hostname}: "))
+            try:
+                secret = self._ask(f"Password or key passphrase for {endpoint.user}@{endpoint.hostname}: ")
+            except EOFError as error:
+                raise paramiko.AuthenticationException("no answer was typed") from error
+            attempt(secret)
 
 
 class SSHProcess:
