@@ -13,6 +13,10 @@ from zfs_replicate.model import Conflict, Dataset, Rollback, Snapshot
 from zfs_replicate.route import common_base, newer_than
 from zfs_replicate.zfs import names
 
+INCONCLUSIVE_BYTES = 12 << 10
+"""So much counts as written after no more than a rollback to a snapshot taken here: zfs itself decides about so little.
+The smallest real change writes more (lab: 1024 and 14336 bytes with sectors of 512)."""
+
 
 def find_conflict(
     source: Dataset, target_name: str, target: Dataset | None, is_resuming: bool, target_tag: str
@@ -121,7 +125,7 @@ def _no_common_snapshot(source: Dataset, target: Dataset) -> Conflict:
 
 def _changed(beyond: _Beyond, target_tag: str) -> Conflict | None:
     """Changed means: bytes were written since the base. Newer snapshots alone do no harm (lab: OpenZFS 2.3, 2.4)."""
-    if not beyond.byte_count:
+    if beyond.byte_count <= INCONCLUSIVE_BYTES:
         return None
     newer = f"; it has newer snapshots of its own: {', '.join(map(_dated, beyond.newer))}" if beyond.newer else ""
     return Conflict(

@@ -201,6 +201,8 @@ class Executor:
             if step.own_holds:
                 release = commands.release(self._with.policy.target_tag, step.own_holds)
                 self._on_target(release, step.target, "release our own holds")
+            for batch in commands.batches([name.partition("@")[2] for name in step.lost]):
+                self._on_target(commands.destroy(step.target, batch), step.target, "discard snapshots")
             self._on_target(commands.rollback(step.snapshot), step.target, "roll back")
         elif isinstance(step, CreateParent):
             log.info("%s: create as a parent", step.target)

@@ -29,7 +29,10 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One snapshot. `name` is the part after the @; `creation` is Unix seconds, copied by receive."""
+    """One snapshot. `name` is the part after the @; `creation` is Unix seconds, copied by receive.
+
+    `has_partial_receive`: the saved state of a cut receive hangs on it.
+    """
 
     name: str
     guid: int
@@ -38,6 +41,7 @@ class Snapshot:
     written: int = 0
     holds: tuple[str, ...] = ()
     clones: tuple[str, ...] = ()
+    has_partial_receive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

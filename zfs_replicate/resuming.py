@@ -37,6 +37,11 @@ def _misplaced(source: Dataset, target: Dataset, wanted: Snapshot, contents: Tok
         return "the target no longer has the snapshot that it starts from"
     elif contents.from_guid not in _guids(source):
         return "the source no longer has the snapshot that it starts from"
+    carriers = [snapshot.has_partial_receive for snapshot in target.snapshots]
+    if (
+        any(carriers) and not carriers[-1]
+    ):  # zfs would take the whole rest, then fail: "kernel modules must be upgraded"
+        return f"a snapshot was taken on the target meanwhile: @{target.snapshots[-1].name}"
     base = common_base(source, target)
     if base is not None and (base.guid != contents.from_guid or wanted.createtxg < base.createtxg):
         return "the target has gone on since"

@@ -53,6 +53,22 @@ def test_unfinished_dataset_takes_no_snapshot_but_a_child(zfs: Zfs) -> None:
     zfs.ok("create", f"{zfs.target}/child")
 
 
+def test_abort_of_a_first_receive_with_a_child_fails_for_good(zfs: Zfs) -> None:
+    token = cut_first(zfs)
+    zfs.ok("create", f"{zfs.target}/child")
+    for _time in range(2):
+        said = zfs.zfs("receive", "-A", zfs.target)
+        assert said.stderr == f"cannot destroy '{zfs.target}': dataset already exists\n"
+    assert resume(zfs, token) == (0, "")
+    assert zfs.exists(f"{zfs.target}/child")
+
+
+def test_unfinished_dataset_can_be_destroyed(zfs: Zfs) -> None:
+    cut_first(zfs)
+    zfs.ok("destroy", zfs.target)
+    assert not zfs.exists(zfs.target)
+
+
 @pytest.mark.parametrize("place", [100, 311])
 def test_cut_in_the_very_first_bytes_leaves_nothing(zfs: Zfs, place: int) -> None:
     zfs.make_source("a")

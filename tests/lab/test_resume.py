@@ -102,6 +102,27 @@ def test_stale_token_of_a_renamed_snapshot_is_cleared(world: World, cutting_port
     assert world.snapshots("offsite/data") == ["zero", "uno", "two"]
 
 
+def test_snapshot_taken_on_the_target_meanwhile_clears_the_saved_state(world: World, cutting_port: int) -> None:
+    """An auto-snapshotter on the target: zfs would take the whole rest, then fail, at every run."""
+    cut_incremental(world, cutting_port)
+    world.snapshot("offsite/data@auto")
+    done = world.replicate()
+    assert "a snapshot was taken on the target meanwhile: @auto" in done.stderr
+    assert world.snapshots("offsite/data") == ["zero", "auto", "one", "two"]
+
+
+def test_saved_state_on_top_of_an_own_snapshot_is_continued(world: World, cutting_port: int) -> None:
+    world.snapshot("tank/data@zero")
+    world.replicate(host="localhost")
+    world.snapshot("offsite/data@own")
+    world.write("tank/data", "large", 2_000_000)
+    world.snapshot("tank/data@one")
+    world.replicate("-p", str(cutting_port), expect=1)
+    assert "resume tank/data@one" in world.replicate("-n").stdout
+    world.replicate()
+    assert world.snapshots("offsite/data") == ["zero", "own", "one"]
+
+
 def test_token_of_another_source_is_cleared_not_continued(world: World, cutting_port: int) -> None:
     """The target was half received from another dataset: its token is no business of this run's source."""
     cut_first_send(world, cutting_port)

@@ -89,6 +89,22 @@ def test_rollback_frees_a_taken_name(world: World) -> None:
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
+def test_advised_rollback_to_a_snapshot_taken_here_mends_the_conflict(world: World) -> None:
+    """Failing back: the copy was once the source. zfs counts some bytes as written after such a rollback."""
+    world.snapshot("offsite@unused")
+    zfs("create", "offsite/data")
+    world.write("offsite/data", "file")
+    world.snapshot("offsite/data@base")
+    run("sh", "-c", "zfs destroy tank/data; zfs send offsite/data@base | zfs receive -u tank/data")
+    world.snapshot("tank/data@new")
+    world.write("offsite/data", "change")
+    done = world.replicate(expect=1)
+    assert "zfs rollback offsite/data@base" in done.stderr
+    zfs("rollback", "offsite/data@base")
+    world.replicate()
+    assert world.snapshots("offsite/data") == ["base", "new"]
+
+
 def bookmarks(dataset: str) -> list[str]:
     return zfs("list", "-H", "-d1", "-t", "bookmark", "-o", "name", dataset).split()
 

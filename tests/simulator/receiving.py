@@ -213,6 +213,8 @@ def abort_receive(machine: Machine, name: str) -> Reply:
     if dataset.saved.is_active:
         raise Refused(f"cannot destroy '{part}': dataset is busy")
     machine.require(name, f"cannot destroy '{part}'", "destroy", "mount")
+    if dataset.is_unfinished and len(machine.world.pool_of(name).tree(name)) > 1:
+        raise Refused(f"cannot destroy '{part}': dataset already exists")  # what it says to children (lab)
     dataset.saved = None
     if dataset.is_unfinished:
         remove(machine, dataset)

@@ -16,15 +16,18 @@ from typing import Self
 
 from zfs_replicate.hosts.base import Ended
 
+HANG_SECONDS = 30
+
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command prints and how it ends. `error`: reading its output raises that."""
+    """What a command prints and how it ends. `error`: reading raises that. `stalls`: it then waits to be killed."""
 
     stdout: bytes = b""
     status: int = 0
     stderr: str = ""
     error: Exception | None = None
+    stalls: bool = False
     at_start: Callable[[], object] = lambda: None
     at_read: Callable[[], object] = lambda: None
     """Called when the command starts, and before each read: what happens elsewhere meanwhile."""
@@ -35,12 +38,18 @@ class FakeProcess:
     command: tuple[str, ...]
     answer: Answer
     chunk_bytes: int | None = None
-    is_killed: bool = False
     is_left: bool = False
+    _killed: threading.Event = field(default_factory=threading.Event)
     _at: int = 0
+
+    @property
+    def is_killed(self) -> bool:
+        return self._killed.is_set()
 
     def read(self, size: int) -> bytes:
         self.answer.at_read()
+        if self.answer.stalls and self._at == len(self.answer.stdout):
+            assert self._killed.wait(HANG_SECONDS), "nobody has killed it"
         if self.is_killed:
             return b""
         if self.answer.error is not None:
@@ -53,7 +62,7 @@ class FakeProcess:
         return Ended(self.command, -15 if self.is_killed else self.answer.status, self.answer.stderr)
 
     def kill(self) -> None:
-        self.is_killed = True
+        self._killed.set()
 
     def __enter__(self) -> Self:
         return self

@@ -16,7 +16,7 @@ Suffixes add up: `a!%:40` is 40 days old, and held twice. Other words speak of t
     absent              there is no such dataset (target only)
     empty               it exists, without snapshots
     placeholder         it carries our mark
-    changed             4096 bytes were written since its newest snapshot
+    changed             65536 bytes were written since its newest snapshot
     encrypted, volume   as they say
     resume(b)           a first receive of b was cut
     resume(a..b)        a receive of b on top of a was cut; resume(a..b,raw) of a raw stream
@@ -161,7 +161,7 @@ class _World:
             case "placeholder":
                 return replace(dataset, is_placeholder=True)
             case "changed":
-                return replace(dataset, written=4096)
+                return replace(dataset, written=65536)
             case "encrypted":
                 return replace(dataset, is_encrypted=True)
             case "resume(damaged)":

@@ -67,9 +67,10 @@ class Server:
         """A host that connects here; the test patches `resolve` to say where (see conftest)."""
         return SSHHost(f"{USER}@{ALIAS}")
 
-    def start(self, target: threading.Thread) -> None:
-        self.threads.append(target)
-        target.start()
+    def start(self, thread: threading.Thread) -> None:
+        """Start a thread that ends by itself once the connections are closed."""
+        self.threads.append(thread)
+        thread.start()
 
     def close(self) -> None:
         # closing a listener does not wake up its accept; shutting it down does
@@ -79,7 +80,8 @@ class Server:
         for transport in self.transports:
             transport.close()
         for thread in self.threads:
-            thread.join()
+            if thread.ident is not None:  # it was started
+                thread.join()
 
 
 def write_key(path: Path) -> None:
@@ -108,19 +110,33 @@ def _accept(server: Server, user_key: paramiko.PKey) -> None:
             connection, _address = server.listener.accept()
         except OSError:
             return
-        transport = paramiko.Transport(connection)
+        transport = _ServerTransport(connection)
         server.transports.append(transport)
         transport.add_server_key(server.host_key)
         # a client that turns away during the handshake is what some tests are about
         with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
-            transport.start_server(event=threading.Event(), server=_Rules(server, user_key))
+            transport.start_server(event=threading.Event(), server=_Rules(server, transport, user_key))
+
+
+class _ServerTransport(paramiko.Transport):
+    """Starts a command only after the client was told that it may: a quick one would close its channel before that."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        super().__init__(connection)
+        self.accepted: list[threading.Thread] = []
+
+    def _send_user_message(self, data: paramiko.Message) -> None:
+        super()._send_user_message(data)  # type: ignore[misc]
+        while threading.current_thread() is self and self.accepted:
+            self.accepted.pop().start()
 
 
 class _Rules(paramiko.ServerInterface):
     """One user with one key, one kind of channel, any command."""
 
-    def __init__(self, server: Server, user_key: paramiko.PKey) -> None:
+    def __init__(self, server: Server, transport: _ServerTransport, user_key: paramiko.PKey) -> None:
         self._server = server
+        self._transport = transport
         self._user_key = user_key
 
     def get_allowed_auths(self, username: str) -> str:  # noqa: ARG002 - paramiko's name
@@ -139,7 +155,9 @@ class _Rules(paramiko.ServerInterface):
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self._server.commands.append(command.decode())
-        self._server.start(threading.Thread(target=_execute, args=(channel, command)))
+        thread = threading.Thread(target=_execute, args=(channel, command))
+        self._server.threads.append(thread)
+        self._transport.accepted.append(thread)
         return True
 
 

@@ -160,7 +160,7 @@ def test_the_probe_greets_then_tells_programs_version_and_pool(tmp_path: Path) -
         parse.PROBE_GREETING,
         "program\tzfs",
         "program\tmbuffer",
-        "version\tzfs-2.3.9-1",
+        "zfs-version\tzfs-2.3.9-1",
         "guid\t42",
         "free\t7",
     ]

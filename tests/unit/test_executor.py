@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from tests.unit.fakes import Answer, FakeHost
-from tests.unit.notation import TAG, plan_of, planned, target_tree, tree
+from tests.unit.notation import TAG, context, plan_of, planned, target_tree, tree
 from zfs_replicate.executor import ConflictFound, Executor, Machinery, failed
 from zfs_replicate.model import Inventory, Outcome, Plan, Policy
 from zfs_replicate.transfer import Cancellation, Pipe
@@ -117,6 +117,20 @@ def test_placeholders_are_created_filled_and_cleared() -> None:
     assert "zfs create -o canmount=off -o zfs_replicate:placeholder=on o" in run.target.asked
     assert "zfs receive -s -u -F -o readonly=on -o canmount=noauto o/q" in run.target.asked
     assert "zfs inherit zfs_replicate:placeholder o/q" in run.target.asked
+
+
+def test_a_rollback_frees_our_own_holds_before_it() -> None:
+    made = planned("a! b", "a^ x^ changed", wishes=context(may_roll_back=True))
+    target = FakeHost("here", {"zfs list": Answer(b"off/copy@b\t7098\n")})
+    machinery = Machinery(FakeHost("nas1"), target, Policy(TAG), 1, Pipe())
+    (outcome,) = Executor(machinery, Cancellation(), lambda _: None).execute(Plan(datasets=(made,)))
+    assert outcome.error is None
+    assert target.asked[:4] == [
+        "zfs release offsite:target off/copy@x",
+        "zfs destroy off/copy@x",
+        "zfs rollback off/copy@a",
+        "zfs receive -s -u off/copy",
+    ]
 
 
 def test_a_stale_state_is_cleared_before_the_stream() -> None:

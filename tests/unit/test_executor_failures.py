@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.fakes import Answer, FakeHost
-from tests.unit.notation import SOURCE, TAG, plan_of, planned, target_tree, tree
+from tests.unit.notation import SOURCE, TAG, context, plan_of, planned, target_tree, tree
 from tests.unit.test_executor import DENIED, NEXT, TWO, execute
 from zfs_replicate import errors
 from zfs_replicate.executor import Executor, Machinery
@@ -15,6 +15,15 @@ from zfs_replicate.transfer import Cancellation, Pipe
 
 def refusing(*lines: str) -> Answer:
     return Answer(status=1, stderr="\n".join(lines))
+
+
+def carried_out(
+    plan: Plan, at_source: dict[str, Answer], at_target: dict[str, Answer]
+) -> tuple[FakeHost, FakeHost, Exception | None]:
+    source, target = FakeHost("nas1", at_source), FakeHost("here", at_target)
+    machinery = Machinery(source, target, Policy(TAG), 1, Pipe())
+    (outcome,) = Executor(machinery, Cancellation(), lambda _: None).execute(plan)
+    return source, target, outcome.error
 
 
 # --- holds ---
@@ -149,17 +158,8 @@ def test_without_the_hold_on_the_target_nothing_is_released() -> None:
 EXPIRING = Plan(datasets=(planned("a! c!", "a:40 b:40 c^", keep_days=30),))
 
 
-def expire(
-    at_source: dict[str, Answer] | None = None, at_target: dict[str, Answer] | None = None
-) -> tuple[FakeHost, FakeHost, Exception | None]:
-    source, target = FakeHost("nas1", at_source or {}), FakeHost("here", at_target or {})
-    machinery = Machinery(source, target, Policy(TAG), 1, Pipe())
-    (outcome,) = Executor(machinery, Cancellation(), lambda _: None).execute(EXPIRING)
-    return source, target, outcome.error
-
-
 def test_a_release_comes_before_expiry() -> None:
-    source, target, error = expire()
+    source, target, error = carried_out(EXPIRING, {}, {})
     assert (source.asked, target.asked, error) == (
         ["zfs release offsite tank/data@a"],
         ["zfs destroy off/copy@a,b"],
@@ -168,20 +168,52 @@ def test_a_release_comes_before_expiry() -> None:
 
 
 def test_without_the_release_on_the_source_nothing_expires() -> None:
-    _source, target, error = expire({"zfs release": refusing("cannot release: permission denied")})
+    _source, target, error = carried_out(EXPIRING, {"zfs release": refusing("cannot release: permission denied")}, {})
     assert isinstance(error, errors.PermissionDenied)
     assert target.asked == []
 
 
 def test_a_tag_that_is_gone_already_is_released() -> None:
     line = "cannot release hold from snapshot 'tank/data@a': no such tag on this dataset"
-    _source, target, error = expire({"zfs release": refusing(line)})
+    _source, target, error = carried_out(EXPIRING, {"zfs release": refusing(line)}, {})
     assert error is None
     assert target.asked == ["zfs destroy off/copy@a,b"]
 
 
 def test_a_failed_expiry_is_told() -> None:
     line = "cannot destroy snapshot off/copy@a: it's being held. Run 'zfs holds -r off/copy@a' to see holders."
-    _source, _target, error = expire(at_target={"zfs destroy": refusing(line)})
+    _source, _target, error = carried_out(EXPIRING, {}, {"zfs destroy": refusing(line)})
     assert isinstance(error, errors.DatasetBusy)
     assert "off/copy on here: cannot expire snapshots" in str(error)
+
+
+# --- rollback, bookmarks, full targets ---
+
+
+ROLLBACK = Plan(datasets=(planned("a! b", "a^ x^ changed", wishes=context(may_roll_back=True)),))
+BOOKMARK = Plan(datasets=(planned("a! b! #a=zfs_replicate_offsite_a", "a^ b^", wishes=context(has_bookmarks=True)),))
+
+
+@pytest.mark.parametrize("refused", ["zfs release", "zfs destroy", "zfs rollback"])
+def test_without_the_rollback_nothing_is_sent(refused: str) -> None:
+    source, _target, error = carried_out(ROLLBACK, {}, {refused: refusing(DENIED)})
+    assert isinstance(error, errors.PermissionDenied)
+    assert source.asked_for("zfs send") == []
+
+
+def test_a_bookmark_that_cannot_be_made_is_no_failure() -> None:
+    """The hold protects the base all the same."""
+    source, _target, error = carried_out(BOOKMARK, {"sh -c": refusing("cannot create bookmark: permission denied")}, {})
+    assert error is None
+    assert len(source.asked_for("sh -c")) == 1
+    assert source.asked_for("zfs release") == ["zfs release offsite tank/data@a"]
+
+
+def test_a_full_target_says_how_much_is_free_and_what_would_expire() -> None:
+    plan = Plan(datasets=(planned("b! c", "a:40 b^:35", keep_days=30),))
+    full = {"zfs receive": refusing("cannot receive: out of space"), "zfs get": Answer(b"1024\n")}
+    _source, target, error = carried_out(plan, {}, full)
+    assert isinstance(error, errors.OutOfSpace)
+    assert "1.0 KiB free in off/copy" in str(error)
+    assert "these will expire: @a, @b" in str(error)
+    assert target.asked_for("zfs destroy") == []

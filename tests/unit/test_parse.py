@@ -50,10 +50,10 @@ def test_a_tree_becomes_datasets_with_their_snapshots_and_bookmarks() -> None:
 def test_snapshots_are_ordered_by_createtxg_not_as_listed() -> None:
     lines = [
         line("filesystem", "tank"),
-        line("snapshot", "tank@b", createtxg="9"),
         line("snapshot", "tank@a", createtxg="10"),
-        line("bookmark", "tank#d", createtxg="4"),
-        line("bookmark", "tank#c", createtxg="5"),
+        line("snapshot", "tank@b", createtxg="9"),
+        line("bookmark", "tank#c", createtxg="50"),
+        line("bookmark", "tank#d", createtxg="6"),
     ]
     (dataset,) = parse.listing(lines).datasets
     assert [each.name for each in dataset.snapshots] == ["b", "a"]
@@ -219,7 +219,7 @@ PROBE = [
 
 
 def test_capabilities() -> None:
-    found = parse.capabilities(["version\tzfs-2.3.9-1", *PROBE], "tank")
+    found = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE], "tank")
     assert (found.zfs_version, found.pool, found.pool_guid, found.free_bytes) == ("zfs-2.3.9-1", "tank", 42, 400)
     assert found.programs == {"zfs", "mbuffer"}
 

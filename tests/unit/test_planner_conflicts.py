@@ -29,9 +29,9 @@ def conflict(source_text: str, target_text: str) -> Conflict:
         ("a", "placeholder x"),
         # changed since the base, while something new would arrive
         ("a b", "a changed"),
-        ("a b", "a x+1"),
+        ("a b", "a x+20000"),
         ("a b", "a x changed"),
-        ("a b", "a x+1 y"),
+        ("a b", "a x+20000 y"),
         ("#a b", "a changed"),
         # a coming name is taken by another guid
         ("a b", "a b~"),
@@ -51,7 +51,7 @@ def test_a_conflict_stops_the_dataset(source: str, target: str) -> None:
     [
         # nothing would arrive, so what was changed does no harm
         ("a", "a changed"),
-        ("a", "a x+1 changed"),
+        ("a", "a x+20000 changed"),
         # what was written up to the base came with it
         ("a b c", "a+9 b+9"),
         # the name is taken by the very same snapshot
@@ -85,14 +85,14 @@ def test_no_common_snapshot_with_an_empty_source_says_so() -> None:
 
 def test_a_changed_target_says_how_much_and_offers_both_ways() -> None:
     found = conflict("a b", "a changed")
-    assert "@a (2023-11-14 22:13 UTC): 4096 bytes" in found.what
+    assert "@a (2023-11-14 22:13 UTC): 65536 bytes" in found.what
     assert "zfs rollback off/copy@a" in found.next_step
     assert "zfs rename off/copy off/copy.old" in found.next_step
 
 
 def test_a_changed_target_with_own_snapshots_names_what_a_rollback_loses() -> None:
-    found = conflict("a b", "a x+100 y=z changed")
-    assert "4196 bytes" in found.what
+    found = conflict("a b", "a x+20000 y=z changed")
+    assert "85536 bytes" in found.what
     assert "@x (" in found.what
     assert "@z (" in found.what
     assert "zfs rollback -r off/copy@a" in found.next_step

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.unit.notation import SOURCE, TARGET, planned, steps, target
-from zfs_replicate.model import AbortReceive, Resume
-from zfs_replicate.resuming import after_abort
+from tests.unit.notation import SOURCE, TARGET, planned, source, steps, target
+from zfs_replicate.model import AbortReceive, Resume, Snapshot
+from zfs_replicate.resuming import after_abort, resumable
 
 
 @pytest.mark.parametrize(
@@ -110,3 +112,22 @@ def test_after_abort_knows_what_clearing_leaves(before: str, after: str) -> None
     found = target(before)
     assert found is not None
     assert after_abort(found) == target(after)
+
+
+def carried_by(name: str) -> tuple[Snapshot | None, str]:
+    """Whether a token for a..b is continued when the saved state hangs on this snapshot of the target `a x`."""
+    ours = target("a x resume(a..b)")
+    theirs = source("a! b")
+    assert ours is not None
+    assert ours.resume_token is not None
+    marked = tuple(replace(each, has_partial_receive=each.name == name) for each in ours.snapshots)
+    return resumable(theirs, replace(ours, snapshots=marked), ours.resume_token)
+
+
+def test_a_state_below_a_snapshot_taken_meanwhile_is_stale() -> None:
+    assert carried_by("a") == (None, "a snapshot was taken on the target meanwhile: @x")
+
+
+def test_a_state_on_top_of_an_own_snapshot_is_continued() -> None:
+    found, why = carried_by("x")
+    assert (found and found.name, why) == ("b", "")

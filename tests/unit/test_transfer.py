@@ -164,3 +164,19 @@ def test_a_stream_that_is_over_is_not_killed_later() -> None:
     transfer(nas1, FakeHost("here"), STEP, Pipe(), cancellation)
     cancellation.fire()
     assert not nas1.processes[0].is_killed
+
+
+# --- stalls ---
+
+
+def test_a_stream_that_stalls_is_ended() -> None:
+    nas1, target = source(stalls=True), FakeHost("here", {"zfs receive": BROKEN})
+    with pytest.raises(errors.StreamBroken, match=r"tank/a@b on nas1: no byte passed for 0\.05 seconds"):
+        transfer(nas1, target, STEP, Pipe(stall_seconds=0.05), Cancellation())
+    assert (nas1.processes[0].is_killed, target.sinks[0].is_killed) == (True, True)
+
+
+def test_a_stream_that_flows_is_not_ended() -> None:
+    target = FakeHost("here")
+    assert transfer(source(), target, STEP, Pipe(stall_seconds=30), Cancellation()) == len(STREAM)
+    assert not target.sinks[0].is_killed

@@ -19,6 +19,7 @@ from typing import IO, Self
 
 from zfs_replicate.errors import CommandFailed
 from zfs_replicate.hosts.base import SBIN_PATH, Ended, Process, Sink
+from zfs_replicate.zfs import messages
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ class _Child:
     def ended(self) -> Ended:
         status = self.popen.wait()
         self._stderr.seek(0)
-        return Ended(self.command, status, self._stderr.read().decode(errors="replace"))
+        said = self._stderr.read().decode(errors="replace")
+        return Ended(self.command, status, f"{said}{messages.KILLED}" if status < 0 else said)
 
     def signal(self, number: int) -> None:
         if self.popen.poll() is None:

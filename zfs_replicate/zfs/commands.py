@@ -24,7 +24,7 @@ _PROBE = "; ".join(
         'do command -v "$program" >/dev/null 2>&1 && printf "program\\t%s\\n" "$program"',
         "done",
         "command -v zfs >/dev/null 2>&1 || exit 0",
-        'zfs version 2>/dev/null | head -n 1 | while read -r version; do printf "version\\t%s\\n" "$version"; done',
+        'zfs version 2>/dev/null | head -n 1 | while read -r version; do printf "zfs-version\\t%s\\n" "$version"; done',
         'zpool get -Hp -o property,value all "$1"',
     )
 )
@@ -145,8 +145,8 @@ def create_parent(step: CreateParent) -> Command:
 
 
 def rollback(snapshot: str) -> Command:
-    """-r discards newer snapshots and bookmarks; a hold or a clone on one of them makes it fail (zfs-rollback(8))."""
-    return ("zfs", "rollback", "-r", snapshot)
+    """Never -r: that destroys newer snapshots one by one until one resists, also those that came since the plan."""
+    return ("zfs", "rollback", snapshot)
 
 
 _BOOKMARK = 'while [ "$1" != -- ]; do zfs bookmark "$1" "$2"; shift 2; done; shift; for old do zfs destroy "$old"; done'

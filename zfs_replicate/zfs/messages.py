@@ -88,6 +88,25 @@ KNOWN = (
         "check the name, or import it with 'zpool import'",
     ),
     _known(
+        KILLED,
+        errors.StreamBroken,
+        "the command was killed",
+        "run again: what has arrived is saved and continued",
+    ),
+    _known(
+        r"checksum mismatch|incomplete stream|failed to read from stream|unexpected end of"
+        r"|invalid backup stream|invalid stream",
+        errors.StreamBroken,
+        "the stream ended early or was damaged",
+        "run again: what has arrived is saved and continued",
+    ),
+    _known(
+        r"cannot destroy '.*': dataset already exists",
+        errors.CommandFailed,
+        "there are datasets below it",
+        "move these aside with 'zfs rename', then run again",
+    ),
+    _known(
         r"dataset does not exist|no such (?:dataset|snapshot)|could not find any snapshots to destroy",
         errors.DatasetMissing,
         "it does not exist, or has just vanished",
@@ -128,19 +147,6 @@ KNOWN = (
         errors.FeatureMissing,
         "the target is too old for this stream",
         "upgrade OpenZFS there, or enable the pool's features with 'zpool upgrade'",
-    ),
-    _known(
-        KILLED,
-        errors.StreamBroken,
-        "the command was killed",
-        "run again: what has arrived is saved and continued",
-    ),
-    _known(
-        r"checksum mismatch|incomplete stream|failed to read from stream|unexpected end of"
-        r"|invalid backup stream|invalid stream",
-        errors.StreamBroken,
-        "the stream ended early or was damaged",
-        "run again: what has arrived is saved and continued",
     ),
 )
 

@@ -26,6 +26,10 @@ LIST_COLUMNS = (
     "receive_resume_token",
 )
 
+PARTIAL_RECEIVE = "/%recv"
+"""The hidden clone X/%recv is nobody's: it is the saved state of a cut receive into X, and is continued or cleared
+before anything is destroyed."""
+
 PROBE_GREETING = "zfs_replicate probe"
 """First line of the probe's output; anything before it was printed by the shell's start-up files."""
 
@@ -93,7 +97,8 @@ def listing(lines: Iterable[str]) -> Listing:
                     number(createtxg, line),
                     number(creation, line),
                     number(written, line),
-                    clones=_clones(clones),
+                    clones=tuple(clone for clone in _clones(clones) if not clone.endswith(PARTIAL_RECEIVE)),
+                    has_partial_receive=any(clone.endswith(PARTIAL_RECEIVE) for clone in _clones(clones)),
                 )
             )
             if number(userrefs, line) > 0:
@@ -120,12 +125,8 @@ def listing(lines: Iterable[str]) -> Listing:
 
 
 def _clones(text: str) -> tuple[str, ...]:
-    """Given `a/b,c/d` or `-`, return the clones, without the hidden X/%recv.
-
-    That is the saved state of a cut receive into X, which is continued or cleared before anything is destroyed.
-    """
-    found = text.split(",") if text not in ("", "-") else []
-    return tuple(clone for clone in found if not clone.endswith("/%recv"))
+    """Given `a/b,c/d` or `-`, return the clones."""
+    return tuple(text.split(",")) if text not in ("", "-") else ()
 
 
 def _split(name: str, line: str) -> tuple[str, str, str]:
@@ -175,7 +176,7 @@ def token_contents(text: str) -> TokenContents | None:
 def capabilities(lines: Iterable[str], pool: str) -> Capabilities:
     """Given the probe's lines after the greeting, return what the side can do.
 
-    Each is `program NAME`, `version TEXT` or a line of `zpool get -Hp`, with one TAB.
+    Each is `program NAME`, `zfs-version TEXT` or a line of `zpool get -Hp`, with one TAB.
     """
     programs: set[str] = set()
     version = "unknown"
@@ -184,7 +185,7 @@ def capabilities(lines: Iterable[str], pool: str) -> Capabilities:
         key, value = columns(line, 2)
         if key == "program":
             programs.add(value)
-        elif key == "version":
+        elif key == "zfs-version":
             version = value
         else:
             properties[key] = value
