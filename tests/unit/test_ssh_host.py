@@ -12,7 +12,7 @@ import pytest
 from tests.unit.ssh_server import USER, Server, write_key
 from zfs_replicate import errors
 from zfs_replicate.hosts import ssh
-from zfs_replicate.hosts.base import run
+from zfs_replicate.hosts.base import Process, run
 from zfs_replicate.hosts.ssh import SSHHost, fingerprint
 from zfs_replicate.zfs import messages
 
@@ -87,14 +87,18 @@ def test_leaving_a_command_early_ends_it(server: Server) -> None:
 # --- a connection that goes away ---
 
 
+def read_to_the_end(process: Process) -> None:
+    while process.read(1 << 20):
+        pass
+    process.finish()
+
+
 def test_a_lost_connection_is_told_when_the_status_is_missing(server: Server) -> None:
     with server.connect() as host, host.start(("cat", "/dev/zero")) as process:
         process.read(1)
         server.transports[0].close()
-        for _chunk in iter(lambda: process.read(1 << 20), b""):
-            pass
         with pytest.raises(errors.ConnectionFailed, match="the connection was lost while cat was running"):
-            process.finish()
+            read_to_the_end(process)
 
 
 def test_a_command_on_a_lost_connection_is_refused(server: Server) -> None:

@@ -13,7 +13,7 @@ import shlex
 import socket
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -46,6 +46,9 @@ _IN_ENVIRONMENT = f'export LC_ALL=C "PATH=$PATH:{SBIN_PATH}"; exec "$@"'
 
 FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
 """First choice: three times as fast as aes128-ctr, paramiko's own first choice, on one core."""
+
+CHANNEL_ERRORS = (paramiko.SSHException, OSError, EOFError)
+"""What paramiko raises when a connection breaks."""
 
 Ask = Callable[[str], str]
 """Given a prompt, return the secret that the user typed."""
@@ -96,7 +99,7 @@ class SSHHost:
             raise ConnectionFailed(
                 f"{self._name}: sshd refuses another session ({error}); lower --jobs, or raise MaxSessions there"
             ) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except CHANNEL_ERRORS as error:
             said = str(error) or "closed"
             raise ConnectionFailed(f"{self._name}: the connection is lost ({said}); run again") from error
         return SSHProcess(self._name, tuple(command), channel)
@@ -161,7 +164,7 @@ class SSHHost:
                 f" ssh -p {endpoint.port} {endpoint.user}@{endpoint.alias}, install a key with ssh-copy-id,"
                 " or name one with -i"
             ) from error
-        except (paramiko.SSHException, OSError, EOFError) as error:
+        except CHANNEL_ERRORS as error:
             said = str(error) or "closed by the other side"
             raise ConnectionFailed(
                 f"{endpoint.hostname} port {endpoint.port}: no SSH connection ({said});"
@@ -215,41 +218,54 @@ class SSHProcess:
         channel.settimeout(PATIENCE_SECONDS)
 
     def read(self, size: int) -> bytes:
-        while True:
-            try:
-                data = self._channel.recv(size)
-            except TimeoutError:
+        with self._lost_when_broken():
+            while True:
+                try:
+                    data = self._channel.recv(size)
+                except TimeoutError:
+                    self._drain_stderr()
+                    continue
                 self._drain_stderr()
-                continue
-            self._drain_stderr()
-            return data
+                return data
 
     def finish(self) -> Ended:
-        status = self._channel.recv_exit_status()
-        self._drain_stderr()
+        with self._lost_when_broken():
+            status = self._channel.recv_exit_status()
+            self._drain_stderr()
         said = b"".join(self._stderr).decode(errors="replace")
         if status == -1:  # paramiko: the channel was closed before a status came
             transport = self._channel.get_transport()
             if transport is None or not transport.is_active():
-                raise ConnectionFailed(
-                    f"{self._host}: the connection was lost while {self._command[0]} was running; run again"
-                )
+                raise self._lost()
             return Ended(self._command, KILLED_STATUS, f"{said}{messages.KILLED}")
         return Ended(self._command, status, said)
 
     def kill(self) -> None:
         # sshd closes the pipes of the remote command, which then dies of SIGPIPE
-        self._channel.close()
+        with contextlib.suppress(*CHANNEL_ERRORS):
+            self._channel.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._channel.close()
+        self.kill()
 
     def _drain_stderr(self) -> None:
         while self._channel.recv_stderr_ready():
             self._stderr.append(self._channel.recv_stderr(65536))
+
+    @contextlib.contextmanager
+    def _lost_when_broken(self) -> Iterator[None]:
+        """paramiko writes from within its reading calls, and fails at that in ways of its own."""
+        try:
+            yield
+        except CHANNEL_ERRORS as error:
+            raise self._lost() from error
+
+    def _lost(self) -> ConnectionFailed:
+        running = " ".join(self._command[:2]) if self._command[0] == "zfs" else self._command[0]
+        return ConnectionFailed(f"{self._host}: the connection was lost while {running} was running; run again")
 
 
 class _Transport(paramiko.Transport):
@@ -266,7 +282,7 @@ class _Transport(paramiko.Transport):
             super()._send_user_message(data)  # type: ignore[misc]
 
     def _send_later(self, data: Any) -> None:
-        with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+        with contextlib.suppress(*CHANNEL_ERRORS):
             super()._send_user_message(data)  # type: ignore[misc]
 
 
@@ -321,7 +337,7 @@ def _watch(transport: paramiko.Transport, is_closed: threading.Event) -> None:
 
 
 def _ask_peer(transport: paramiko.Transport) -> None:
-    with contextlib.suppress(paramiko.SSHException, OSError, EOFError):
+    with contextlib.suppress(*CHANNEL_ERRORS):
         transport.global_request("keepalive@openssh.com", wait=True)  # any answer will do, a refusal too
 
 
