@@ -20,7 +20,7 @@ from zfs_replicate.hosts.base import Host
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.locking import locked
 from zfs_replicate.mirror import Pass
-from zfs_replicate.model import Outcome, Plan, RunResult
+from zfs_replicate.steps import Outcome, Plan, RunResult
 from zfs_replicate.transfer import Cancellation
 
 log = logging.getLogger("zfs_replicate")

@@ -9,8 +9,9 @@ import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from zfs_replicate.model import Conflict, Dataset, Rollback, Snapshot
+from zfs_replicate.model import Dataset, Snapshot
 from zfs_replicate.route import common_base, newer_than
+from zfs_replicate.steps import Conflict, Rollback
 from zfs_replicate.zfs import names
 
 INCONCLUSIVE_BYTES = 12 << 10

@@ -16,7 +16,9 @@ from dataclasses import dataclass, replace
 from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, VerificationFailed
 from zfs_replicate.hosts.base import Host, TargetHost, run
 from zfs_replicate.inventory import read_guids
-from zfs_replicate.model import (
+from zfs_replicate.model import Policy
+from zfs_replicate.report import rollback_line, size
+from zfs_replicate.steps import (
     AbortReceive,
     BookmarkSource,
     ClearPlaceholder,
@@ -27,7 +29,6 @@ from zfs_replicate.model import (
     HoldTarget,
     Outcome,
     Plan,
-    Policy,
     ReleaseSource,
     ReleaseTarget,
     Resume,
@@ -36,7 +37,6 @@ from zfs_replicate.model import (
     Step,
     Verify,
 )
-from zfs_replicate.report import rollback_line, size
 from zfs_replicate.transfer import Cancellation, Pipe, transfer
 from zfs_replicate.zfs import commands, messages, names
 

@@ -12,8 +12,9 @@ from zfs_replicate.errors import ReplicateError, UsageError
 from zfs_replicate.executor import Executor, Machinery, Moved
 from zfs_replicate.hosts.base import Host, TargetHost
 from zfs_replicate.inventory import probe, read_both
-from zfs_replicate.model import Capabilities, Context, Inventory, Plan, RunResult, StreamOptions
+from zfs_replicate.model import Capabilities, Context, Inventory, StreamOptions
 from zfs_replicate.planner import plan
+from zfs_replicate.steps import Plan, RunResult
 from zfs_replicate.transfer import Cancellation, Pipe
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zfs_replicate.conflicts import find_conflict, rolled_back
-from zfs_replicate.model import AbortReceive, Context, CreateParent, Dataset, DatasetPlan, Inventory, Plan, Step
+from zfs_replicate.model import Context, Dataset, Inventory
 from zfs_replicate.protection import protected_plan
 from zfs_replicate.resuming import after_abort, resumable
 from zfs_replicate.route import route_to_tip
+from zfs_replicate.steps import AbortReceive, CreateParent, DatasetPlan, Plan, Step
 from zfs_replicate.zfs import names
 
 

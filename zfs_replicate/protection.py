@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from zfs_replicate.model import (
-    Bookmark,
+from zfs_replicate.model import Bookmark, Context, Dataset, Snapshot
+from zfs_replicate.retention import Verdict, judge
+from zfs_replicate.route import Route
+from zfs_replicate.steps import (
     BookmarkSource,
-    Context,
-    Dataset,
     DatasetPlan,
     Expire,
     ExpiringSnapshot,
@@ -22,12 +22,9 @@ from zfs_replicate.model import (
     KeptSnapshot,
     ReleaseSource,
     ReleaseTarget,
-    Snapshot,
     Step,
     Verify,
 )
-from zfs_replicate.retention import Verdict, judge
-from zfs_replicate.route import Route
 from zfs_replicate.zfs import names
 
 MOST_BOOKMARKS = 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zfs_replicate.model import (
+from zfs_replicate.steps import (
     AbortReceive,
     BookmarkSource,
     ClearPlaceholder,

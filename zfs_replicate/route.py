@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zfs_replicate.model import Bookmark, ClearPlaceholder, Context, Dataset, Receiving, Resume, Send, Snapshot, Step
+from zfs_replicate.model import Bookmark, Context, Dataset, Snapshot
 from zfs_replicate.retention import judge
+from zfs_replicate.steps import ClearPlaceholder, Receiving, Resume, Send, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Self
 
 from zfs_replicate.errors import FeatureMissing, ReplicateError, StaleToken, StreamBroken
 from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, Sink, TargetHost
-from zfs_replicate.model import Resume, Send
+from zfs_replicate.steps import Resume, Send
 from zfs_replicate.zfs import commands, messages
 
 log = logging.getLogger(__name__)

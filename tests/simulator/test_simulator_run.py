@@ -14,7 +14,8 @@ from tests.simulator.faults import At, CrashClient, Die, Fail, HangUp
 from zfs_replicate import arguments
 from zfs_replicate.errors import ConnectionFailed
 from zfs_replicate.mirror import Pass
-from zfs_replicate.model import SECONDS_PER_DAY, Outcome, RunResult
+from zfs_replicate.model import SECONDS_PER_DAY
+from zfs_replicate.steps import Outcome, RunResult
 from zfs_replicate.transfer import Cancellation
 
 RECORD = 131_072

@@ -41,34 +41,36 @@ from dataclasses import dataclass, field, replace
 
 from zfs_replicate.model import (
     SECONDS_PER_DAY,
-    AbortReceive,
     Bookmark,
+    Context,
+    Dataset,
+    Inventory,
+    Kind,
+    Policy,
+    ResumeToken,
+    Snapshot,
+    StreamOptions,
+    TokenContents,
+)
+from zfs_replicate.planner import plan, plan_dataset
+from zfs_replicate.steps import (
+    AbortReceive,
     BookmarkSource,
     ClearPlaceholder,
-    Context,
     CreateParent,
-    Dataset,
     DatasetPlan,
     Expire,
     HoldSource,
     HoldTarget,
-    Inventory,
-    Kind,
     Plan,
-    Policy,
     ReleaseSource,
     ReleaseTarget,
     Resume,
-    ResumeToken,
     Rollback,
     Send,
-    Snapshot,
     Step,
-    StreamOptions,
-    TokenContents,
     Verify,
 )
-from zfs_replicate.planner import plan, plan_dataset
 
 NOW = 1_700_000_000
 SOURCE = "tank/data"

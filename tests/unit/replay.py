@@ -10,24 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tests.unit.notation import TAG, TARGET_TAG
-from zfs_replicate.model import (
+from zfs_replicate.model import Bookmark, Dataset, Kind, Snapshot
+from zfs_replicate.steps import (
     AbortReceive,
-    Bookmark,
     BookmarkSource,
     ClearPlaceholder,
     CreateParent,
-    Dataset,
     DatasetPlan,
     Expire,
     HoldSource,
     HoldTarget,
-    Kind,
     ReleaseSource,
     ReleaseTarget,
     Resume,
     Rollback,
     Send,
-    Snapshot,
     Step,
     Verify,
 )

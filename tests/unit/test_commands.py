@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from zfs_replicate.model import CreateParent, Kind, Receiving, Resume, Send, StreamOptions
+from zfs_replicate.model import Kind, StreamOptions
+from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
 from zfs_replicate.zfs import commands, parse
 
 RECEIVING = Receiving("off/a b", Kind.FILESYSTEM)

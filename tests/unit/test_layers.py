@@ -17,12 +17,13 @@ PACKAGE = Path(zfs_replicate.__file__).parent
 
 ZFS = ("zfs.names", "zfs.parse", "zfs.messages", "zfs.commands")
 DECISIONS = ("retention", "route", "resuming", "conflicts", "protection", "planner", "report")
-PURE = ("errors", "model", *ZFS, *DECISIONS)
+PURE = ("errors", "model", "steps", *ZFS, *DECISIONS)
 LAYERS = (
     ("errors", "model"),
+    ("steps",),
     ("zfs", *ZFS),
     DECISIONS,
-    ("hosts", "hosts.base", "hosts.local", "hosts.ssh_config", "hosts.ssh"),
+    ("hosts", "hosts.base", "hosts.local", "hosts.ssh_config", "hosts.ssh_keys", "hosts.ssh_transport", "hosts.ssh"),
     ("inventory", "transfer", "locking"),
     ("executor", "retiring"),
     ("arguments", "mirror"),
@@ -130,6 +131,8 @@ def test_only_the_ssh_rooms_import_paramiko() -> None:
     assert {module for module in modules() if "paramiko" in outside_imports(module)} == {
         "hosts.ssh",
         "hosts.ssh_config",
+        "hosts.ssh_keys",
+        "hosts.ssh_transport",
     }
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.notation import SOURCE, TARGET, planned, steps
-from zfs_replicate.model import Kind, Receiving, Send
+from zfs_replicate.model import Kind
+from zfs_replicate.steps import Receiving, Send
 
 
 def streams(text: str) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.notation import TARGET, context, guid_of, planned, source, steps, target
-from zfs_replicate.model import Conflict, Snapshot
+from zfs_replicate.model import Snapshot
 from zfs_replicate.planner import plan_dataset
+from zfs_replicate.steps import Conflict
 
 
 def conflict(source_text: str, target_text: str) -> Conflict:

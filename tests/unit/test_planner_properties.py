@@ -10,8 +10,9 @@ from hypothesis import event, given, settings
 from tests.unit.notation import TAG, TARGET
 from tests.unit.replay import arriving_guids, guids, moments, result
 from tests.unit.worlds import World, worlds
-from zfs_replicate.model import (
-    Dataset,
+from zfs_replicate.model import Dataset, Snapshot
+from zfs_replicate.planner import plan_dataset
+from zfs_replicate.steps import (
     DatasetPlan,
     Expire,
     HoldSource,
@@ -20,10 +21,8 @@ from zfs_replicate.model import (
     ReleaseTarget,
     Resume,
     Send,
-    Snapshot,
     Verify,
 )
-from zfs_replicate.planner import plan_dataset
 
 Property = TypeVar("Property", bound=Callable[..., None])
 EXAMPLES = 150

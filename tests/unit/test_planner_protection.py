@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.notation import TARGET, guid_of, planned, steps
-from zfs_replicate.model import Expire, ExpiringSnapshot, KeptSnapshot, Verify
+from zfs_replicate.steps import Expire, ExpiringSnapshot, KeptSnapshot, Verify
 
 
 @pytest.mark.parametrize(

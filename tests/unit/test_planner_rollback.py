@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.notation import context, planned, steps
-from zfs_replicate.model import Rollback
+from zfs_replicate.steps import Rollback
 
 ROLLING_BACK = context(may_roll_back=True)
 MARKING = context(has_bookmarks=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.notation import SOURCE, TARGET, plan_of, target_tree, tree, tree_steps
-from zfs_replicate.model import CreateParent
+from zfs_replicate.steps import CreateParent
 
 FULL = "hold a; send a as new; verify a; hold-target a"
 DONE = "nothing"

@@ -7,7 +7,8 @@ import pytest
 from tests.unit.notation import TAG, plan_of, planned, target_tree, tree
 from zfs_replicate import report
 from zfs_replicate.errors import OutOfSpace
-from zfs_replicate.model import DatasetPlan, Inventory, Kind, Outcome, Plan, Receiving, Resume, RunResult
+from zfs_replicate.model import Inventory, Kind
+from zfs_replicate.steps import DatasetPlan, Outcome, Plan, Receiving, Resume, RunResult
 
 RECEIVING = Receiving("off/a", Kind.FILESYSTEM)
 MOVED = DatasetPlan("tank/a", "off/a", (Resume("tank/a@b", "1-ab", RECEIVING, 3),))

@@ -13,7 +13,8 @@ from tests.unit.ssh_server import USER, Server, write_key
 from zfs_replicate import errors
 from zfs_replicate.hosts import ssh
 from zfs_replicate.hosts.base import Process, run
-from zfs_replicate.hosts.ssh import SSHHost, fingerprint
+from zfs_replicate.hosts.ssh import SSHHost
+from zfs_replicate.hosts.ssh_keys import fingerprint
 from zfs_replicate.zfs import messages
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ssh_server import Server
-from zfs_replicate.hosts import ssh
+from zfs_replicate.hosts import ssh_transport
 from zfs_replicate.hosts.ssh import SSHHost
 
 REKEY_BYTES = 1 << 18
@@ -53,7 +53,7 @@ def stream(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def _rekeying(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh, "REKEY_BYTES", REKEY_BYTES)
+    monkeypatch.setattr(ssh_transport, "REKEY_BYTES", REKEY_BYTES)
 
 
 @pytest.mark.usefixtures("_rekeying")
@@ -82,4 +82,4 @@ def test_ciphers_are_offered_fastest_first(server: Server) -> None:
     with server.connect() as host:
         transport = host._clients[-1].get_transport()
         assert transport is not None
-        assert transport.remote_cipher == ssh.FAST_CIPHERS[0]
+        assert transport.remote_cipher == ssh_transport.FAST_CIPHERS[0]

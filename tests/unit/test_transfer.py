@@ -7,7 +7,8 @@ import pytest
 from tests.unit.fakes import Answer, FakeHost
 from zfs_replicate import errors
 from zfs_replicate.hosts.base import CHUNK_BYTES
-from zfs_replicate.model import Kind, Receiving, Resume
+from zfs_replicate.model import Kind
+from zfs_replicate.steps import Receiving, Resume
 from zfs_replicate.transfer import Cancellation, Pipe, transfer
 
 STEP = Resume("tank/a@b", "1-ab", Receiving("off/a", Kind.FILESYSTEM))

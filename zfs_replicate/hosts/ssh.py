@@ -7,14 +7,11 @@ the remote shell happens here and nowhere else.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
 import shlex
 import socket
 import threading
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,33 +19,22 @@ import paramiko
 
 from zfs_replicate.errors import AuthenticationFailed, ConnectionFailed, HostKeyRejected
 from zfs_replicate.hosts.base import SBIN_PATH, Ended, Process
-from zfs_replicate.hosts.ssh_config import DEFAULT_PORT, Endpoint, resolve
+from zfs_replicate.hosts.ssh_config import Endpoint, resolve
+from zfs_replicate.hosts.ssh_keys import RejectUnknown, fingerprint, load_known_hosts
+from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS, make_transport, watch_peer
 from zfs_replicate.zfs import messages
 
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 30
-KEEPALIVE_SECONDS = 15
-ANSWER_SECONDS = 30
-"""A keep-alive is a question; a peer that does not answer it for so long is dead."""
-
 PATIENCE_SECONDS = 5
 """How long a read waits before it looks whether stderr wants draining."""
 
 KILLED_STATUS = 255
 """Stands for a remote command that ended by a signal: sshd then sends no exit status, and paramiko drops the signal."""
 
-REKEY_BYTES = 64 << 30
-"""Where OpenSSH itself renews AES keys. paramiko's own limit is 512 MiB, which costs a stall each time."""
-
 _IN_ENVIRONMENT = f'export LC_ALL=C "PATH=$PATH:{SBIN_PATH}"; exec "$@"'
 """zfs messages are translated, and zfs may be outside of the ordinary PATH."""
-
-FAST_CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com")
-"""First choice: three times as fast as aes128-ctr, paramiko's own first choice, on one core."""
-
-CHANNEL_ERRORS = (paramiko.SSHException, OSError, EOFError)
-"""What paramiko raises when a connection breaks."""
 
 Ask = Callable[[str], str]
 """Given a prompt, return the secret that the user typed."""
@@ -147,8 +133,8 @@ class SSHHost:
         self._clients.append(client)
         for path in endpoint.known_hosts_files:
             if path.exists():
-                _load_known_hosts(client, path)
-        client.set_missing_host_key_policy(_RejectUnknown(endpoint))
+                load_known_hosts(client, path)
+        client.set_missing_host_key_policy(RejectUnknown(endpoint))
         try:
             self._log_in(client, endpoint, way)
         except paramiko.BadHostKeyException as error:
@@ -172,7 +158,7 @@ class SSHHost:
             ) from error
         transport = client.get_transport()
         if transport is not None:
-            threading.Thread(target=_watch, args=(transport, self._is_closed), daemon=True).start()
+            threading.Thread(target=watch_peer, args=(transport, self._is_closed), daemon=True).start()
 
     def _log_in(self, client: paramiko.SSHClient, endpoint: Endpoint, way: Any) -> None:
         """Log in with agent and keys; with a terminal, ask once for a passphrase or a password."""
@@ -190,7 +176,7 @@ class SSHHost:
                 auth_timeout=CONNECT_SECONDS,
                 channel_timeout=CONNECT_SECONDS,
                 sock=way,
-                transport_factory=_transport,
+                transport_factory=make_transport,
             )
 
         try:
@@ -268,46 +254,6 @@ class SSHProcess:
         return ConnectionFailed(f"{self._host}: the connection was lost while {running} was running; run again")
 
 
-class _Transport(paramiko.Transport):
-    """paramiko's transport without the dead lock of a channel that closes while keys are renewed.
-
-    The transport's own thread answers a channel's close; during a key exchange that answer waits for the exchange,
-    which only this same thread can finish. So it is sent from a thread of its own.
-    """
-
-    def _send_user_message(self, data: Any) -> None:
-        if threading.current_thread() is self and not self.clear_to_send.is_set():
-            threading.Thread(target=self._send_later, args=(data,), daemon=True).start()
-        else:
-            super()._send_user_message(data)  # type: ignore[misc]
-
-    def _send_later(self, data: Any) -> None:
-        with contextlib.suppress(*CHANNEL_ERRORS):
-            super()._send_user_message(data)  # type: ignore[misc]
-
-
-def _transport(sock: Any, **settings: Any) -> paramiko.Transport:
-    transport = _Transport(sock, **settings)
-    options = transport.get_security_options()
-    options.ciphers = (*FAST_CIPHERS, *(name for name in options.ciphers if name not in FAST_CIPHERS))
-    transport.packetizer.REKEY_BYTES = REKEY_BYTES
-    return transport
-
-
-class _RejectUnknown(paramiko.MissingHostKeyPolicy):
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._endpoint = endpoint
-
-    def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
-        endpoint = self._endpoint
-        files = " or ".join(map(str, endpoint.known_hosts_files[:1]))
-        scan = f"ssh-keyscan -p {endpoint.port} {endpoint.hostname} >> {shlex.quote(files)}"
-        raise HostKeyRejected(
-            f"{endpoint.address}: unknown host key {fingerprint(key)}. Compare it with what the source shows"
-            f" (there: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then: {scan}"
-        )
-
-
 def remote_command(command: Sequence[str]) -> str:
     """Given a command, return the text for the remote shell.
 
@@ -316,47 +262,12 @@ def remote_command(command: Sequence[str]) -> str:
     return shlex.join(("sh", "-c", _IN_ENVIRONMENT, "sh", *command))
 
 
-def fingerprint(key: paramiko.PKey) -> str:
-    """`ssh-ed25519 SHA256:…`, as ssh-keygen -l prints it."""
-    digest = b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
-    return f"{key.get_name()} SHA256:{digest}"
-
-
-def _watch(transport: paramiko.Transport, is_closed: threading.Event) -> None:
-    """Ask the peer now and then whether it is there; close the connection when it does not answer.
-
-    paramiko's own keep-alive wants no answer, and TCP notices nothing while a middle box or a stopped sshd is silent.
-    """
-    while not is_closed.wait(KEEPALIVE_SECONDS) and transport.is_active():
-        question = threading.Thread(target=_ask_peer, args=(transport,), daemon=True)
-        question.start()
-        question.join(ANSWER_SECONDS)
-        if question.is_alive():
-            log.info("no answer for %d seconds: the connection is given up", ANSWER_SECONDS)
-            transport.close()
-
-
-def _ask_peer(transport: paramiko.Transport) -> None:
-    with contextlib.suppress(*CHANNEL_ERRORS):
-        transport.global_request("keepalive@openssh.com", wait=True)  # any answer will do, a refusal too
-
-
 def _tcp(endpoint: Endpoint) -> socket.socket:
     sock = socket.create_connection((endpoint.hostname, endpoint.port), timeout=CONNECT_SECONDS)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 
-def _load_known_hosts(client: paramiko.SSHClient, path: Path) -> None:
-    try:
-        client.load_system_host_keys(str(path))
-    except (OSError, paramiko.hostkeys.InvalidHostKey) as error:
-        raise HostKeyRejected(f"{path}: cannot be read as known hosts ({error}); mend or remove the line") from error
-
-
 def _split_port(jump: str) -> tuple[str, int | None]:
     host, colon, port = jump.rpartition(":")
     return (host, int(port)) if colon and port.isdigit() else (jump, None)
-
-
-__all__ = ["DEFAULT_PORT", "SSHHost", "fingerprint", "remote_command"]

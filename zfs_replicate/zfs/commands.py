@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zfs_replicate.model import PLACEHOLDER_PROPERTY, CreateParent, Kind, Receiving, Resume, Send
+from zfs_replicate.model import PLACEHOLDER_PROPERTY, Kind
+from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
 from zfs_replicate.zfs.parse import LIST_COLUMNS, PROBE_GREETING
 
 Command = tuple[str, ...]
