@@ -77,7 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         # a mistake of ours: no user should have to read a traceback, unless they ask
         if is_verbose:
             log.exception("internal error")
-        _say(f"internal error: {type(error).__name__}: {error}; nothing was destroyed by it; run with -v for details")
+        _say(f"internal error: {type(error).__name__}: {error}; run with -v for details, and report it")
         return 1
 
 

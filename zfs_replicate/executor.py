@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
-from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, VerificationFailed
-from zfs_replicate.hosts.base import Host, TargetHost, run
+from zfs_replicate.errors import CommandFailed, DatasetMissing, OutOfSpace, ReplicateError, VerificationFailed
+from zfs_replicate.hosts.base import Ended, Host, TargetHost, run
 from zfs_replicate.inventory import read_guids
 from zfs_replicate.model import Policy
 from zfs_replicate.report import rollback_line, size
@@ -116,10 +116,7 @@ class Executor:
         for batch in commands.batches(tuple(owners)):
             try:
                 _text, ended = run(host, build(tag, batch))
-                failures: dict[str, Exception] = {}
-                if ended.exit_status != 0:
-                    said = messages.failed_snapshots(ended.stderr, batch)
-                    failures = {name: messages.explain(host.name, name, line, doing) for name, line in said.items()}
+                failures = _failures(host, ended, batch, doing, is_hold)
             except ReplicateError as error:
                 failures = dict.fromkeys(batch, error)
             for snapshot in batch:
@@ -135,6 +132,9 @@ class Executor:
         waiting = [plan for plan in self._going() if any(isinstance(step, STREAM_STEPS) for step in plan.steps)]
         unmade = {plan.target: plan for plan in waiting if plan.creates_target}
         running: dict[Future[None], DatasetPlan] = {}
+        for outcome in tuple(self._outcomes.values()):
+            if outcome.error is not None and outcome.plan.creates_target:
+                waiting = self._without_children(waiting, outcome.plan, unmade)
         pool = ThreadPoolExecutor(self._with.jobs, thread_name_prefix="stream")
         try:
             while waiting or running:
@@ -157,8 +157,8 @@ class Executor:
     def _without_children(
         self, waiting: list[DatasetPlan], parent: DatasetPlan, unmade: dict[str, DatasetPlan]
     ) -> list[DatasetPlan]:
-        """The children of what could not be made cannot be made either."""
-        children = [plan for plan in waiting if names.is_within(plan.target, parent.target)]
+        """The children of what could not be made cannot be made either; those that exist go on."""
+        children = [plan for plan in waiting if plan.creates_target and names.is_within(plan.target, parent.target)]
         for plan in children:
             unmade.pop(plan.target, None)
             self._fail(
@@ -267,6 +267,16 @@ class Executor:
                 log.info("%s: expired %s", step.target, ", ".join(f"@{name}" for name in batch))
         except ReplicateError as error:
             self._fail(plan, error)
+
+
+def _failures(host: Host, ended: Ended, batch: tuple[str, ...], doing: str, is_hold: bool) -> dict[str, ReplicateError]:
+    """Given how a hold or release of many snapshots ended, return the errors by snapshot."""
+    if ended.exit_status == 0:
+        return {}
+    said = messages.failed_snapshots(ended.stderr, batch)
+    found = {name: messages.explain(host.name, name, line, doing) for name, line in said.items()}
+    # what has vanished needs no release any more
+    return {name: error for name, error in found.items() if is_hold or not isinstance(error, DatasetMissing)}
 
 
 def _conflict_error(plan: DatasetPlan) -> Exception | None:

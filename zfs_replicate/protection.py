@@ -57,7 +57,10 @@ def protected_plan(
     tag, target_tag = context.policy.tag, context.policy.target_tag
     after = _after(target_name, target, route)
     steps: list[Step] = []
-    guards = {entry.guid for entry in (route.base, *route.waypoints, route.tip) if isinstance(entry, Snapshot)}
+    known = {snapshot.guid for snapshot in after.snapshots}
+    # the newest common snapshot that can be held: older than the tip where of that only a bookmark is left
+    anchor = [snapshot for snapshot in source.snapshots if snapshot.guid in known][-1:]
+    guards = {entry.guid for entry in (route.base, *route.waypoints, *anchor) if isinstance(entry, Snapshot)}
     to_hold = [snapshot for snapshot in source.snapshots if snapshot.guid in guards and tag not in snapshot.holds]
     if to_hold:
         steps.append(HoldSource(_whole_names(source.name, to_hold)))
@@ -74,11 +77,10 @@ def protected_plan(
     if bookmark is not None:
         steps.append(bookmark)
     tagged = [snapshot for snapshot in source.snapshots if tag in snapshot.holds or snapshot in to_hold]
-    known = {snapshot.guid for snapshot in after.snapshots}
-    to_release = [s for s in tagged if s.createtxg < route.tip.createtxg and s.guid in known]
+    to_release = [s for s in tagged if anchor and s.createtxg < anchor[0].createtxg and s.guid in known]
     if to_release:
         steps.append(ReleaseSource(_whole_names(source.name, to_release)))
-    expire, kept = _expiry(after, context)
+    expire, kept = _expiry(after, anchor, context)
     if expire is not None:
         steps.append(expire)
     strangers = [snapshot for snapshot in tagged if snapshot.guid not in known]
@@ -111,7 +113,7 @@ def _after(target_name: str, target: Dataset | None, route: Route) -> _After:
     return _After(target_name, snapshots, new_base)
 
 
-def _expiry(after: _After, context: Context) -> tuple[Expire | None, tuple[KeptSnapshot, ...]]:
+def _expiry(after: _After, anchor: list[Snapshot], context: Context) -> tuple[Expire | None, tuple[KeptSnapshot, ...]]:
     """Given the target as it will be, return what expires, and what stays although it is past its time.
 
     Our own older holds on the target are released before; they do not keep a snapshot.
@@ -124,7 +126,8 @@ def _expiry(after: _After, context: Context) -> tuple[Expire | None, tuple[KeptS
         replace(snapshot, holds=tuple(tag for tag in snapshot.holds if tag != target_tag or snapshot not in ours))
         for snapshot in after.snapshots
     ]
-    verdicts = judge(candidates, keep_days, {after.new_base.guid: NEWEST_COMMON}, context.now)
+    protected = {snapshot.guid: NEWEST_COMMON for snapshot in (after.new_base, *anchor)}
+    verdicts = judge(candidates, keep_days, protected, context.now)
     expiring = tuple(ExpiringSnapshot(verdict.snapshot.name, verdict.reason) for verdict in verdicts if verdict.expires)
     return (Expire(after.name, expiring) if expiring else None), _kept(verdicts)
 

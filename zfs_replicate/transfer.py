@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from zfs_replicate.errors import FeatureMissing, ReplicateError, StaleToken, StreamBroken
+from zfs_replicate.errors import ReplicateError, StreamBroken
 from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, Sink, TargetHost
 from zfs_replicate.steps import Resume, Send
 from zfs_replicate.zfs import commands, messages
@@ -146,9 +146,7 @@ def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Ended
     """`zfs receive` is the last stage and knows best why; a stage before it may have died of its end."""
     receive = stages[-1]
     if receive.exit_status != 0 and receive.stderr.strip():
-        error = messages.explain(target.name, step.receiving.target, receive.stderr, "receive")
-        # a snapshot taken on the target during a receive gives zfs no better words; the next pass sees it and clears
-        return StaleToken(str(error)) if isinstance(step, Resume) and isinstance(error, FeatureMissing) else error
+        return messages.explain(target.name, step.receiving.target, receive.stderr, "receive")
     for stage in stages:
         if stage.exit_status not in (0, -signal.SIGPIPE):
             how = f"was killed by signal {-stage.exit_status}" if stage.exit_status < 0 else "failed"

@@ -218,3 +218,30 @@ def test_a_full_target_says_how_much_is_free_and_what_would_expire() -> None:
     assert "1.0 KiB free in off/copy" in str(error)
     assert "these will expire: @a, @b" in str(error)
     assert target.asked_for("zfs destroy") == []
+
+
+# --- silence, and families ---
+
+
+@pytest.mark.parametrize("command", ["zfs hold", "zfs release"])
+def test_a_command_that_fails_without_a_word_is_no_success(command: str) -> None:
+    run = execute(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={command: Answer(status=-9)})
+    assert run.errors() != {"o": None}
+
+
+def test_what_has_vanished_needs_no_release() -> None:
+    gone = refusing("cannot release hold from snapshot 't@a': dataset does not exist")
+    run = execute(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={"zfs release": gone})
+    assert run.errors() == {"o": None}
+
+
+def test_children_of_a_parent_whose_hold_failed_are_not_begun() -> None:
+    refused = refusing("cannot hold snapshot 't@a': permission denied")
+    run = execute(tree("t", ":a", "p:a!"), target_tree("o"), at_source={"zfs hold": refused})
+    assert run.source.asked_for("zfs send") == []
+
+
+def test_existing_children_go_on_when_filling_their_placeholder_fails() -> None:
+    theirs, ours = tree("t", ":a", "p:a! b"), target_tree("o", ":placeholder", "p:a^")
+    run = execute(theirs, ours, at_target={"zfs receive -s -u -F": refusing(DENIED)})
+    assert run.errors() == {"o": errors.PermissionDenied, "o/p": None}

@@ -235,3 +235,10 @@ def test_leaving_early_ends_all_stages(tmp_path: Path) -> None:
 def test_a_missing_first_program_of_a_pipeline_is_told() -> None:
     with pytest.raises(CommandFailed, match="cannot run no-such-program"):
         HOST.open_sink([("no-such-program",), ("cat",)])
+
+
+def test_a_missing_second_program_leaves_no_process() -> None:
+    with pytest.raises(CommandFailed):
+        LocalHost().open_sink([("cat",), ("no-such-program",)])
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)

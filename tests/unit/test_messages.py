@@ -140,7 +140,8 @@ BATCH = ("tank/a@x", "tank/a@y", "tank/b@x")
 @pytest.mark.parametrize(
     ("stderr", "failed"),
     [
-        ("", set()),
+        # it failed without a word
+        ("", set(BATCH)),
         # done already is done
         ("cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n", set()),
         ("cannot release hold from snapshot 'tank/a@x': no such tag on this dataset\n", set()),
@@ -176,3 +177,13 @@ def test_a_failure_of_a_batch_carries_its_line() -> None:
 def test_a_dataset_is_not_mistaken_for_one_that_begins_like_it() -> None:
     stderr = "cannot open 'tank/a': dataset does not exist\n"
     assert set(messages.failed_snapshots(stderr, ["tank/a@x", "tank/ab@x"])) == {"tank/a@x"}
+
+
+def test_a_next_step_can_be_pasted_with_a_space_in_the_name() -> None:
+    error = messages.explain("nas1", "off/my files", "must specify -F", "receive")
+    assert "zfs rename 'off/my files' NEWNAME" in str(error)
+
+
+def test_a_stream_refused_without_a_reason_may_pass() -> None:
+    said = "cannot receive incremental stream: kernel modules must be upgraded to receive this stream."
+    assert messages.explain("nas1", "off/a", said, "receive").is_transient

@@ -242,3 +242,12 @@ def test_features(feature: str, has: bool, uses: bool) -> None:
 def test_a_probe_without_what_is_needed_is_an_error(missing: str) -> None:
     with pytest.raises(OutputError, match=f"no {missing} of pool tank"):
         parse.capabilities([each for each in PROBE if not each.startswith(f"{missing}\t")], "tank")
+
+
+def test_a_malformed_number_in_a_token_is_damage() -> None:
+    assert parse.token_contents("toguid = 0xzz\ntoname = a@b\n") is None
+
+
+def test_the_zfs_version_is_not_the_property_of_that_name() -> None:
+    found = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE, "version\t-"], "tank")
+    assert found.zfs_version == "zfs-2.3.9-1"

@@ -194,3 +194,12 @@ def test_what_stays_past_its_time_is_told_with_the_reason(target: str, kept: tup
 def test_expiry_gives_its_reason(keep_days: int, reason: str) -> None:
     (expire,) = (step for step in planned("b!", "a:40 b^", keep_days).steps if isinstance(step, Expire))
     assert expire == Expire(TARGET, (ExpiringSnapshot("a", reason),))
+
+
+def test_the_last_hold_stays_where_only_a_bookmark_is_left_of_the_base() -> None:
+    assert steps("a! #b", "a b") == "hold-target b"
+
+
+def test_the_held_snapshot_below_a_bookmark_does_not_expire() -> None:
+    made = planned("a!:50 #b", "a:50 b:40", keep_days=30)
+    assert [step for step in made.steps if isinstance(step, Expire)] == []

@@ -47,7 +47,7 @@ class LocalHost:
 class _Child:
     """One child process with its stderr in an unlinked file, so that no thread need drain it."""
 
-    def __init__(self, command: Sequence[str], stdin: int | IO[bytes]) -> None:
+    def __init__(self, command: Sequence[str], stdin: int | IO[bytes], stdout: int = subprocess.PIPE) -> None:
         log.debug("%s", shlex.join(command))
         self.command = tuple(command)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
@@ -56,7 +56,7 @@ class _Child:
             self.popen = subprocess.Popen(
                 self.command,
                 stdin=stdin,
-                stdout=subprocess.PIPE,
+                stdout=stdout,
                 stderr=self._stderr,
                 env={**os.environ, "LC_ALL": "C", "PATH": f"{path}:{SBIN_PATH}"},
                 start_new_session=True,
@@ -120,16 +120,16 @@ class LocalPipeline:
         self._input_lock = threading.Lock()
         stdin: int | IO[bytes] = subprocess.PIPE
         try:
-            for command in pipeline:
-                stage = _Child(command, stdin)
+            for place, command in enumerate(pipeline, start=1):
+                is_last = place == len(pipeline)
+                stage = _Child(command, stdin, subprocess.DEVNULL if is_last else subprocess.PIPE)
                 self._stages.append(stage)
                 if not isinstance(stdin, int):
                     stdin.close()  # the next stage has it: only then does the end of one stage reach its neighbour
-                if stage.popen.stdout is None:
-                    raise AssertionError("every stage is started with a pipe")
-                stdin = stage.popen.stdout
+                if stage.popen.stdout is not None:
+                    stdin = stage.popen.stdout
         except BaseException:
-            self.kill()
+            self.__exit__(None, None, None)
             raise
 
     def write(self, data: bytes) -> None:
@@ -141,16 +141,12 @@ class LocalPipeline:
             left = left[os.write(stdin.fileno(), left) :]
 
     def close_input(self) -> None:
-        stdin = self._stages[0].popen.stdin
+        stdin = self._stages[0].popen.stdin if self._stages else None
         with self._input_lock, contextlib.suppress(BrokenPipeError):
             if stdin is not None:
                 stdin.close()
 
     def finish(self) -> tuple[Ended, ...]:
-        # the last stage prints nothing of use; its stdout must not fill up and block it
-        last = self._stages[-1].popen.stdout
-        while last is not None and os.read(last.fileno(), 65536):
-            pass
         return tuple(stage.ended() for stage in self._stages)
 
     def kill(self) -> None:

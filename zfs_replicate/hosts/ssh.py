@@ -17,10 +17,10 @@ from typing import Any, Self
 
 import paramiko
 
-from zfs_replicate.errors import AuthenticationFailed, ConnectionFailed, HostKeyRejected
+from zfs_replicate.errors import AuthenticationFailed, ConnectionFailed
 from zfs_replicate.hosts.base import SBIN_PATH, Ended, Process
 from zfs_replicate.hosts.ssh_config import Endpoint, resolve
-from zfs_replicate.hosts.ssh_keys import RejectUnknown, fingerprint, load_known_hosts
+from zfs_replicate.hosts.ssh_keys import RejectUnknown, changed_key, load_known_hosts
 from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS, make_transport, watch_peer
 from zfs_replicate.zfs import messages
 
@@ -49,6 +49,7 @@ class SSHHost:
         self._ask = ask
         self._clients: list[paramiko.SSHClient] = []
         self._is_closed = threading.Event()
+        self._proxies: list[paramiko.ProxyCommand] = []
 
     @property
     def name(self) -> str:
@@ -56,8 +57,7 @@ class SSHHost:
 
     def __enter__(self) -> Self:
         try:
-            endpoint = resolve(*self._wanted)
-            self._connect(endpoint, self._way_to(endpoint))
+            self._reach(resolve(*self._wanted))
         except BaseException:
             self.close()
             raise
@@ -71,6 +71,9 @@ class SSHHost:
         for client in reversed(self._clients):
             client.close()
         self._clients.clear()
+        for proxy in self._proxies:
+            _reap(proxy)
+        self._proxies.clear()
 
     def start(self, command: Sequence[str]) -> Process:
         text = remote_command(command)
@@ -92,13 +95,21 @@ class SSHHost:
 
     # --- connecting ---
 
-    def _way_to(self, endpoint: Endpoint) -> Any:
-        """Return a socket-like way to the endpoint: TCP, a proxy command, or a channel through jump hosts."""
+    def _reach(self, endpoint: Endpoint) -> None:
+        """Connect to the endpoint, before it to its jump hosts (`a,b:2222`), each through the one before."""
+        if endpoint.proxy_jump and not endpoint.proxy_command and not self._clients:
+            for jump in endpoint.proxy_jump.split(","):
+                self._reach(resolve(*_split_port(jump), None))
+        self._connect(endpoint)
+
+    def _open_way(self, endpoint: Endpoint) -> Any:
+        """Return a socket-like way to the endpoint: a channel from the last jump host, a proxy command, or TCP."""
         try:
+            if self._clients:
+                return self._forward(endpoint)
             if endpoint.proxy_command:
-                return paramiko.ProxyCommand(endpoint.proxy_command)
-            if endpoint.proxy_jump:
-                return self._through(endpoint.proxy_jump, endpoint)
+                self._proxies.append(paramiko.ProxyCommand(endpoint.proxy_command))
+                return self._proxies[-1]
             return _tcp(endpoint)
         except socket.gaierror as error:
             raise ConnectionFailed(
@@ -111,15 +122,6 @@ class SSHHost:
                 f" and the way to it: ssh -p {endpoint.port} {endpoint.alias}"
             ) from error
 
-    def _through(self, jumps: str, endpoint: Endpoint) -> paramiko.Channel:
-        """Connect to the jump hosts one after the other (`a,b:2222`), then open a channel from the last."""
-        for jump in jumps.split(","):
-            host, port = _split_port(jump)
-            step = resolve(host, port, None)
-            way = self._forward(step) if self._clients else self._way_to(step)
-            self._connect(step, way)
-        return self._forward(endpoint)
-
     def _forward(self, endpoint: Endpoint) -> paramiko.Channel:
         transport = self._clients[-1].get_transport()
         if transport is None:
@@ -128,42 +130,49 @@ class SSHHost:
             "direct-tcpip", (endpoint.hostname, endpoint.port), ("127.0.0.1", 0), timeout=CONNECT_SECONDS
         )
 
-    def _connect(self, endpoint: Endpoint, way: Any) -> None:
+    def _connect(self, endpoint: Endpoint) -> None:
         client = paramiko.SSHClient()
+        try:
+            self._log_in(client, endpoint)
+        except BaseException:
+            client.close()
+            raise
         self._clients.append(client)
+        transport = client.get_transport()
+        if transport is not None:
+            threading.Thread(target=watch_peer, args=(transport, self._is_closed), daemon=True).start()
+
+    def _log_in(self, client: paramiko.SSHClient, endpoint: Endpoint) -> None:
+        """Check the host key, log in with agent and keys; with a terminal, ask once for a passphrase or a password."""
         for path in endpoint.known_hosts_files:
             if path.exists():
                 load_known_hosts(client, path)
         client.set_missing_host_key_policy(RejectUnknown(endpoint))
         try:
-            self._log_in(client, endpoint, way)
-        except paramiko.BadHostKeyException as error:
-            raise HostKeyRejected(
-                f"{endpoint.address}: the host key has CHANGED: it offers {fingerprint(error.key)}, we know"
-                f" {fingerprint(error.expected_key)}. Someone may be in between. If the key was changed on purpose:"
-                f" ssh-keygen -R {shlex.quote(endpoint.address)}, then connect once with"
-                f" ssh -p {endpoint.port} {endpoint.alias}"
-            ) from error
-        except paramiko.AuthenticationException as error:
-            raise AuthenticationFailed(
-                f"{endpoint.user}@{endpoint.hostname}: the source accepts none of our keys ({error}); try"
-                f" ssh -p {endpoint.port} {endpoint.user}@{endpoint.alias}, install a key with ssh-copy-id,"
-                " or name one with -i"
-            ) from error
+            try:
+                self._attempt(client, endpoint, None)
+            except AuthenticationFailed:
+                if self._ask is None:
+                    raise
+                client.close()
+                self._attempt(client, endpoint, self._answer(endpoint))
         except CHANNEL_ERRORS as error:
             said = str(error) or "closed by the other side"
             raise ConnectionFailed(
                 f"{endpoint.hostname} port {endpoint.port}: no SSH connection ({said});"
                 f" try ssh -p {endpoint.port} {endpoint.alias}"
             ) from error
-        transport = client.get_transport()
-        if transport is not None:
-            threading.Thread(target=watch_peer, args=(transport, self._is_closed), daemon=True).start()
 
-    def _log_in(self, client: paramiko.SSHClient, endpoint: Endpoint, way: Any) -> None:
-        """Log in with agent and keys; with a terminal, ask once for a passphrase or a password."""
+    def _answer(self, endpoint: Endpoint) -> str | None:
+        try:
+            prompt = f"Password or key passphrase for {endpoint.user}@{endpoint.hostname}: "
+            return self._ask(prompt) if self._ask is not None else None
+        except EOFError as error:
+            raise _refused(endpoint, "no answer was typed") from error
 
-        def attempt(secret: str | None) -> None:
+    def _attempt(self, client: paramiko.SSHClient, endpoint: Endpoint, secret: str | None) -> None:
+        way = self._open_way(endpoint)
+        try:
             client.connect(
                 endpoint.hostname,
                 port=endpoint.port,
@@ -178,19 +187,20 @@ class SSHHost:
                 sock=way,
                 transport_factory=make_transport,
             )
-
-        try:
-            attempt(None)
-        except paramiko.AuthenticationException:
-            if self._ask is None:
-                raise
-            client.close()
-            way = self._way_to(endpoint) if not endpoint.proxy_jump else self._forward(endpoint)
-            try:
-                secret = self._ask(f"Password or key passphrase for {endpoint.user}@{endpoint.hostname}: ")
-            except EOFError as error:
-                raise paramiko.AuthenticationException("no answer was typed") from error
-            attempt(secret)
+        except paramiko.BadHostKeyException as error:
+            raise changed_key(endpoint, error) from error
+        except paramiko.AuthenticationException as error:
+            raise _refused(endpoint, str(error)) from error
+        except paramiko.SSHException as error:
+            # paramiko tries each kind of key on each file, and then tells of the last mismatch only
+            transport = client.get_transport()
+            if transport is not None and transport.is_active() and transport.initial_kex_done:
+                raise _refused(endpoint, str(error)) from error
+            way.close()
+            raise
+        except BaseException:
+            way.close()
+            raise
 
 
 class SSHProcess:
@@ -266,6 +276,24 @@ def _tcp(endpoint: Endpoint) -> socket.socket:
     sock = socket.create_connection((endpoint.hostname, endpoint.port), timeout=CONNECT_SECONDS)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
+
+
+def _refused(endpoint: Endpoint, said: str) -> AuthenticationFailed:
+    return AuthenticationFailed(
+        f"{endpoint.user}@{endpoint.hostname}: the source accepts none of our keys ({said}); try"
+        f" ssh -p {endpoint.port} {endpoint.user}@{endpoint.alias}, install a key with ssh-copy-id, or name one with -i"
+    )
+
+
+def _reap(proxy: paramiko.ProxyCommand) -> None:
+    """paramiko only sends it a SIGTERM."""
+    process = proxy.process
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+    process.terminate()
+    process.wait()
 
 
 def _split_port(jump: str) -> tuple[str, int | None]:

@@ -49,7 +49,8 @@ def resolve(host: str, port: int | None, identity: str | None) -> Endpoint:
         found = _openssh_text(alias, options)
         config = paramiko.SSHConfig.from_text(f"Host *\n{found}") if found is not None else _own_files()
         entry = config.lookup(alias)
-    except (paramiko.ConfigParseError, paramiko.SSHException, OSError) as error:
+        found_port = int(entry.get("port", DEFAULT_PORT))
+    except (paramiko.ConfigParseError, paramiko.SSHException, OSError, ValueError) as error:
         raise SourceUnusable(f"{alias}: the ssh configuration cannot be read: {error}; see 'ssh -G {alias}'") from error
     identities: Sequence[str] = [identity] if identity else [_expand(name) for name in entry.get("identityfile", [])]
     known_hosts = [
@@ -59,7 +60,7 @@ def resolve(host: str, port: int | None, identity: str | None) -> Endpoint:
     return Endpoint(
         alias=alias,
         hostname=entry.get("hostname", alias),
-        port=port if port is not None else int(entry.get("port", DEFAULT_PORT)),
+        port=port if port is not None else found_port,
         user=user or entry.get("user", getpass.getuser()),
         identity_files=tuple(name for name in identities if identity or Path(name).exists()),
         known_hosts_files=tuple(Path(_expand(name)) for name in known_hosts),

@@ -27,6 +27,16 @@ class RejectUnknown(paramiko.MissingHostKeyPolicy):
         )
 
 
+def changed_key(endpoint: Endpoint, error: paramiko.BadHostKeyException) -> HostKeyRejected:
+    """The refusal of a host whose key is another one than we know."""
+    return HostKeyRejected(
+        f"{endpoint.address}: the host key has CHANGED: it offers {fingerprint(error.key)}, we know"
+        f" {fingerprint(error.expected_key)}. Someone may be in between. If the key was changed on purpose:"
+        f" ssh-keygen -R {shlex.quote(endpoint.address)}, then connect once with"
+        f" ssh -p {endpoint.port} {endpoint.alias}"
+    )
+
+
 def fingerprint(key: paramiko.PKey) -> str:
     """`ssh-ed25519 SHA256:…`, as ssh-keygen -l prints it."""
     digest = b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
@@ -36,5 +46,5 @@ def fingerprint(key: paramiko.PKey) -> str:
 def load_known_hosts(client: paramiko.SSHClient, path: Path) -> None:
     try:
         client.load_system_host_keys(str(path))
-    except (OSError, paramiko.hostkeys.InvalidHostKey) as error:
+    except (OSError, ValueError, paramiko.hostkeys.InvalidHostKey) as error:
         raise HostKeyRejected(f"{path}: cannot be read as known hosts ({error}); mend or remove the line") from error

@@ -7,6 +7,7 @@ cmd/zfs/zfs_main.c). A message may span lines, so white space is folded before i
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -143,6 +144,12 @@ KNOWN = (
         "load it with 'zfs load-key', then run again",
     ),
     _known(
+        r"kernel modules must be upgraded",
+        errors.StreamBroken,
+        "zfs refuses the stream without saying why: most often a snapshot was taken on the target meanwhile",
+        "run again; if it stays, OpenZFS here may be too old for the source's",
+    ),
+    _known(
         r"unsupported feature|must be upgraded",
         errors.FeatureMissing,
         "the target is too old for this stream",
@@ -163,7 +170,7 @@ def explain(host: str, subject: str, stderr: str, doing: str) -> errors.CommandF
     said = " ".join(stderr.split())
     for known in KNOWN:
         if known.pattern.search(said):
-            next_step = known.next_step.format(subject=subject)
+            next_step = known.next_step.format(subject=shlex.quote(subject))
             error = known.error
             if error is errors.DatasetMissing and "@" in subject:
                 error = errors.SnapshotVanished
@@ -190,6 +197,8 @@ def failed_snapshots(stderr: str, snapshots: Iterable[str]) -> dict[str, str]:
     denied") speaks of all that no other line names.
     """
     wanted = frozenset(snapshots)
+    if not stderr.strip():  # it failed without a word: nothing counts as done
+        return dict.fromkeys(wanted, "")
     failures: dict[str, str] = {}
     settled: set[str] = set()
     general: list[str] = []

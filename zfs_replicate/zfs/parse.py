@@ -162,12 +162,15 @@ def token_contents(text: str) -> TokenContents | None:
     The numbers are hexadecimal here, decimal in lists. The text comes before any look-up, so every host can decode.
     """
     values = dict(re.findall(r"^\s*(\w+) = (.+?)\s*$", text, re.MULTILINE))
-    if "toguid" not in values or "toname" not in values:
+    numbers = {key: values.get(key, "0x0") for key in ("toguid", "fromguid")}
+    if "toname" not in values or not all(re.fullmatch(r"0x[0-9a-f]+", number) for number in numbers.values()):
         return None
-    from_guid = int(values["fromguid"], 16) if "fromguid" in values else 0
+    to_guid, from_guid = (int(number, 16) for number in numbers.values())
+    if not to_guid:
+        return None
     return TokenContents(
         to_name=values["toname"],
-        to_guid=int(values["toguid"], 16),
+        to_guid=to_guid,
         from_guid=from_guid or None,
         is_raw="rawok" in values,
     )
