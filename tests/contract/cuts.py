@@ -35,4 +35,5 @@ def cut_incremental(zfs: Zfs, *snapshots: str) -> str:
 
 def resume(zfs: Zfs, token: str, *options: str) -> tuple[int, str]:
     sent, received = zfs.pipe(("-t", token), ("-s", "-u", *options, zfs.target))
-    return received.status, sent.stderr + received.stderr
+    """The status of the receive, and what it said, or else the send."""
+    return received.status, received.stderr or sent.stderr

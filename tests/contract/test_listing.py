@@ -153,7 +153,7 @@ def test_probe_tells_what_the_pool_can(zfs: Zfs) -> None:
     assert said.lines[0] == parse.PROBE_GREETING
     found = parse.capabilities(said.lines[1:], "ctank")
     assert "zfs" in found.programs
-    assert [line for line in said.lines if line.startswith("version\tzfs-2.")]
+    assert [line for line in said.lines if line.startswith("zfs-version\tzfs-2.")]
     assert "version\t-" in said.lines  # the pool has a property of that name, too
     assert found.free_bytes > 0
     assert found.pool_guid > 0

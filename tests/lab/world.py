@@ -64,7 +64,7 @@ class World:
     ) -> subprocess.CompletedProcess[str]:
         done = run(sys.executable, PROGRAM, *arguments, check=False, env=env)
         assert done.returncode == expect, f"status {done.returncode}\n{done.stdout}{done.stderr}"
-        assert "Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr, done.stderr
         return done
 
     def start(self, *options: str, host: str = "127.0.0.1") -> subprocess.Popen[str]:

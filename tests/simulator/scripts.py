@@ -28,7 +28,7 @@ def _probe(machine: Machine, script: str, pool: str) -> Reply:
     lines = [greeting[2], *(f"program\t{name}" for name in sorted(programs) if re.search(rf"\b{name}\b", script))]
     if "zfs" not in programs:
         return Reply(listing.text(lines))
-    lines.append(f"version\t{machine.world.version}")
+    lines.append(f"zfs-version\t{machine.world.version}")
     properties = listing.zpool_get(machine, ("all", pool))
     return Reply(listing.text(lines) + properties.stdout, properties.stderr, properties.status)
 

@@ -71,7 +71,7 @@ class _Child:
         status = self.popen.wait()
         self._stderr.seek(0)
         said = self._stderr.read().decode(errors="replace")
-        return Ended(self.command, status, f"{said}{messages.KILLED}" if status < 0 else said)
+        return Ended(self.command, status, f"{said}{messages.KILLED}\n" if status < 0 else said)
 
     def signal(self, number: int) -> None:
         if self.popen.poll() is None:
