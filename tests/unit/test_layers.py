@@ -16,6 +16,7 @@ import zfs_replicate
 PACKAGE = Path(zfs_replicate.__file__).parent
 
 ZFS = ("zfs.names", "zfs.parse", "zfs.messages", "zfs.commands")
+SSH = tuple(f"hosts.ssh{part}" for part in ("_config", "_keys", "_transport", "_process", "_way", ""))
 DECISIONS = ("retention", "route", "resuming", "conflicts", "protection", "planner", "report")
 PURE = ("errors", "model", "steps", *ZFS, *DECISIONS)
 LAYERS = (
@@ -23,7 +24,7 @@ LAYERS = (
     ("steps",),
     ("zfs", *ZFS),
     DECISIONS,
-    ("hosts", "hosts.base", "hosts.local", "hosts.ssh_config", "hosts.ssh_keys", "hosts.ssh_transport", "hosts.ssh"),
+    ("hosts", "hosts.base", "hosts.local", *SSH),
     ("inventory", "transfer", "locking"),
     ("executor", "retiring"),
     ("arguments", "mirror"),
@@ -132,6 +133,7 @@ def test_only_the_ssh_rooms_import_paramiko() -> None:
         "hosts.ssh",
         "hosts.ssh_config",
         "hosts.ssh_keys",
+        "hosts.ssh_process",
         "hosts.ssh_transport",
     }
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import signal
 import socket
+import sys
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import paramiko
 import pytest
@@ -230,7 +235,43 @@ def test_a_port_that_speaks_no_ssh_is_told(server: Server, monkeypatch: pytest.M
             server.connect().__enter__()
 
 
+RELAY = """
+import os, select, socket, sys
+far = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+while True:
+    for end in select.select([0, far], [], [])[0]:
+        data = os.read(0, 65536) if end == 0 else far.recv(65536)
+        if not data:
+            sys.exit()
+        far.sendall(data) if end == 0 else os.write(1, data)
+"""
+
+
+@pytest.fixture
+def relayed(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SSHHost:
+    """The server behind a proxy command that writes its process id to `pid`."""
+    (tmp_path / "relay.py").write_text(RELAY)
+    command = f"echo $$ >{tmp_path}/pid; exec {sys.executable} {tmp_path}/relay.py {server.port}"
+    resolved(monkeypatch, replace(server.endpoint, proxy_command=f"sh -c {shlex.quote(command)}"))
+    return server.connect()
+
+
+def test_a_proxy_command_ends_with_the_connection(relayed: SSHHost, tmp_path: Path) -> None:
+    with relayed:
+        assert run(relayed, ("echo", "hello"))[0] == "hello\n"
+        pid = int((tmp_path / "pid").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_proxy_command_that_ends_is_a_lost_connection(relayed: SSHHost, tmp_path: Path) -> None:
+    with relayed, relayed.start(("sleep", "60")) as process:
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
+        with pytest.raises(errors.ConnectionFailed, match="lost"):
+            process.finish()
+
+
 def test_a_proxy_command_that_does_not_exist_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     resolved(monkeypatch, replace(server.endpoint, proxy_command="no-such-proxy %h"))
-    with pytest.raises(errors.ConnectionFailed, match="cannot connect"):
+    with pytest.raises(errors.ConnectionFailed, match="no SSH connection"):
         server.connect().__enter__()

@@ -8,7 +8,7 @@ import paramiko
 import pytest
 
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.ssh import SSHProcess
+from zfs_replicate.hosts.ssh_process import SSHProcess
 
 BROKEN = (EOFError(), OSError("Socket is closed"), paramiko.SSHException("key-exchange timed out"))
 

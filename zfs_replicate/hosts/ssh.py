@@ -1,40 +1,30 @@
 """Commands on another machine, all over one SSH connection (paramiko): argument tuples in, running channels out.
 
-Host keys are checked strictly; nothing is ever asked unless the caller passes a way to ask. The quoting of commands for
-the remote shell happens here and nowhere else.
+Host keys are checked strictly; nothing is ever asked unless the caller passes a way to ask. Commands are quoted in
+ssh_process.py.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import shlex
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
 import paramiko
 
 from zfs_replicate.errors import AuthenticationFailed, ConnectionFailed
-from zfs_replicate.hosts.base import SBIN_PATH, Ended, Process
+from zfs_replicate.hosts.base import Process
 from zfs_replicate.hosts.ssh_config import Endpoint, resolve
 from zfs_replicate.hosts.ssh_keys import RejectUnknown, changed_key, load_known_hosts
-from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS, make_transport, watch_peer
-from zfs_replicate.zfs import messages
+from zfs_replicate.hosts.ssh_process import SSHProcess, remote_command
+from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS, CONNECT_SECONDS, make_transport, watch_peer
+from zfs_replicate.hosts.ssh_way import ProxyCommand, open_tcp
 
 log = logging.getLogger(__name__)
-
-CONNECT_SECONDS = 30
-PATIENCE_SECONDS = 5
-"""How long a read waits before it looks whether stderr wants draining."""
-
-KILLED_STATUS = 255
-"""Stands for a remote command that ended by a signal: sshd then sends no exit status, and paramiko drops the signal."""
-
-_IN_ENVIRONMENT = f'export LC_ALL=C "PATH=$PATH:{SBIN_PATH}"; exec "$@"'
-"""zfs messages are translated, and zfs may be outside of the ordinary PATH."""
 
 Ask = Callable[[str], str]
 """Given a prompt, return the secret that the user typed."""
@@ -49,7 +39,7 @@ class SSHHost:
         self._ask = ask
         self._clients: list[paramiko.SSHClient] = []
         self._is_closed = threading.Event()
-        self._proxies: list[paramiko.ProxyCommand] = []
+        self._proxies: list[ProxyCommand] = []
 
     @property
     def name(self) -> str:
@@ -72,7 +62,7 @@ class SSHHost:
             client.close()
         self._clients.clear()
         for proxy in self._proxies:
-            _reap(proxy)
+            proxy.close()
         self._proxies.clear()
 
     def start(self, command: Sequence[str]) -> Process:
@@ -108,9 +98,9 @@ class SSHHost:
             if self._clients:
                 return self._forward(endpoint)
             if endpoint.proxy_command:
-                self._proxies.append(paramiko.ProxyCommand(endpoint.proxy_command))
-                return self._proxies[-1]
-            return _tcp(endpoint)
+                self._proxies.append(ProxyCommand(endpoint.proxy_command))
+                return self._proxies[-1].sock
+            return open_tcp(endpoint)
         except socket.gaierror as error:
             raise ConnectionFailed(
                 f"{endpoint.hostname}: no such host ({error.strerror}); check -h, or the name service"
@@ -203,97 +193,11 @@ class SSHHost:
             raise
 
 
-class SSHProcess:
-    """A command on the other side, in a channel of its own."""
-
-    def __init__(self, host: str, command: tuple[str, ...], channel: paramiko.Channel) -> None:
-        self._host = host
-        self._command = command
-        self._channel = channel
-        self._stderr: list[bytes] = []
-        channel.settimeout(PATIENCE_SECONDS)
-
-    def read(self, size: int) -> bytes:
-        with self._lost_when_broken():
-            while True:
-                try:
-                    data = self._channel.recv(size)
-                except TimeoutError:
-                    self._drain_stderr()
-                    continue
-                self._drain_stderr()
-                return data
-
-    def finish(self) -> Ended:
-        with self._lost_when_broken():
-            status = self._channel.recv_exit_status()
-            self._drain_stderr()
-        said = b"".join(self._stderr).decode(errors="replace")
-        if status == -1:  # paramiko: the channel was closed before a status came
-            transport = self._channel.get_transport()
-            if transport is None or not transport.is_active():
-                raise self._lost()
-            return Ended(self._command, KILLED_STATUS, f"{said}{messages.KILLED}")
-        return Ended(self._command, status, said)
-
-    def kill(self) -> None:
-        # sshd closes the pipes of the remote command, which then dies of SIGPIPE
-        with contextlib.suppress(*CHANNEL_ERRORS):
-            self._channel.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.kill()
-
-    def _drain_stderr(self) -> None:
-        while self._channel.recv_stderr_ready():
-            self._stderr.append(self._channel.recv_stderr(65536))
-
-    @contextlib.contextmanager
-    def _lost_when_broken(self) -> Iterator[None]:
-        """paramiko writes from within its reading calls, and fails at that in ways of its own."""
-        try:
-            yield
-        except CHANNEL_ERRORS as error:
-            raise self._lost() from error
-
-    def _lost(self) -> ConnectionFailed:
-        running = " ".join(self._command[:2]) if self._command[0] == "zfs" else self._command[0]
-        return ConnectionFailed(f"{self._host}: the connection was lost while {running} was running; run again")
-
-
-def remote_command(command: Sequence[str]) -> str:
-    """Given a command, return the text for the remote shell.
-
-    Nothing but words in single quotes, which mean the same to sh, csh and fish; sh then sets the environment.
-    """
-    return shlex.join(("sh", "-c", _IN_ENVIRONMENT, "sh", *command))
-
-
-def _tcp(endpoint: Endpoint) -> socket.socket:
-    sock = socket.create_connection((endpoint.hostname, endpoint.port), timeout=CONNECT_SECONDS)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return sock
-
-
 def _refused(endpoint: Endpoint, said: str) -> AuthenticationFailed:
     return AuthenticationFailed(
         f"{endpoint.user}@{endpoint.hostname}: the source accepts none of our keys ({said}); try"
         f" ssh -p {endpoint.port} {endpoint.user}@{endpoint.alias}, install a key with ssh-copy-id, or name one with -i"
     )
-
-
-def _reap(proxy: paramiko.ProxyCommand) -> None:
-    """paramiko only sends it a SIGTERM."""
-    process = proxy.process
-    for pipe in (process.stdin, process.stdout, process.stderr):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
-    process.terminate()
-    process.wait()
 
 
 def _split_port(jump: str) -> tuple[str, int | None]:

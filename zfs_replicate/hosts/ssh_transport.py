@@ -11,6 +11,9 @@ import paramiko
 
 log = logging.getLogger(__name__)
 
+CONNECT_SECONDS = 30
+"""How long each step of connecting may take."""
+
 KEEPALIVE_SECONDS = 15
 ANSWER_SECONDS = 30
 """A keep-alive is a question; a peer that does not answer it for so long is dead."""

@@ -1,0 +1,94 @@
+"""A command in an SSH channel, and how its words get there: the only place that quotes for a remote shell."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Self
+
+import paramiko
+
+from zfs_replicate.errors import ConnectionFailed
+from zfs_replicate.hosts.base import SBIN_PATH, Ended
+from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS
+from zfs_replicate.zfs import messages
+
+PATIENCE_SECONDS = 5
+"""How long a read waits before it looks whether stderr wants draining."""
+
+KILLED_STATUS = 255
+"""Stands for a remote command that ended by a signal: sshd then sends no exit status, and paramiko drops the signal."""
+
+_IN_ENVIRONMENT = f'export LC_ALL=C "PATH=$PATH:{SBIN_PATH}"; exec "$@"'
+"""zfs messages are translated, and zfs may be outside of the ordinary PATH."""
+
+
+def remote_command(command: Sequence[str]) -> str:
+    """Given a command, return the text for the remote shell.
+
+    Nothing but words in single quotes, which mean the same to sh, csh and fish; sh then sets the environment.
+    """
+    return shlex.join(("sh", "-c", _IN_ENVIRONMENT, "sh", *command))
+
+
+class SSHProcess:
+    """A command on the other side, in a channel of its own."""
+
+    def __init__(self, host: str, command: tuple[str, ...], channel: paramiko.Channel) -> None:
+        self._host = host
+        self._command = command
+        self._channel = channel
+        self._stderr: list[bytes] = []
+        channel.settimeout(PATIENCE_SECONDS)
+
+    def read(self, size: int) -> bytes:
+        with self._lost_when_broken():
+            while True:
+                try:
+                    data = self._channel.recv(size)
+                except TimeoutError:
+                    self._drain_stderr()
+                    continue
+                self._drain_stderr()
+                return data
+
+    def finish(self) -> Ended:
+        with self._lost_when_broken():
+            status = self._channel.recv_exit_status()
+            self._drain_stderr()
+        said = b"".join(self._stderr).decode(errors="replace")
+        if status == -1:  # paramiko: the channel was closed before a status came
+            transport = self._channel.get_transport()
+            if transport is None or not transport.is_active():
+                raise self._lost()
+            return Ended(self._command, KILLED_STATUS, f"{said}{messages.KILLED}\n")
+        return Ended(self._command, status, said)
+
+    def kill(self) -> None:
+        # sshd closes the pipes of the remote command, which then dies of SIGPIPE
+        with contextlib.suppress(*CHANNEL_ERRORS):
+            self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.kill()
+
+    def _drain_stderr(self) -> None:
+        while self._channel.recv_stderr_ready():
+            self._stderr.append(self._channel.recv_stderr(65536))
+
+    @contextlib.contextmanager
+    def _lost_when_broken(self) -> Iterator[None]:
+        """paramiko writes from within its reading calls, and fails at that in ways of its own."""
+        try:
+            yield
+        except CHANNEL_ERRORS as error:
+            raise self._lost() from error
+
+    def _lost(self) -> ConnectionFailed:
+        running = " ".join(self._command[:2]) if self._command[0] == "zfs" else self._command[0]
+        return ConnectionFailed(f"{self._host}: the connection was lost while {running} was running; run again")

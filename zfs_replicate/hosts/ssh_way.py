@@ -1,0 +1,35 @@
+"""The first stretch of the way to a host: a TCP connection, or a socket to a proxy command."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+
+from zfs_replicate.hosts.ssh_config import Endpoint
+from zfs_replicate.hosts.ssh_transport import CONNECT_SECONDS
+
+
+def open_tcp(endpoint: Endpoint) -> socket.socket:
+    sock = socket.create_connection((endpoint.hostname, endpoint.port), timeout=CONNECT_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
+class ProxyCommand:
+    """A command of the user's shell that carries our connection (ssh_config(5)), on the other end of `sock`.
+
+    A real socket, which paramiko's own class is not: that one polls, and never notices that the command has ended.
+    What the command says on stderr goes to ours, as with ssh.
+    """
+
+    def __init__(self, command: str) -> None:
+        self.sock, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                ("sh", "-c", f"exec {command}"), stdin=theirs.fileno(), stdout=theirs.fileno(), start_new_session=True
+            )
+
+    def close(self) -> None:
+        self.sock.close()
+        self._process.terminate()
+        self._process.wait()
