@@ -41,10 +41,10 @@ MUTANTS = (
     Mutant("expire before verifying", EXECUTOR, VERIFY, EXPIRE + VERIFY),
     Mutant("never verify", EXECUTOR, VERIFY, ""),
     Mutant("go on with a dataset that failed", EXECUTOR, "if outcome.error is None]", "]"),
-    Mutant("release also the newest hold", PROTECTION, "s.createtxg < route.tip.createtxg and", "True and"),
+    Mutant("release also the newest hold", PROTECTION, "s.createtxg < anchor[0].createtxg and", "True and"),
     Mutant("release what the target does not know", PROTECTION, " and s.guid in known]", "]"),
-    Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, route.tip)", "(route.tip,)"),
-    Mutant("expire the newest common snapshot", PROTECTION, "{after.new_base.guid: NEWEST_COMMON}", "{}"),
+    Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),
+    Mutant("expire the newest common snapshot", PROTECTION, "protected, context.now", "{}, context.now"),
     Mutant("expire what others hold", "zfs_replicate/retention.py", "    if snapshot.holds:", "    if False:"),
     Mutant(
         "common by name, not by guid",

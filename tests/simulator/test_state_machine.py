@@ -1,0 +1,244 @@
+"""Any interleaving of what administrators do, of runs and of crashes: hypothesis looks for one that loses something.
+
+After every step: a common snapshot that once existed is still there (as long as its source dataset is). After every
+run, also a crashed one: what invariants.py says. After a crash no person is needed: every run in which nothing goes
+wrong ends well. `ZFS_REPLICATE_LONG=1` explores some twenty times more, with a new seed each time.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from tests.simulator import invariants
+from tests.simulator.faults import At, Call
+from tests.simulator.machine_runs import CRASH, FAIL, HANG_UP, KILL, End, Run, Trouble, run
+from tests.simulator.machine_site import CHAIN, COPY_ACTS, CREATION, FIRST, MIRRORS, SECOND, SOURCE_ACTS, Mirror, Site
+
+IS_LONG = os.environ.get("ZFS_REPLICATE_LONG", "") not in ("", "0")
+
+PROFILE = settings(
+    max_examples=8000 if IS_LONG else 600,
+    stateful_step_count=60 if IS_LONG else 40,
+    deadline=None,
+    derandomize=not IS_LONG,
+    database=None,
+    phases=(Phase.generate, Phase.shrink),
+    suppress_health_check=list(HealthCheck),
+    print_blob=False,
+)
+
+PLACE = st.integers(0, 40)
+KEEP = st.sampled_from((None, 0, 1, 7, 30))
+DAYS = st.sampled_from((1, 2, 7, 40))
+HOSTS = st.sampled_from(("source", "target"))
+EDGES = st.sampled_from(("before", "after"))
+WHEN = st.tuples(st.integers(1, 14), EDGES)
+AT_A_COMMAND = st.one_of(
+    st.builds(Trouble, st.sampled_from((CRASH, FAIL)), HOSTS, st.integers(1, 14), EDGES),
+    st.builds(Trouble, st.just(HANG_UP), st.just("source"), st.integers(1, 9), EDGES),
+)
+IN_A_STREAM = st.one_of(
+    st.builds(
+        Trouble,
+        st.sampled_from((CRASH, HANG_UP, KILL)),
+        st.just("source"),
+        st.integers(1, 3),
+        st.integers(1, 5000),
+        st.just("zfs send"),
+    ),
+    st.builds(
+        Trouble,
+        st.sampled_from((CRASH, KILL)),
+        st.just("target"),
+        st.integers(1, 3),
+        st.integers(1, 5000),
+        st.sampled_from(("zfs receive", "mbuffer")),
+    ),
+)
+
+TALLY: Counter[str] = Counter()
+
+
+class Mirrors(RuleBasedStateMachine):
+    """Administrators of four pools, and cron."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.site = Site()
+        self.once_common: set[tuple[str, int]] = set()
+        self.once_there: defaultdict[str, set[int]] = defaultdict(set)
+        TALLY["examples"] += 1
+
+    # --- the source's administrator ---
+
+    @rule(days=DAYS)
+    def time_passes(self, days: int) -> None:
+        self.site.advance(days)
+
+    @rule(place=PLACE, block_count=st.integers(1, 5))
+    def write(self, place: int, block_count: int) -> None:
+        self.site.write(place, block_count)
+
+    @rule(place=PLACE, is_recursive=st.booleans(), block_count=st.integers(0, 5))
+    def write_and_snapshot(self, place: int, is_recursive: bool, block_count: int) -> None:
+        self.site.write(place, block_count)
+        self.site.snapshot(place, is_recursive)
+
+    @rule(place=PLACE, is_deferred=st.booleans())
+    def destroy_snapshot(self, place: int, is_deferred: bool) -> None:
+        self.site.destroy_snapshot(place, is_deferred)
+
+    @rule(place=PLACE)
+    def rename_snapshot(self, place: int) -> None:
+        self.site.rename_snapshot(place)
+
+    @rule(place=PLACE, kind=st.sampled_from(sorted(CREATION)))
+    def create_dataset(self, place: int, kind: str) -> None:
+        self.site.create_dataset(place, kind)
+
+    @rule(place=PLACE)
+    def destroy_dataset(self, place: int) -> None:
+        self.site.destroy_dataset(place)
+
+    # --- the administrators of the copies ---
+
+    @rule(place=PLACE)
+    def rename_copy(self, place: int) -> None:
+        self.site.rename_copy(place)
+
+    @rule(place=PLACE, is_release=st.booleans())
+    def hold_or_release_copy(self, place: int, is_release: bool) -> None:
+        (self.site.release_copy if is_release else self.site.hold_copy)(place)
+
+    @rule(place=PLACE, is_destroy=st.booleans())
+    def clone_copy_or_destroy_clone(self, place: int, is_destroy: bool) -> None:
+        (self.site.destroy_clone if is_destroy else self.site.clone_copy)(place)
+
+    @rule(place=PLACE, is_recursive=st.booleans())
+    def take_own_snapshot(self, place: int, is_recursive: bool) -> None:
+        self.site.snapshot_copy(place, is_recursive)
+
+    @rule(place=PLACE)
+    def destroy_own_snapshot(self, place: int) -> None:
+        self.site.destroy_own_snapshot(place)
+
+    # --- cron ---
+
+    @rule(keep_days=KEEP)
+    def run_first(self, keep_days: int | None) -> None:
+        self.run(FIRST, keep_days)
+
+    @rule(keep_days=KEEP)
+    def run_second(self, keep_days: int | None) -> None:
+        self.run(SECOND, keep_days)
+
+    @rule(keep_days=KEEP)
+    def run_chain(self, keep_days: int | None) -> None:
+        self.run(CHAIN, keep_days)
+
+    # --- and what goes wrong ---
+
+    @rule(mirror=st.sampled_from(MIRRORS), keep_days=KEEP, trouble=AT_A_COMMAND)
+    def run_with_trouble_at_a_command(self, mirror: Mirror, keep_days: int | None, trouble: Trouble) -> None:
+        self.run(mirror, keep_days, trouble)
+
+    @rule(keep_days=KEEP, trouble=AT_A_COMMAND)
+    def run_with_news_and_trouble_at_a_command(self, keep_days: int | None, trouble: Trouble) -> None:
+        """News give all steps something to do."""
+        self.write_and_snapshot(0, True, 1)
+        self.run(FIRST, keep_days, trouble)
+
+    @rule(mirror=st.sampled_from(MIRRORS), keep_days=KEEP, trouble=IN_A_STREAM)
+    def run_with_trouble_in_a_stream(self, mirror: Mirror, keep_days: int | None, trouble: Trouble) -> None:
+        """What went through the first mirror is news for the chain."""
+        for place in range(3 if mirror is not CHAIN else 0):
+            self.site.write(place, 3)
+        if mirror is CHAIN:
+            self.run(FIRST, None)
+        else:
+            self.site.snapshot(0, is_recursive=True)
+        self.run(mirror, keep_days, trouble)
+
+    @rule(act=st.sampled_from(sorted(SOURCE_ACTS)), place=PLACE, when=WHEN, keep_days=KEEP)
+    def run_while_the_source_changes(self, act: str, place: int, when: tuple[int, At], keep_days: int | None) -> None:
+        meddling = Call(lambda: SOURCE_ACTS[act](self.site, place))
+        self.run(FIRST, keep_days, Trouble(meddling, "source", *when))
+
+    @rule(act=st.sampled_from(sorted(COPY_ACTS)), place=PLACE, when=WHEN, keep_days=KEEP)
+    def run_while_the_copy_changes(self, act: str, place: int, when: tuple[int, At], keep_days: int | None) -> None:
+        meddling = Call(lambda: COPY_ACTS[act](self.site, place))
+        self.run(FIRST, keep_days, Trouble(meddling, "target", *when))
+
+    @rule(nth=st.integers(1, 3), keep_days=KEEP)
+    def run_while_an_arrival_is_replaced(self, nth: int, keep_days: int | None) -> None:
+        self.write_and_snapshot(0, True, 1)
+        meddling = Call(lambda: self.site.replace_arrival(FIRST))
+        self.run(FIRST, keep_days, Trouble(meddling, "target", nth, "after", "zfs receive"))
+        problems = list(invariants.held_without_original(invariants.picture(self.site.world), FIRST))
+        assert not problems, problems
+
+    def run(self, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None) -> None:
+        """Run, and see that all that must be true is."""
+        if not self.site.can_run(mirror):
+            return
+        before = invariants.picture(self.site.world)
+        ended = run(self.site, mirror, keep_days, trouble)
+        after = invariants.picture(self.site.world)
+        ran = invariants.Ran(
+            mirror,
+            self.site.world.now,
+            keep_days,
+            before,
+            after,
+            frozenset(self.site.lost_by_hand),
+            is_meddled=trouble is not None and isinstance(trouble.action, Call),
+            once_there=frozenset(self.once_there[mirror.tag]),
+        )
+        self._count(ended, trouble, ran)
+        problems = list(invariants.after_any_run(ran))
+        if ended.end is End.WELL and not ran.is_meddled:
+            problems += invariants.after_good_run(ran)
+        assert not problems, (problems, ended)
+        assert trouble is not None or ended.end is End.WELL, ended.errors
+
+    def _count(self, ended: Run, trouble: Trouble | None, ran: invariants.Ran) -> None:
+        TALLY["runs"] += 1
+        TALLY["crashes"] += ended.end is End.CRASHED
+        TALLY["lost connections"] += ended.is_cut
+        is_other = trouble is not None and ended.end is End.UNWELL and not ended.is_cut
+        TALLY["runs that failed otherwise"] += is_other
+        TALLY["runs while somebody acted"] += ran.is_meddled
+        TALLY["streams resumed"] += ended.resumed_count
+        TALLY["snapshots expired"] += len(invariants.gone(ran) - self.site.lost_by_hand)
+        if ended.end is End.WELL:
+            TALLY["good runs that left a tag on what never arrived"] += any(invariants.strangers(ran))
+
+    @invariant()
+    def common_snapshot_stays(self) -> None:
+        TALLY["steps"] += 1
+        now = invariants.picture(self.site.world)
+        for mirror in MIRRORS:
+            self.once_there[mirror.tag] |= invariants.guids_below(now, mirror.target)
+            for guid, is_common in invariants.common_pairs(now, mirror):
+                assert is_common or (mirror.tag, guid) not in self.once_common, f"{mirror.tag}: no common snapshot left"
+                if is_common:
+                    self.once_common.add((mirror.tag, guid))
+
+
+@pytest.mark.timeout(7200 if IS_LONG else 900)
+def test_nothing_is_lost_in_any_interleaving(capsys: pytest.CaptureFixture[str]) -> None:
+    TALLY.clear()
+    began = time.process_time()
+    run_state_machine_as_test(Mirrors, settings=PROFILE)
+    seconds = time.process_time() - began
+    with capsys.disabled():
+        print(f"\nstate machine: {', '.join(f'{n} {what}' for what, n in TALLY.items())}; {seconds:.0f} s of CPU")
+    assert TALLY["steps"] > 5000
+    assert TALLY["crashes"] > 100
