@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from zfs_replicate.arguments import Config, overlaps
+from zfs_replicate.config import Config
 from zfs_replicate.errors import ReplicateError, UsageError
 from zfs_replicate.executor import Executor, Machinery, Moved
 from zfs_replicate.hosts.base import Host, TargetHost
@@ -16,6 +16,7 @@ from zfs_replicate.model import Capabilities, Context, Inventory, StreamOptions
 from zfs_replicate.planner import plan
 from zfs_replicate.steps import Plan, RunResult
 from zfs_replicate.transfer import Cancellation, Pipe
+from zfs_replicate.zfs import names
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ class Pass:
         config = self._config
         theirs, ours = self._probe()
         self._has_mbuffer = "mbuffer" in ours.programs
-        if theirs.pool_guid == ours.pool_guid and overlaps(config.remote, config.local):
+        if theirs.pool_guid == ours.pool_guid and names.overlaps(config.remote, config.local):
             raise UsageError(
                 f"{config.remote} on {self._source.name} is in the very pool that {config.local} is in, and they"
                 " overlap; a mirror cannot lie within itself"

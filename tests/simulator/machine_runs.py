@@ -16,6 +16,7 @@ from tests.simulator import Crash, SimulatedHost
 from tests.simulator.faults import Action, At, CrashClient, Die, Fail, Faults, HangUp
 from tests.simulator.machine_site import Mirror, Site
 from zfs_replicate import arguments
+from zfs_replicate.config import Config
 from zfs_replicate.errors import ReplicateError
 from zfs_replicate.mirror import Pass
 from zfs_replicate.transfer import Cancellation
@@ -60,11 +61,11 @@ class Run:
 
 
 @functools.cache
-def _config(mirror: Mirror, keep_days: int | None) -> arguments.Config:
+def _config(mirror: Mirror, keep_days: int | None) -> Config:
     keep = [] if keep_days is None else ["-k", str(keep_days)]
     where = ["-h", "source", "-r", mirror.source, "-l", mirror.target, "-t", mirror.tag]
     config = arguments.parse([*where, "-j", "1", "--stall-timeout", "0", *keep])
-    if not isinstance(config, arguments.Config):
+    if not isinstance(config, Config):
         raise TypeError(config)
     return config
 

@@ -12,6 +12,7 @@ import pytest
 from tests.simulator import Crash, SimulatedHost, World
 from tests.simulator.faults import At, CrashClient, Die, Fail, HangUp
 from zfs_replicate import arguments
+from zfs_replicate.config import Config
 from zfs_replicate.errors import ConnectionFailed
 from zfs_replicate.mirror import Pass
 from zfs_replicate.model import SECONDS_PER_DAY
@@ -22,9 +23,9 @@ RECORD = 131_072
 
 
 @functools.cache
-def config_of(options: tuple[str, ...]) -> arguments.Config:
+def config_of(options: tuple[str, ...]) -> Config:
     config = arguments.parse(["-h", "source", "-r", "tank/data", "-l", "off/data", "-t", "mirror", "-j", "1", *options])
-    assert isinstance(config, arguments.Config)
+    assert isinstance(config, Config)
     return config
 
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from zfs_replicate import __version__
-from zfs_replicate.arguments import MANUAL, Config, Print, overlaps, parse, usage
+from zfs_replicate.arguments import parse
+from zfs_replicate.config import Config, Print
 from zfs_replicate.errors import UsageError
+from zfs_replicate.manual import MANUAL, usage
+from zfs_replicate.zfs.names import overlaps
 
 LEAST = ("-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite")
 
@@ -40,7 +43,8 @@ def test_the_crontab_line() -> None:
     line = "zfs_replicate -h HOST -r backuppool/virt/machines -l offsite/virt/machines -t offsite -k 30"
     found = parse(line.split()[1:])
     assert isinstance(found, Config)
-    assert (found.host, found.remote, found.local) == ("HOST", "backuppool/virt/machines", "offsite/virt/machines")
+    where = (found.connection.host, found.remote, found.local)
+    assert where == ("HOST", "backuppool/virt/machines", "offsite/virt/machines")
     assert (found.policy.tag, found.policy.target_tag, found.policy.keep_days) == ("offsite", "offsite:target", 30)
 
 
@@ -52,12 +56,12 @@ def test_the_example_in_the_manual_is_a_valid_line() -> None:
 def test_defaults() -> None:
     found = parsed()
     assert (found.policy.keep_days, found.policy.excludes) == (None, ())
-    assert (found.port, found.identity, found.mbuffer_size, found.jobs) == (None, None, "128M", 2)
-    assert (found.is_dry_run, found.is_verbose, found.is_local) == (False, False, False)
+    assert (found.connection.port, found.connection.identity, found.mbuffer_size, found.jobs) == (None, None, "128M", 2)
+    assert (found.is_dry_run, found.is_verbose, found.connection.is_local) == (False, False, False)
 
 
 def test_h_is_the_host() -> None:
-    assert parsed().host == "nas1"
+    assert parsed().connection.host == "nas1"
 
 
 def test_long_options_mean_the_same() -> None:
@@ -77,7 +81,7 @@ def test_excludes_are_repeated_and_keep_their_order() -> None:
 def test_hosts(host: str) -> None:
     found = parse(replaced("-h", host))
     assert isinstance(found, Config)
-    assert found.host == host
+    assert found.connection.host == host
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_hosts(host: str) -> None:
 def test_only_localhost_means_no_ssh(host: str, is_local: bool) -> None:
     found = parse(replaced("-h", host))
     assert isinstance(found, Config)
-    assert found.is_local is is_local
+    assert found.connection.is_local is is_local
 
 
 @pytest.mark.parametrize(("days", "expected"), [("0", 0), ("1", 1), ("030", 30), ("36500", 36500)])
@@ -102,8 +106,8 @@ def test_buffer_sizes(size: str) -> None:
 def test_an_identity_file_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "key").touch()
-    assert parsed("-i", str(tmp_path / "key")).identity == str(tmp_path / "key")
-    assert parsed("-i", "~/key").identity == str(tmp_path / "key")
+    assert parsed("-i", str(tmp_path / "key")).connection.identity == str(tmp_path / "key")
+    assert parsed("-i", "~/key").connection.identity == str(tmp_path / "key")
 
 
 def test_a_dataset_with_a_space() -> None:

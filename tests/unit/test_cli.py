@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 
 from zfs_replicate import cli, errors
-from zfs_replicate.arguments import MANUAL
+from zfs_replicate.manual import MANUAL
 
 LINE = ["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite"]
 

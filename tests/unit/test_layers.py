@@ -18,16 +18,17 @@ PACKAGE = Path(zfs_replicate.__file__).parent
 ZFS = ("zfs.names", "zfs.parse", "zfs.messages", "zfs.commands")
 SSH = tuple(f"hosts.ssh{part}" for part in ("_config", "_keys", "_transport", "_process", "_way", ""))
 DECISIONS = ("retention", "route", "resuming", "conflicts", "protection", "planner", "report")
-PURE = ("errors", "model", "steps", *ZFS, *DECISIONS)
+PURE = ("errors", "model", "config", "manual", "steps", *ZFS, *DECISIONS)
 LAYERS = (
-    ("errors", "model"),
-    ("steps",),
+    ("errors", "model", "manual"),
+    ("steps", "config"),
     ("zfs", *ZFS),
     DECISIONS,
     ("hosts", "hosts.base", "hosts.local", *SSH),
     ("inventory", "transfer", "locking"),
     ("executor", "retiring"),
-    ("arguments", "mirror"),
+    ("checks", "connecting", "mirror"),
+    ("arguments", "running"),
     ("cli",),
     ("__main__",),
 )

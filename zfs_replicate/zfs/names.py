@@ -89,3 +89,8 @@ def is_excluded(path: str, patterns: tuple[str, ...]) -> bool:
         if len(wanted) <= len(components) and all(map(fnmatchcase, components, wanted)):
             return True
     return False
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Whether one of two datasets lies within the other."""
+    return is_within(one, other) or is_within(other, one)

@@ -1,0 +1,63 @@
+"""The manual: what --help prints, and what docopt reads. Pure."""
+
+MANUAL = """zfs_replicate - mirror ZFS datasets from a remote host into a local pool
+
+Usage:
+  zfs_replicate -h HOST -r DATASET -l DATASET -t TAG [-k DAYS] [-x PATTERN]... [options]
+  zfs_replicate release -h HOST -r DATASET -t TAG [-l DATASET] [options]
+  zfs_replicate --help
+  zfs_replicate --version
+
+Example, as a line for cron:
+  zfs_replicate -h nas1 -r backuppool/virt/machines -l offsite/virt/machines -t offsite -k 30
+
+Pulls all snapshots of a dataset and of everything below it that are not here yet, and exits. Each new snapshot
+arrives once; a cut stream is continued by the next run. The newest snapshot that both sides have is kept on the
+source by a hold, so that the next run always finds a base. Nothing is rolled back unless you say so, and nothing is
+destroyed but snapshots older than -k days. What is received is read-only and not mounted.
+
+The second form retires a mirror: it lists the holds of its tag on the source, and releases them all.
+
+What to mirror:
+  -h HOST, --host HOST        source: [USER@]HOST or an alias from ssh_config; localhost means that both pools are
+                              here, without SSH
+  -r DATASET, --remote DATASET
+                              dataset on the source; all below it comes along
+  -l DATASET, --local DATASET
+                              dataset here that becomes its mirror; missing parents are created
+  -t TAG, --tag TAG           name of the holds; each mirror of a source needs one of its own
+  -k DAYS, --keep-days DAYS   destroy snapshots here once they are DAYS days old; never the newest common one, nor one
+                              that is held or cloned; 0 keeps only the newest common one; without -k nothing expires
+  -x PATTERN, --exclude PATTERN
+                              leave out datasets whose path below the root matches, and all below them; may be
+                              repeated; * stays within one level: -x swap -x 'vm/*/tmp'
+
+How:
+  -j N, --jobs N              datasets received at the same time [default: 2]
+  -b SIZE, --mbuffer SIZE     buffer of each stream, such as 64M or 1G [default: 128M]
+  -p PORT, --port PORT        port of sshd (otherwise as ssh_config says, or 22)
+  --rollback                  where the copy here was changed: discard the changes and the newer snapshots, down to the
+                              newest common one, and say what is lost; never through a hold of others, or a clone
+  --retries N                 further attempts after an error that may pass, such as a lost connection, after growing
+                              pauses [default: 2]
+  --stall-timeout SECONDS     end a stream through which no byte passes for so long; 0 waits for ever [default: 1800]
+  -i FILE, --identity FILE    private key (otherwise as ssh_config says, the agent's, the usual files)
+
+When retiring a mirror (release):
+  --yes                       do not ask; needed without a terminal
+
+What to show:
+  -n, --dry-run               print what would be done, with reasons, and change nothing
+  -v, --verbose               tell each step
+  --version                   print the version
+  --help                      print this text
+
+A successful run prints nothing unless there is a terminal or -v. Exit status: 0 mirrored, or another run is at work
+on the same target; 1 at least one dataset failed or needs a decision; 2 wrong usage; 3 the source cannot be reached,
+authenticated, trusted or used.
+"""
+
+
+def usage() -> str:
+    """The usage lines of the manual."""
+    return MANUAL[MANUAL.index("Usage:") : MANUAL.index("\n\nExample")]
