@@ -95,12 +95,20 @@ class _Streams:
         mark = "#" if isinstance(since, Bookmark) else "@"
         base = None if since is None else f"{self.source.name}{mark}{since.name}"
         name = f"{self.source.name}@{snapshot.name}"
-        self.steps.append(Send(name, base, count, self.is_raw, self.options, receiving or self.later))
+        estimate = self._written_up_to(snapshot)
+        self.steps.append(Send(name, base, count, self.is_raw, self.options, receiving or self.later, estimate))
         self._arrive(snapshot)
 
     def resume(self, snapshot: Snapshot, token: str, receiving: Receiving) -> None:
-        self.steps.append(Resume(f"{self.source.name}@{snapshot.name}", token, receiving))
+        estimate = self._written_up_to(snapshot)
+        name = f"{self.source.name}@{snapshot.name}"
+        self.steps.append(Resume(name, token, receiving, byte_estimate=estimate))
         self._arrive(snapshot)
+
+    def _written_up_to(self, tip: Snapshot) -> int:
+        """The bytes written from what is reached so far (nothing: from the beginning) to this snapshot."""
+        since = -1 if self.reached is None else self.reached.createtxg
+        return sum(each.written for each in self.source.snapshots if since < each.createtxg <= tip.createtxg)
 
     def _arrive(self, snapshot: Snapshot) -> None:
         self.reached = snapshot

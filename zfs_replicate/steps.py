@@ -61,7 +61,8 @@ class Receiving:
 class Send:
     """One stream up to `snapshot`, from `base` (a snapshot or bookmark by full name; None: a full send).
 
-    `snapshot_count`: how many arrive; with more than one, all in between travel too (`-I`).
+    `snapshot_count`: how many arrive; with more than one, all in between travel too (`-I`). `byte_estimate`: about
+    what was written since the base, as the listing tells it; the stream itself may be smaller or larger.
     """
 
     snapshot: str
@@ -70,16 +71,18 @@ class Send:
     is_raw: bool
     options: StreamOptions
     receiving: Receiving
+    byte_estimate: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Continue the cut stream of one snapshot (full name) from its token."""
+    """Continue the cut stream of one snapshot (full name) from its token. `byte_estimate` is that of the whole."""
 
     snapshot: str
     token: str
     receiving: Receiving
     snapshot_count: int = 1
+    byte_estimate: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.notation import SOURCE, TARGET, planned, steps
+from tests.unit.notation import SOURCE, TARGET, plan_of, planned, steps, target_tree, tree
 from zfs_replicate.model import Kind
 from zfs_replicate.steps import Receiving, Send
 
@@ -171,3 +171,16 @@ def test_a_plan_counts_what_arrives_and_knows_whether_children_wait(
 ) -> None:
     plan = planned(source, target)
     assert (plan.snapshot_count, plan.creates_target) == (count, creates)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "estimates"),
+    [
+        ("a+100 b+20 c+3", "", [100, 23]),
+        ("a+100! b+20 c+3", "a^", [23]),
+        ("a+100 #b b+20 c+3 d+4", "a b^", [7]),
+    ],
+)
+def test_streams_carry_what_was_written_since_their_base(source: str, target: str, estimates: list[int]) -> None:
+    (plan,) = plan_of(tree(SOURCE, f":{source}"), target_tree(TARGET, *([f":{target}"] if target else []))).datasets
+    assert [step.byte_estimate for step in plan.steps if isinstance(step, Send)] == estimates
