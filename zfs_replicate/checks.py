@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from zfs_replicate.errors import UsageError
 from zfs_replicate.zfs import names
 
+_HOST_AND_PORT = re.compile(r"[^\s/:\x00-\x1f]+:[0-9]{1,5}|\[[0-9A-Fa-f:.%]+\]:[0-9]{1,5}")
 _SIZE = re.compile(r"[1-9][0-9]*[kMGT]?")
 
 
@@ -60,6 +62,35 @@ def identity(value: str | None) -> str | None:
     if value is not None and not Path(value).expanduser().is_file():
         fail("-i", value, "there is no such file")
     return None if value is None else str(Path(value).expanduser())
+
+
+def choice(option: str, value: str, choices: Sequence[str]) -> str:
+    if value not in choices:
+        fail(option, value, f"must be {', '.join(choices[:-1])} or {choices[-1]}")
+    return value
+
+
+def output_file(option: str, value: str | None) -> str | None:
+    """A file that can be written later: told now, not after hours."""
+    if value is None:
+        return None
+    if not value or Path(value).is_dir():
+        fail(option, value, "must be a file")
+    if not Path(value).absolute().parent.is_dir():
+        fail(option, value, f"there is no directory {Path(value).absolute().parent}")
+    return value
+
+
+def shell_line(option: str, value: str | None) -> str | None:
+    if value is not None and (not value.strip() or "\0" in value):
+        fail(option, value, "must be a command")
+    return value
+
+
+def syslog(value: str | None) -> str | None:
+    if value is not None and not value.startswith("/") and not _HOST_AND_PORT.fullmatch(value):
+        fail("--syslog", value, "must be a socket such as /dev/log, or HOST:PORT")
+    return value
 
 
 def mbuffer_size(value: str) -> str:

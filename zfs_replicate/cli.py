@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
             if isinstance(asked, Print):
                 sys.stdout.write(asked.text)
                 return 0
-            is_verbose = asked.is_verbose
+            is_verbose = asked.telling.is_verbose
             _set_up_logging(is_verbose)
             return release(asked) if isinstance(asked, Release) else mirror(asked)
     except Ended as ended:

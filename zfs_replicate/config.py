@@ -10,6 +10,12 @@ THIS_MACHINE = "localhost"
 """The host that means both pools are here; 127.0.0.1 is SSH like any address."""
 
 
+PROGRESS = ("auto", "always", "never")
+LOG_FORMATS = ("human", "logfmt", "json")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOCAL_SYSLOG = "/dev/log"
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """How the source is reached: `[USER@]HOST` or an alias; None: as ssh_config says."""
@@ -21,6 +27,26 @@ class Connection:
     @property
     def is_local(self) -> bool:
         return self.host == THIS_MACHINE
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is told of a run, to whom, and how; what is mirrored does not depend on it.
+
+    Files are paths, commands lines for sh. `log_level` None: as -v and the terminal say. `syslog`: a socket's path, or
+    `HOST:PORT`.
+    """
+
+    is_verbose: bool = False
+    is_json: bool = False
+    progress: str = "auto"
+    report: str | None = None
+    metrics: str | None = None
+    on_success: str | None = None
+    on_failure: str | None = None
+    log_format: str = "human"
+    log_level: str | None = None
+    syslog: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +62,7 @@ class Config:
     retries: int
     jobs: int
     is_dry_run: bool
-    is_verbose: bool
+    telling: Telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +75,7 @@ class Release:
     tag: str
     is_dry_run: bool
     is_confirmed: bool
-    is_verbose: bool
+    telling: Telling
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,10 +47,22 @@ When retiring a mirror (release):
   --yes                       do not ask; needed without a terminal
 
 What to show:
-  -n, --dry-run               print what would be done, with reasons, and change nothing
+  -n, --dry-run               print what would be done, with reasons and sizes, and change nothing
   -v, --verbose               tell each step
+  --json                      print the report of the run, or with -n the plan, as one JSON object (docs/report.md)
+  --progress WHEN             show live what is under way: auto (on a terminal), always or never [default: auto]
   --version                   print the version
   --help                      print this text
+
+What to leave behind:
+  --report FILE               write the JSON report to FILE
+  --metrics FILE              write metrics to FILE, which node_exporter's textfile collector reads
+  --on-success CMD            give CMD to sh once the run has succeeded, with the JSON report on its standard input
+  --on-failure CMD            the same for a run that has failed; whatever CMD does, the exit status stays
+  --log-format FORMAT         of the log on standard error: human, logfmt or json [default: human]
+  --log-level LEVEL           debug (with every command, ready to paste), info, warning or error; otherwise info with -v
+                              or on a terminal, else warning
+  --syslog[=ADDRESS]          log to syslog, too: to /dev/log, or ADDRESS, which is a socket or HOST:PORT (UDP)
 
 A successful run prints nothing unless there is a terminal or -v. Exit status: 0 mirrored, or another run is at work
 on the same target; 1 at least one dataset failed or needs a decision; 2 wrong usage; 3 the source cannot be reached,

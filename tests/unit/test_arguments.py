@@ -57,7 +57,7 @@ def test_defaults() -> None:
     found = parsed()
     assert (found.policy.keep_days, found.policy.excludes) == (None, ())
     assert (found.connection.port, found.connection.identity, found.mbuffer_size, found.jobs) == (None, None, "128M", 2)
-    assert (found.is_dry_run, found.is_verbose, found.connection.is_local) == (False, False, False)
+    assert (found.is_dry_run, found.telling.is_verbose, found.connection.is_local) == (False, False, False)
 
 
 def test_h_is_the_host() -> None:
