@@ -12,6 +12,8 @@ from zfs_replicate.zfs import names
 
 _HOST_AND_PORT = re.compile(r"[^\s/:\x00-\x1f]+:[0-9]{1,5}|\[[0-9A-Fa-f:.%]+\]:[0-9]{1,5}")
 _SIZE = re.compile(r"[1-9][0-9]*[kMGT]?")
+_AGE = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def fail(option: str, value: str, problem: str) -> NoReturn:
@@ -97,3 +99,13 @@ def mbuffer_size(value: str) -> str:
     if not _SIZE.fullmatch(value):
         fail("-b", value, "must be a size such as 64M or 1G")
     return value
+
+
+def age_seconds(option: str, value: str | None) -> int | None:
+    """`36h` is 129600; None stays None."""
+    if value is None:
+        return None
+    match = _AGE.fullmatch(value)
+    if match is None:
+        fail(option, value, "must be an age such as 90m, 36h, 2d or 1w")
+    return int(match[1]) * _UNIT_SECONDS[match[2]]

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-from zfs_replicate import arguments, retiring
-from zfs_replicate.config import Print, Release
+from zfs_replicate import arguments, monitoring, retiring
+from zfs_replicate.config import AskStatus, Print, Release
 from zfs_replicate.connecting import connected
 from zfs_replicate.errors import AlreadyRunning, ReplicateError, UsageError
 from zfs_replicate.hosts.local import LocalHost
@@ -35,23 +35,20 @@ class Ended(BaseException):
 def main(argv: list[str] | None = None) -> int:
     """Run the program; return its exit status. Whatever goes wrong becomes one paragraph on stderr."""
     is_verbose = False
+    words = sys.argv[1:] if argv is None else argv
     try:
         with ended_by_signals():
-            asked = arguments.parse(sys.argv[1:] if argv is None else argv)
-            if isinstance(asked, Print):
-                sys.stdout.write(asked.text)
-                return 0
-            is_verbose = asked.telling.is_verbose
+            asked = arguments.parse(words)
+            is_verbose = not isinstance(asked, Print) and asked.telling.is_verbose
             _set_up_logging(is_verbose)
-            return release(asked) if isinstance(asked, Release) else mirror(asked)
+            return _carry_out(asked)
     except Ended as ended:
         say(
             f"ended by {signal.Signals(ended.number).name}; what has arrived stays, and the next run goes on from there"
         )
         return 128 + ended.number
     except UsageError as error:
-        say(f"{error}\n{usage()}\nMore: zfs_replicate --help")
-        return error.exit_code
+        return _tell_usage(error, words)
     except AlreadyRunning as error:
         log.info("%s", error)
         return error.exit_code
@@ -71,6 +68,26 @@ def main(argv: list[str] | None = None) -> int:
             log.exception("internal error")
         say(f"internal error: {type(error).__name__}: {error}; run with -v for details, and report it")
         return 1
+
+
+def _carry_out(asked: arguments.Asked) -> int:
+    match asked:
+        case Print():
+            sys.stdout.write(asked.text)
+            return 0
+        case AskStatus():
+            return monitoring.tell_status(asked)
+        case Release():
+            return release(asked)
+        case _:
+            return mirror(asked)
+
+
+def _tell_usage(error: UsageError, words: list[str]) -> int:
+    if words[:1] == ["status"]:
+        return monitoring.tell_unknown(str(error))
+    say(f"{error}\n{usage()}\nMore: zfs_replicate --help")
+    return error.exit_code
 
 
 def release(asked: Release) -> int:

@@ -79,6 +79,27 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the user wants to know of a mirror. `tag` None: any mirror's. Ages in seconds, None: never too old."""
+
+    tag: str | None = None
+    excludes: tuple[str, ...] = ()
+    warn_seconds: int | None = None
+    crit_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskStatus:
+    """How well a mirror stands. `connection` and `remote` None: the source is not asked."""
+
+    local: str
+    connection: Connection | None
+    remote: str | None
+    wishes: Wishes
+    telling: Telling
+
+
+@dataclass(frozen=True, slots=True)
 class Print:
     """The user asked for a text, not for a run."""
 

@@ -4,6 +4,7 @@ MANUAL = """zfs_replicate - mirror ZFS datasets from a remote host into a local 
 
 Usage:
   zfs_replicate -h HOST -r DATASET -l DATASET -t TAG [-k DAYS] [-x PATTERN]... [options]
+  zfs_replicate status -l DATASET [-h HOST -r DATASET] [-t TAG] [-x PATTERN]... [--warn AGE] [--crit AGE] [options]
   zfs_replicate release -h HOST -r DATASET -t TAG [-l DATASET] [options]
   zfs_replicate --help
   zfs_replicate --version
@@ -16,7 +17,8 @@ arrives once; a cut stream is continued by the next run. The newest snapshot tha
 source by a hold, so that the next run always finds a base. Nothing is rolled back unless you say so, and nothing is
 destroyed but snapshots older than -k days. What is received is read-only and not mounted.
 
-The second form retires a mirror: it lists the holds of its tag on the source, and releases them all.
+status tells how old each copy is, as a monitoring plugin; release retires a mirror: it lists the holds of its tag on
+the source, and releases them all.
 
 What to mirror:
   -h HOST, --host HOST        source: [USER@]HOST or an alias from ssh_config; localhost means that both pools are
@@ -43,13 +45,17 @@ How:
   --stall-timeout SECONDS     end a stream through which no byte passes for so long; 0 waits for ever [default: 1800]
   -i FILE, --identity FILE    private key (otherwise as ssh_config says, the agent's, the usual files)
 
+When asking how a mirror stands (status; with -h and -r the source is asked too):
+  --warn AGE                  age of a copy that is a warning, such as 90m, 36h, 2d or 1w
+  --crit AGE                  age of a copy that is critical
+
 When retiring a mirror (release):
   --yes                       do not ask; needed without a terminal
 
 What to show:
   -n, --dry-run               print what would be done, with reasons and sizes, and change nothing
   -v, --verbose               tell each step
-  --json                      print the report of the run, or with -n the plan, as one JSON object (docs/report.md)
+  --json                      print the report of the run, with -n the plan, or the status, as one JSON object (docs/)
   --progress WHEN             show live what is under way: auto (on a terminal), always or never [default: auto]
   --version                   print the version
   --help                      print this text
@@ -66,7 +72,7 @@ What to leave behind:
 
 A successful run prints nothing unless there is a terminal or -v. Exit status: 0 mirrored, or another run is at work
 on the same target; 1 at least one dataset failed or needs a decision; 2 wrong usage; 3 the source cannot be reached,
-authenticated, trusted or used.
+authenticated, trusted or used. status exits as monitoring plugins do: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 """
 
 

@@ -17,7 +17,17 @@ PACKAGE = Path(zfs_replicate.__file__).parent
 
 ZFS = ("zfs.names", "zfs.parse", "zfs.messages", "zfs.commands")
 SSH = tuple(f"hosts.ssh{part}" for part in ("_config", "_keys", "_transport", "_process", "_way", ""))
-DECISIONS = ("retention", "route", "resuming", "conflicts", "protection", "planner", "report")
+DECISIONS = (
+    "retention",
+    "route",
+    "resuming",
+    "conflicts",
+    "protection",
+    "planner",
+    "report",
+    "status",
+    "status_report",
+)
 PURE = ("errors", "model", "config", "manual", "steps", *ZFS, *DECISIONS)
 LAYERS = (
     ("errors", "model", "manual"),
@@ -28,7 +38,8 @@ LAYERS = (
     ("inventory", "transfer", "locking"),
     ("executor", "retiring"),
     ("checks", "connecting", "mirror"),
-    ("arguments", "running"),
+    ("wanted", "monitoring", "running"),
+    ("arguments",),
     ("cli",),
     ("__main__",),
 )
