@@ -40,7 +40,7 @@ MUTANTS = (
     Mutant("hold after the streams", EXECUTOR, STREAMS, STREAMS + HOLD),
     Mutant("expire before verifying", EXECUTOR, VERIFY, EXPIRE + VERIFY),
     Mutant("never verify", EXECUTOR, VERIFY, ""),
-    Mutant("go on with a dataset that failed", EXECUTOR, "if outcome.error is None]", "]"),
+    Mutant("go on with a dataset that failed", "zfs_replicate/ledger.py", "if outcome.error is None]", "]"),
     Mutant("release also the newest hold", PROTECTION, "s.createtxg < anchor[0].createtxg and", "True and"),
     Mutant("release what the target does not know", PROTECTION, " and s.guid in known]", "]"),
     Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from zfs_replicate.errors import CommandFailed, DatasetMissing, OutOfSpace, ReplicateError, VerificationFailed
 from zfs_replicate.hosts.base import Ended, Host, TargetHost, run
 from zfs_replicate.inventory import read_guids
+from zfs_replicate.ledger import Ledger
 from zfs_replicate.model import Policy
 from zfs_replicate.report import rollback_line, size
 from zfs_replicate.steps import (
@@ -69,12 +70,12 @@ class Executor:
         self._with = machinery
         self._cancellation = cancellation
         self._moved = moved
-        self._outcomes: dict[str, Outcome] = {}
+        self._ledger = Ledger(Plan())
 
     def execute(self, plan: Plan) -> tuple[Outcome, ...]:
         """Carry out the plan; return an outcome for each dataset, in the plan's order. Raises: what is nobody's own."""
         tag, target_tag = self._with.policy.tag, self._with.policy.target_tag
-        self._outcomes = {each.source: Outcome(each, _conflict_error(each)) for each in plan.datasets}
+        self._ledger = Ledger(plan)
         self._tag_snapshots(HoldSource, self._with.source, tag)
         for ancestor in plan.ancestors:
             self._on_target(commands.create_parent(ancestor), ancestor.target, "create it")
@@ -85,13 +86,12 @@ class Executor:
         self._bookmark()
         self._tag_snapshots(ReleaseSource, self._with.source, tag)
         self._expire()
-        return tuple(self._outcomes.values())
+        return self.outcomes
 
-    def _going(self) -> list[DatasetPlan]:
-        return [outcome.plan for outcome in self._outcomes.values() if outcome.error is None]
-
-    def _fail(self, plan: DatasetPlan, error: Exception) -> None:
-        self._outcomes[plan.source] = replace(self._outcomes[plan.source], error=error)
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """How far it got: complete once `execute` has returned, and what there is when it has raised."""
+        return self._ledger.outcomes()
 
     def _on_target(self, command: commands.Command, subject: str, doing: str) -> None:
         _text, ended = run(self._with.target, command)
@@ -107,32 +107,37 @@ class Executor:
         is_hold = kind in (HoldSource, HoldTarget)
         build, doing = (commands.hold, f"hold {tag} on") if is_hold else (commands.release, f"release {tag} from")
         owners = {
-            snapshot: plan
-            for plan in self._going()
+            snapshot: (plan, step)
+            for plan in self._ledger.going()
             for step in plan.steps
             if isinstance(step, kind)
             for snapshot in step.snapshots
         }
+        failures: dict[str, ReplicateError] = {}
         for batch in commands.batches(tuple(owners)):
             try:
                 _text, ended = run(host, build(tag, batch))
-                failures = _failures(host, ended, batch, doing, is_hold)
+                failures |= _failures(host, ended, batch, doing, is_hold)
             except ReplicateError as error:
-                failures = dict.fromkeys(batch, error)
+                failures |= dict.fromkeys(batch, error)
             for snapshot in batch:
-                if snapshot in failures:
-                    self._fail(owners[snapshot], failures[snapshot])
-                else:
+                if snapshot not in failures:
                     log.info("%s: %s %s", host.name, doing, snapshot)
+        for snapshot, failure in failures.items():
+            plan, step = owners[snapshot]
+            self._ledger.fail(plan, failure, step)
+        for plan, step in {plan.source: (plan, step) for plan, step in owners.values()}.values():
+            if not any(snapshot in failures for snapshot in step.snapshots):
+                self._ledger.did(plan, step)
 
     # --- streams ---
 
     def _run_streams(self) -> None:
         """Several datasets at a time; one whose parent is still being made waits for it."""
-        waiting = [plan for plan in self._going() if any(isinstance(step, STREAM_STEPS) for step in plan.steps)]
+        waiting = [plan for plan in self._ledger.going() if any(isinstance(step, STREAM_STEPS) for step in plan.steps)]
         unmade = {plan.target: plan for plan in waiting if plan.creates_target}
         running: dict[Future[None], DatasetPlan] = {}
-        for outcome in tuple(self._outcomes.values()):
+        for outcome in self.outcomes:
             if outcome.error is not None and outcome.plan.creates_target:
                 waiting = self._without_children(waiting, outcome.plan, unmade)
         pool = ThreadPoolExecutor(self._with.jobs, thread_name_prefix="stream")
@@ -146,7 +151,7 @@ class Executor:
                     plan = running.pop(future)
                     future.result()
                     unmade.pop(plan.target, None)
-                    if plan.creates_target and self._outcomes[plan.source].error is not None:
+                    if plan.creates_target and self._ledger.outcome(plan).error is not None:
                         waiting = self._without_children(waiting, plan, unmade)
         except BaseException:
             self._cancellation.fire()
@@ -161,7 +166,7 @@ class Executor:
         children = [plan for plan in waiting if plan.creates_target and names.is_within(plan.target, parent.target)]
         for plan in children:
             unmade.pop(plan.target, None)
-            self._fail(
+            self._ledger.fail(
                 plan,
                 CommandFailed(
                     f"{plan.target} on {self._with.target.name}: not begun, since its parent {parent.target} failed;"
@@ -172,20 +177,26 @@ class Executor:
 
     def _stream(self, plan: DatasetPlan) -> None:
         began = time.monotonic()
-        byte_count = 0
-        try:
-            for step in plan.steps:
-                if isinstance(step, STREAM_STEPS):
-                    byte_count += self._stream_step(step)
-        except OutOfSpace as error:
-            self._fail(plan, self._with_space(plan, error))
-        except ReplicateError as error:
-            self._fail(plan, error)
-        outcome = self._outcomes[plan.source]
-        outcome = replace(outcome, byte_count=byte_count, seconds=time.monotonic() - began)
-        self._outcomes[plan.source] = outcome
-        if outcome.error is None and byte_count:
+        for step in plan.steps:
+            if isinstance(step, STREAM_STEPS) and not self._do(plan, step):
+                break
+        outcome = self._ledger.streamed(plan, time.monotonic() - began)
+        if outcome.error is None and outcome.byte_count:
             self._moved(outcome)
+
+    def _do(self, plan: DatasetPlan, step: Step) -> bool:
+        """Carry out one step of a dataset's streams; return whether it went well."""
+        began = time.monotonic()
+        try:
+            byte_count = self._stream_step(step)
+        except OutOfSpace as error:
+            self._ledger.fail(plan, self._with_space(plan, error), step)
+            return False
+        except ReplicateError as error:
+            self._ledger.fail(plan, error, step)
+            return False
+        self._ledger.did(plan, step, byte_count, time.monotonic() - began)
+        return True
 
     def _stream_step(self, step: Step) -> int:
         """Carry out one step of a dataset's streams; return how many bytes it moved."""
@@ -224,21 +235,27 @@ class Executor:
 
     def _verify(self) -> None:
         """Ask the target itself: the guids decide, not the exit codes (OpenZFS #12661)."""
-        wanted = [(plan, step) for plan in self._going() for step in plan.steps if isinstance(step, Verify)]
+        wanted = [(plan, step) for plan in self._ledger.going() for step in plan.steps if isinstance(step, Verify)]
         found = read_guids(self._with.target, [step.snapshot for _plan, step in wanted])
         for plan, step in wanted:
-            if found.get(step.snapshot) != step.guid:
-                self._fail(
-                    plan,
-                    VerificationFailed(
-                        f"{step.snapshot} on {self._with.target.name}: both ends reported success, but the snapshot is"
-                        " not there; holds stay as they are; run again"
-                    ),
-                )
+            if found.get(step.snapshot) == step.guid:
+                self._ledger.did(plan, step)
+                continue
+            error = VerificationFailed(
+                f"{step.snapshot} on {self._with.target.name}: both ends reported success, but the snapshot is not"
+                " there; holds stay as they are; run again"
+            )
+            self._ledger.fail(plan, error, step)
 
     def _bookmark(self) -> None:
         """A safety net: what fails here is no failure of the dataset, which its hold protects."""
-        steps = [step for plan in self._going() for step in plan.steps if isinstance(step, BookmarkSource)]
+        owners = {
+            step.snapshot: (plan, step)
+            for plan in self._ledger.going()
+            for step in plan.steps
+            if isinstance(step, BookmarkSource)
+        }
+        steps = [step for _plan, step in owners.values()]
         made = {step.snapshot: step.bookmark for step in steps if step.bookmark is not None}
         obsolete = {step.snapshot: step.obsolete for step in steps}
         for batch in commands.batches(list(obsolete), BOOKMARK_BATCH_BYTES):
@@ -251,9 +268,11 @@ class Executor:
                 return
             for line in ended.stderr.splitlines():
                 log.info("%s: %s (the hold protects it all the same)", self._with.source.name, line)
+            for snapshot in () if ended.stderr else batch:
+                self._ledger.did(*owners[snapshot])
 
     def _expire(self) -> None:
-        for plan in self._going():
+        for plan in self._ledger.going():
             for step in plan.steps:
                 if isinstance(step, Expire):
                     self._expire_dataset(plan, step)
@@ -262,11 +281,11 @@ class Executor:
         try:
             for batch in commands.batches([snapshot.name for snapshot in step.snapshots]):
                 self._on_target(commands.destroy(step.target, batch), step.target, "expire snapshots")
-                outcome = self._outcomes[plan.source]
-                self._outcomes[plan.source] = replace(outcome, expired=(*outcome.expired, *batch))
+                self._ledger.expired(plan, batch)
                 log.info("%s: expired %s", step.target, ", ".join(f"@{name}" for name in batch))
+            self._ledger.did(plan, step)
         except ReplicateError as error:
-            self._fail(plan, error)
+            self._ledger.fail(plan, error, step)
 
 
 def _failures(host: Host, ended: Ended, batch: tuple[str, ...], doing: str, is_hold: bool) -> dict[str, ReplicateError]:
@@ -277,20 +296,3 @@ def _failures(host: Host, ended: Ended, batch: tuple[str, ...], doing: str, is_h
     found = {name: messages.explain(host.name, name, line, doing) for name, line in said.items()}
     # what has vanished needs no release any more
     return {name: error for name, error in found.items() if is_hold or not isinstance(error, DatasetMissing)}
-
-
-def _conflict_error(plan: DatasetPlan) -> Exception | None:
-    return None if plan.conflict is None else ConflictFound(plan)
-
-
-class ConflictFound(CommandFailed):
-    """A dataset that cannot be mirrored without a decision by a person."""
-
-    def __init__(self, plan: DatasetPlan) -> None:
-        if plan.conflict is None:
-            raise AssertionError("only a plan with a conflict has one")
-        super().__init__(f"{plan.target}: conflict with {plan.source}: {plan.conflict.what}; {plan.conflict.next_step}")
-
-
-def failed(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
-    return tuple(outcome for outcome in outcomes if outcome.error is not None)

@@ -12,7 +12,7 @@ from zfs_replicate.conflicts import find_conflict, rolled_back
 from zfs_replicate.model import Context, Dataset, Inventory
 from zfs_replicate.protection import protected_plan
 from zfs_replicate.resuming import after_abort, resumable
-from zfs_replicate.route import route_to_tip
+from zfs_replicate.route import common_base, route_to_tip
 from zfs_replicate.steps import AbortReceive, CreateParent, DatasetPlan, Plan, Step
 from zfs_replicate.zfs import names
 
@@ -69,7 +69,10 @@ def plan_dataset(
         target = rolled_back(target, conflict.rollback)
         conflict = find_conflict(source, target_name, target, False, target_tag)
     if conflict is not None:
-        return DatasetPlan(source.name, target_name, conflict=conflict)
+        held = tuple(snapshot for snapshot in source.snapshots if context.policy.tag in snapshot.holds)
+        tip = source.snapshots[-1] if source.snapshots else None
+        base = common_base(source, target)
+        return DatasetPlan(source.name, target_name, conflict=conflict, base=base, tip=tip, held=held)
     if not source.snapshots:
         create = (CreateParent(target_name, is_placeholder=True),) if target is None and is_parent else ()
         return DatasetPlan(source.name, target_name, (*before, *create), notes=("the source has no snapshot yet",))

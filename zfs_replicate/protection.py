@@ -85,7 +85,16 @@ def protected_plan(
         steps.append(expire)
     strangers = [snapshot for snapshot in tagged if snapshot.guid not in known]
     notes = _notes(source, route, after, strangers, tag)
-    return DatasetPlan(source.name, target_name, tuple(steps), notes=notes, kept=kept)
+    return DatasetPlan(
+        source.name,
+        target_name,
+        tuple(steps),
+        notes=notes,
+        kept=kept,
+        base=route.base,
+        tip=route.tip,
+        held=tuple(tagged),
+    )
 
 
 def _bookmark(source: Dataset, route: Route, context: Context) -> BookmarkSource | None:

@@ -11,8 +11,8 @@ from zfs_replicate import report
 from zfs_replicate.config import Config
 from zfs_replicate.connecting import connected
 from zfs_replicate.errors import ReplicateError
-from zfs_replicate.executor import failed
 from zfs_replicate.hosts.local import LocalHost
+from zfs_replicate.ledger import failed
 from zfs_replicate.locking import locked
 from zfs_replicate.mirror import Pass
 from zfs_replicate.steps import Outcome, Plan, RunResult

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zfs_replicate.model import Kind, StreamOptions
+from zfs_replicate.model import Bookmark, Kind, Snapshot, StreamOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +178,11 @@ class KeptSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class DatasetPlan:
-    """What will happen to one dataset: the steps in the order in which they run, or a conflict and no step."""
+    """What will happen to one dataset: the steps in the order in which they run, or a conflict and no step.
+
+    `base`: the newest common snapshot as it is; `tip`: as it will be, the newest of the source. `held`: snapshots of
+    the source that carry the tag once the holds are placed, oldest first.
+    """
 
     source: str
     target: str
@@ -186,11 +190,18 @@ class DatasetPlan:
     conflict: Conflict | None = None
     notes: tuple[str, ...] = ()
     kept: tuple[KeptSnapshot, ...] = ()
+    base: Snapshot | Bookmark | None = None
+    tip: Snapshot | Bookmark | None = None
+    held: tuple[Snapshot, ...] = ()
 
     @property
     def snapshot_count(self) -> int:
         """How many snapshots arrive when all goes well."""
         return sum(step.snapshot_count for step in self.steps if isinstance(step, Send | Resume))
+
+    @property
+    def byte_estimate(self) -> int:
+        return sum(step.byte_estimate for step in self.steps if isinstance(step, Send | Resume))
 
     @property
     def creates_target(self) -> bool:
@@ -214,14 +225,28 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
+class Done:
+    """A step that was carried out; bytes and seconds where it is a stream."""
+
+    step: Step
+    byte_count: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one dataset ended. `error` None: all its steps were carried out."""
+    """How one dataset ended. `error` None: all its steps were carried out.
+
+    `failed`: the step at which it ended; None where that is no step of its own, such as a conflict.
+    """
 
     plan: DatasetPlan
     error: Exception | None = None
     byte_count: int = 0
     seconds: float = 0.0
     expired: tuple[str, ...] = ()
+    done: tuple[Done, ...] = ()
+    failed: Step | None = None
 
 
 @dataclass(frozen=True, slots=True)

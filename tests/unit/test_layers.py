@@ -35,7 +35,7 @@ LAYERS = (
     ("zfs", *ZFS),
     DECISIONS,
     ("hosts", "hosts.base", "hosts.local", *SSH),
-    ("inventory", "transfer", "locking"),
+    ("inventory", "transfer", "locking", "ledger"),
     ("executor", "retiring"),
     ("checks", "connecting", "mirror"),
     ("wanted", "monitoring", "running"),
