@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-lab test-versions mutants check format lab clean
+.PHONY: help demo test test-unit test-lab test-versions mutants fuzz check format lab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,10 @@ test-versions: $(VENV)/.ready ## run the lab tests on OpenZFS 2.1 and 2.3 too
 
 mutants: $(VENV)/.ready ## break the program in a dozen ways and see that the fast tests notice
 	@$(BIN)/python tests/mutants.py
+
+fuzz: $(VENV)/.ready ## throw hostile commands at the gate and print figures (EXAMPLES, SECONDS)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris 2>/dev/null || true
+	@EXAMPLES=$(or $(EXAMPLES),20000) SECONDS=$(or $(SECONDS),60) $(BIN)/python -m tests.fuzz_gate
 
 check: $(VENV)/.ready ## lint, types and fast tests, in under a minute
 	@$(BIN)/ruff check .

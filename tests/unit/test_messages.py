@@ -19,6 +19,7 @@ from zfs_replicate.zfs import messages
         ("cannot send 'tank/a': permission denied", errors.PermissionDenied),
         ("cannot open 'tank/a@b': dataset does not exist", errors.DatasetMissing),
         ("warning: cannot send 'tank/a@b': dataset key must be loaded", errors.KeyUnavailable),
+        ("zfs_replicate_gate: refused: outside of tank/data\n", errors.PermissionDenied),
         # receiving
         (
             "cannot receive incremental stream: most recent snapshot of off/a does not\nmatch incremental source\n",

@@ -33,6 +33,13 @@ def _known(pattern: str, error: type[errors.CommandFailed], meaning: str, next_s
 
 KNOWN = (
     _known(
+        r"zfs_replicate_gate: refused",
+        errors.PermissionDenied,
+        "the gate there refuses it",
+        "compare -r and -t with --dataset and --tag of our key in authorized_keys there; if they agree, copy the"
+        " zfs_replicate_gate of this version there",
+    ),
+    _known(
         r"used in the initial send no longer exists|is no longer the same snapshot"
         r"|incremental source 0x\w+ no longer exists|resume token is corrupt",
         errors.StaleToken,
