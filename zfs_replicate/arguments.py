@@ -7,18 +7,22 @@ from typing import Any
 
 from docopt import DocoptExit, docopt
 
-from zfs_replicate import __version__, wanted
-from zfs_replicate.config import LOCAL_SYSLOG, AskStatus, Config, Print, Release
+from zfs_replicate import __version__, jobs, wanted
+from zfs_replicate.config import LOCAL_SYSLOG, AskStatus, Config, Print, Release, RunJobs
 from zfs_replicate.errors import UsageError
 from zfs_replicate.manual import MANUAL
 
-Asked = Config | Release | AskStatus | Print
+Asked = Config | RunJobs | Release | AskStatus | Print
 
 _READABLE = MANUAL.replace("--syslog[=ADDRESS]", "--syslog=ADDRESS  ")
 """The manual as docopt can read it."""
+_WITHOUT_DEFAULTS = re.sub(r"\[default: [^\]]*\]", "", _READABLE)
+"""What docopt reads to tell what was said from what is so by default."""
 
 _NEEDED = {
     "": "-h, -r, -l and -t are needed, each once, and nothing but options beside them",
+    "run": "run: names of jobs, --config, and options for all of them; what to mirror, -k and -x are told in the file",
+    "check": "check: nothing but --config",
     "status": "status: -l is needed, once; -h, -r, -t, -x, --warn and --crit may stand beside it",
     "release": "release: -h, -r and -t are needed, each once, and nothing but options beside them",
 }
@@ -27,17 +31,32 @@ _NEEDED = {
 
 def parse(argv: list[str]) -> Asked:
     """Given the arguments after the program's name, return what is asked for. Raises: UsageError."""
-    try:
-        given: dict[str, Any] = docopt(_READABLE, _with_syslog_address(argv), default_help=False)
-    except DocoptExit as error:
-        raise UsageError(_usage_problem(argv, error)) from error
+    given = _given(_READABLE, argv)
     if given["--help"]:
         return Print(MANUAL)
     if given["--version"]:
         return Print(f"zfs_replicate {__version__}\n")
+    if given["run"] or given["check"]:
+        return _jobs(given, argv)
     if given["status"]:
         return wanted.status(given)
     return wanted.release(given) if given["release"] else wanted.mirror(given)
+
+
+def _jobs(given: wanted.Given, argv: list[str]) -> Asked:
+    said = {option: value for option, value in _given(_WITHOUT_DEFAULTS, argv).items() if value and option[0] == "-"}
+    path = given["--config"]
+    found = jobs.load(path, given, said)
+    if given["check"]:
+        return Print("".join(f"{line}\n" for line in jobs.lines(found)))
+    return RunJobs(jobs.chosen(path, found, tuple(given["JOB"])), wanted.telling(given))
+
+
+def _given(manual: str, argv: list[str]) -> dict[str, Any]:
+    try:
+        return docopt(manual, _with_syslog_address(argv), default_help=False)
+    except DocoptExit as error:
+        raise UsageError(_usage_problem(argv, error)) from error
 
 
 def _with_syslog_address(argv: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""One value that a user gave, checked: the name of its option and the text in, the value out. Raises: UsageError."""
+"""One value that a user gave, checked: the name of its option and the text in, the value out. Raises: BadValue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from zfs_replicate.errors import UsageError
+from zfs_replicate.errors import BadValue
 from zfs_replicate.zfs import names
 
 _HOST_AND_PORT = re.compile(r"[^\s/:\x00-\x1f]+:[0-9]{1,5}|\[[0-9A-Fa-f:.%]+\]:[0-9]{1,5}")
@@ -17,7 +17,7 @@ _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def fail(option: str, value: str, problem: str) -> NoReturn:
-    raise UsageError(f"{option} {value!r}: {problem}")
+    raise BadValue(option, value, problem)
 
 
 def host(value: str) -> str:

@@ -8,11 +8,12 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from types import FrameType
 
 from zfs_replicate import arguments, monitoring, retiring
-from zfs_replicate.config import AskStatus, Print, Release
+from zfs_replicate.config import AskStatus, Config, Job, Print, Release, RunJobs
 from zfs_replicate.connecting import connected
 from zfs_replicate.errors import AlreadyRunning, ReplicateError, UsageError
 from zfs_replicate.hosts.local import LocalHost
@@ -34,60 +35,76 @@ class Ended(BaseException):
 
 def main(argv: list[str] | None = None) -> int:
     """Run the program; return its exit status. Whatever goes wrong becomes one paragraph on stderr."""
-    is_verbose = False
     words = sys.argv[1:] if argv is None else argv
     try:
         with ended_by_signals():
-            asked = arguments.parse(words)
-            is_verbose = not isinstance(asked, Print) and asked.telling.is_verbose
-            _set_up_logging(is_verbose)
-            return _carry_out(asked)
+            return _guarded(lambda: _carry_out(arguments.parse(words)), words)
     except Ended as ended:
         say(
             f"ended by {signal.Signals(ended.number).name}; what has arrived stays, and the next run goes on from there"
         )
         return 128 + ended.number
-    except UsageError as error:
-        return _tell_usage(error, words)
-    except AlreadyRunning as error:
-        log.info("%s", error)
-        return error.exit_code
-    except ReplicateError as error:
-        say(str(error))
-        return error.exit_code
     except BrokenPipeError:
         # whoever read our output has left, as `| head` does; Python would complain once more at its end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+def _guarded(run: Callable[[], int], words: Sequence[str], prefix: str = "") -> int:
+    """Run something to its exit status; an error becomes one paragraph, which begins with `prefix`."""
+    try:
+        return run()
+    except UsageError as error:
+        return _tell_problem(f"{prefix}{error}{_usage(words)}", error.exit_code, words)
+    except AlreadyRunning as error:
+        log.info("%s%s", prefix, error)
+        return error.exit_code
+    except ReplicateError as error:
+        return _tell_problem(f"{prefix}{error}", error.exit_code, words)
+    except BrokenPipeError:
+        raise
     except ModuleNotFoundError as error:
-        say(f"the Python package {error.name} is missing; install it with the program: pip install .")
-        return 1
+        problem = f"the Python package {error.name} is missing; install it with the program: pip install ."
+        return _tell_problem(problem, 1, words)
     except Exception as error:
         # a mistake of ours: no user should have to read a traceback, unless they ask
-        if is_verbose:
+        if {"-v", "--verbose"} & {*words}:
             log.exception("internal error")
-        say(f"internal error: {type(error).__name__}: {error}; run with -v for details, and report it")
-        return 1
+        said = f"internal error: {type(error).__name__}: {error}; run with -v for details, and report it"
+        return _tell_problem(f"{prefix}{said}", 1, words)
+
+
+def _tell_problem(problem: str, exit_status: int, words: Sequence[str]) -> int:
+    if words[:1] == ["status"]:
+        return monitoring.tell_unknown(problem)
+    say(problem)
+    return exit_status
 
 
 def _carry_out(asked: arguments.Asked) -> int:
+    if isinstance(asked, Print):
+        sys.stdout.write(asked.text)
+        return 0
+    _set_up_logging(asked.telling.is_verbose)
     match asked:
-        case Print():
-            sys.stdout.write(asked.text)
-            return 0
         case AskStatus():
             return monitoring.tell_status(asked)
         case Release():
             return release(asked)
-        case _:
+        case RunJobs():
+            # one that fails does not stop the others
+            return max(_guarded(partial(_run_job, job), (), f"job {job.name}: ") for job in asked.jobs)
+        case Config():
             return mirror(asked)
 
 
-def _tell_usage(error: UsageError, words: list[str]) -> int:
-    if words[:1] == ["status"]:
-        return monitoring.tell_unknown(str(error))
-    say(f"{error}\n{usage()}\nMore: zfs_replicate --help")
-    return error.exit_code
+def _run_job(job: Job) -> int:
+    _set_up_logging(job.config.telling.is_verbose)
+    return mirror(job.config)
+
+
+def _usage(words: Sequence[str]) -> str:
+    return "" if words[:1] == ["status"] else f"\n{usage()}\nMore: zfs_replicate --help"
 
 
 def release(asked: Release) -> int:

@@ -66,6 +66,22 @@ class Config:
 
 
 @dataclass(frozen=True, slots=True)
+class Job:
+    """A mirror run of a file of jobs, by the name it has there."""
+
+    name: str
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class RunJobs:
+    """Several mirror runs, one after the other."""
+
+    jobs: tuple[Job, ...]
+    telling: Telling
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """The retiring of a mirror. `local` None: what the target knows is not looked at."""
 

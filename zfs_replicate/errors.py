@@ -2,6 +2,8 @@
 
     ReplicateError                  exit 1
     ├── UsageError                  exit 2   the command line cannot be carried out as written
+    │   └── BadValue                         an option has a value that it cannot have
+    ├── JobFileError                exit 2   a file of jobs cannot be carried out as written
     ├── AlreadyRunning              exit 0   another run holds the lock of this target tree
     ├── LockError                   exit 1   the lock file cannot be made or opened
     ├── SourceError                 exit 3   the source cannot be reached, authenticated, trusted or used
@@ -39,6 +41,18 @@ class ReplicateError(Exception):
 
 
 class UsageError(ReplicateError):
+    exit_code = 2
+
+
+class BadValue(UsageError):
+    def __init__(self, option: str, value: object, problem: str) -> None:
+        super().__init__(f"{option} {value!r}: {problem}")
+        self.option = option
+        self.value = value
+        self.problem = problem
+
+
+class JobFileError(ReplicateError):
     exit_code = 2
 
 

@@ -4,6 +4,8 @@ MANUAL = """zfs_replicate - mirror ZFS datasets from a remote host into a local 
 
 Usage:
   zfs_replicate -h HOST -r DATASET -l DATASET -t TAG [-k DAYS] [-x PATTERN]... [options]
+  zfs_replicate run [JOB]... [--config FILE] [options]
+  zfs_replicate check [--config FILE]
   zfs_replicate status -l DATASET [-h HOST -r DATASET] [-t TAG] [-x PATTERN]... [--warn AGE] [--crit AGE] [options]
   zfs_replicate release -h HOST -r DATASET -t TAG [-l DATASET] [options]
   zfs_replicate --help
@@ -17,8 +19,8 @@ arrives once; a cut stream is continued by the next run. The newest snapshot tha
 source by a hold, so that the next run always finds a base. Nothing is rolled back unless you say so, and nothing is
 destroyed but snapshots older than -k days. What is received is read-only and not mounted.
 
-status tells how old each copy is, as a monitoring plugin; release retires a mirror: it lists the holds of its tag on
-the source, and releases them all.
+run carries out the jobs of a file, one after the other, and check only reads the file; status tells how old each copy
+is, as a monitoring plugin; release retires a mirror: it lists the holds of its tag on the source, and releases them.
 
 What to mirror:
   -h HOST, --host HOST        source: [USER@]HOST or an alias from ssh_config; localhost means that both pools are
@@ -44,6 +46,10 @@ How:
                               pauses [default: 2]
   --stall-timeout SECONDS     end a stream through which no byte passes for so long; 0 waits for ever [default: 1800]
   -i FILE, --identity FILE    private key (otherwise as ssh_config says, the agent's, the usual files)
+
+Jobs in a file (run, check):
+  --config FILE               file of jobs in TOML: options by their long names, in [defaults] for all, in [jobs.NAME]
+                              for one; options on the command line win [default: /etc/zfs_replicate.toml]
 
 When asking how a mirror stands (status; with -h and -r the source is asked too):
   --warn AGE                  age of a copy that is a warning, such as 90m, 36h, 2d or 1w

@@ -43,7 +43,7 @@ def mirror(given: Given) -> Config:
         retries=checks.whole("--retries", given["--retries"], 0, 100),
         jobs=checks.whole("-j", given["--jobs"], 1, 64),
         is_dry_run=given["--dry-run"],
-        telling=_telling(given),
+        telling=telling(given),
     )
     return _check_overlap(config)
 
@@ -57,7 +57,7 @@ def release(given: Given) -> Release:
         tag=checks.tag(given["--tag"]),
         is_dry_run=given["--dry-run"],
         is_confirmed=given["--yes"],
-        telling=_telling(given),
+        telling=telling(given),
     )
 
 
@@ -78,11 +78,11 @@ def status(given: Given) -> AskStatus:
         connection=None if given["--host"] is None else _connection(given),
         remote=None if given["--remote"] is None else checks.dataset("-r", given["--remote"]),
         wishes=wishes,
-        telling=_telling(given),
+        telling=telling(given),
     )
 
 
-def _telling(given: Given) -> Telling:
+def telling(given: Given) -> Telling:
     level = given["--log-level"]
     return Telling(
         is_verbose=given["--verbose"],

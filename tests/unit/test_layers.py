@@ -28,9 +28,10 @@ DECISIONS = (
     "status",
     "status_report",
 )
-PURE = ("errors", "model", "config", "manual", "steps", *ZFS, *DECISIONS)
+PURE = ("errors", "model", "config", "manual", "options", "steps", *ZFS, *DECISIONS)
 LAYERS = (
     ("errors", "model", "manual"),
+    ("options",),
     ("steps", "config"),
     ("zfs", *ZFS),
     DECISIONS,
@@ -39,6 +40,7 @@ LAYERS = (
     ("executor", "retiring"),
     ("checks", "connecting", "mirror"),
     ("wanted", "monitoring", "running"),
+    ("jobs",),
     ("arguments",),
     ("cli",),
     ("__main__",),
