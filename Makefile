@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-lab test-versions mutants fuzz check format lab clean
+.PHONY: help demo test test-unit test-lab test-versions test-transports mutants fuzz check format lab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test-lab: $(VENV)/.ready ## run the tests on real OpenZFS, in the lab (ARGS: wha
 
 test-versions: $(VENV)/.ready ## run the lab tests on OpenZFS 2.1 and 2.3 too
 	@for variant in 2.1 2.3; do ZFS_LAB_VARIANT=$$variant PYTHON=$(CURDIR)/$(BIN)/python tests/lab/run $(ARGS) || exit 1; done
+
+test-transports: $(VENV)/.ready ## put the whole fault matrix through OpenSSH's client too
+	@ZFS_REPLICATE_TRANSPORT=openssh PYTHON=$(CURDIR)/$(BIN)/python tests/lab/run tests/lab/test_faults.py
 
 mutants: $(VENV)/.ready ## break the program in a dozen ways and see that the fast tests notice
 	@$(BIN)/python tests/mutants.py

@@ -15,7 +15,7 @@ from pathlib import Path
 import hypothesis
 
 from tests.unit import gate, test_gate_refusals
-from zfs_replicate.hosts.ssh_process import remote_command
+from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import commands
 
 CORPUS = Path(__file__).resolve().parents[1] / ".fuzz"

@@ -11,7 +11,8 @@ from zfs_replicate.errors import BadValue
 from zfs_replicate.zfs import names
 
 _HOST_AND_PORT = re.compile(r"[^\s/:\x00-\x1f]+:[0-9]{1,5}|\[[0-9A-Fa-f:.%]+\]:[0-9]{1,5}")
-_SIZE = re.compile(r"[1-9][0-9]*[kMGT]?")
+_SIZE = re.compile(r"([1-9][0-9]*)([kMGT]?)")
+_FACTORS = {"": 1, "k": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _AGE = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -99,6 +100,16 @@ def mbuffer_size(value: str) -> str:
     if not _SIZE.fullmatch(value):
         fail("-b", value, "must be a size such as 64M or 1G")
     return value
+
+
+def rate(value: str | None) -> int | None:
+    """`10M` is 10485760 bytes per second; None stays None."""
+    if value is None:
+        return None
+    match = _SIZE.fullmatch(value)
+    if match is None:
+        fail("--bwlimit", value, "must be bytes per second, such as 500k or 10M")
+    return int(match[1]) * _FACTORS[match[2]]
 
 
 def age_seconds(option: str, value: str | None) -> int | None:

@@ -9,6 +9,8 @@ from zfs_replicate.model import Policy
 THIS_MACHINE = "localhost"
 """The host that means both pools are here; 127.0.0.1 is SSH like any address."""
 
+TRANSPORTS = ("auto", "paramiko", "openssh")
+
 
 PROGRESS = ("auto", "always", "never")
 LOG_FORMATS = ("human", "logfmt", "json")
@@ -51,13 +53,16 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A mirror run. `stall_seconds` None: wait for ever."""
+    """A mirror run. None: `stall_seconds`: wait for ever; `bytes_per_second`: no limit; `compressor`: none."""
 
     connection: Connection
     remote: str
     local: str
     policy: Policy
     mbuffer_size: str
+    bytes_per_second: int | None
+    compressor: str | None
+    transport: str
     stall_seconds: int | None
     retries: int
     jobs: int

@@ -7,9 +7,14 @@ import getpass
 import sys
 from collections.abc import Iterator
 
-from zfs_replicate.config import Connection
+from zfs_replicate.config import Config, Connection
+from zfs_replicate.hosts import openssh
 from zfs_replicate.hosts.base import Host
 from zfs_replicate.hosts.local import LocalHost
+from zfs_replicate.streaming import Carrier
+
+LARGE_STREAM_BYTES = 64 << 20
+"""From here on a process of its own is worth the time of a second login: paramiko takes about 0.2 s of CPU for it."""
 
 
 @contextlib.contextmanager
@@ -23,3 +28,17 @@ def connected(connection: Connection) -> Iterator[Host]:
     ask = getpass.getpass if sys.stdin.isatty() and sys.stderr.isatty() else None
     with SSHHost(connection.host, connection.port, connection.identity, ask) as source:
         yield source
+
+
+def carrier(config: Config, source: Host) -> Carrier | None:
+    """What carries streams from a connected source, by their size. None: the source itself carries them all."""
+    if config.connection.is_local or config.transport == "paramiko":
+        return None
+    connection = config.connection
+    if config.transport == "openssh":
+        ssh = openssh.OpenSSHHost(connection.host, connection.port, connection.identity)
+        return lambda _byte_estimate: ssh
+    if not openssh.is_installed():
+        return None
+    large = openssh.WithFallback(openssh.OpenSSHHost(connection.host, connection.port, connection.identity), source)
+    return lambda byte_estimate: large if byte_estimate >= LARGE_STREAM_BYTES else source

@@ -11,19 +11,13 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 
 from zfs_replicate.errors import CommandFailed, DatasetMissing, OutOfSpace, ReplicateError, VerificationFailed
-from zfs_replicate.hosts.base import Ended, Host, TargetHost, run
+from zfs_replicate.hosts.base import Ended, Host, run
 from zfs_replicate.inventory import read_guids
 from zfs_replicate.ledger import Ledger
-from zfs_replicate.model import Policy
-from zfs_replicate.report import rollback_line, size
 from zfs_replicate.steps import (
-    AbortReceive,
     BookmarkSource,
-    ClearPlaceholder,
-    CreateParent,
     DatasetPlan,
     Expire,
     HoldSource,
@@ -32,13 +26,11 @@ from zfs_replicate.steps import (
     Plan,
     ReleaseSource,
     ReleaseTarget,
-    Resume,
-    Rollback,
-    Send,
     Step,
     Verify,
 )
-from zfs_replicate.transfer import Cancellation, Pipe, transfer
+from zfs_replicate.streaming import STREAM_STEPS, Machinery, carry_out, on_target, with_space
+from zfs_replicate.transfer import Cancellation
 from zfs_replicate.zfs import commands, messages, names
 
 log = logging.getLogger(__name__)
@@ -48,19 +40,6 @@ Moved = Callable[[Outcome], None]
 
 BOOKMARK_BATCH_BYTES = commands.BATCH_BYTES // 5
 """With each snapshot go its new bookmark and up to three old ones."""
-
-STREAM_STEPS = (AbortReceive, Rollback, CreateParent, Send, Resume, ClearPlaceholder)
-
-
-@dataclass(frozen=True, slots=True)
-class Machinery:
-    """What the steps are carried out with."""
-
-    source: Host
-    target: TargetHost
-    policy: Policy
-    jobs: int
-    pipe: Pipe
 
 
 class Executor:
@@ -78,7 +57,7 @@ class Executor:
         self._ledger = Ledger(plan)
         self._tag_snapshots(HoldSource, self._with.source, tag)
         for ancestor in plan.ancestors:
-            self._on_target(commands.create_parent(ancestor), ancestor.target, "create it")
+            on_target(self._with.target, commands.create_parent(ancestor), ancestor.target, "create it")
         self._run_streams()
         self._verify()
         self._tag_snapshots(HoldTarget, self._with.target, target_tag)
@@ -92,11 +71,6 @@ class Executor:
     def outcomes(self) -> tuple[Outcome, ...]:
         """How far it got: complete once `execute` has returned, and what there is when it has raised."""
         return self._ledger.outcomes()
-
-    def _on_target(self, command: commands.Command, subject: str, doing: str) -> None:
-        _text, ended = run(self._with.target, command)
-        if ended.exit_status != 0:
-            raise messages.explain(self._with.target.name, subject, ended.stderr, doing)
 
     # --- holds and releases, batched over all datasets ---
 
@@ -188,48 +162,15 @@ class Executor:
         """Carry out one step of a dataset's streams; return whether it went well."""
         began = time.monotonic()
         try:
-            byte_count = self._stream_step(step)
+            byte_count = carry_out(step, self._with, self._cancellation)
         except OutOfSpace as error:
-            self._ledger.fail(plan, self._with_space(plan, error), step)
+            self._ledger.fail(plan, with_space(plan, error, self._with.target), step)
             return False
         except ReplicateError as error:
             self._ledger.fail(plan, error, step)
             return False
         self._ledger.did(plan, step, byte_count, time.monotonic() - began)
         return True
-
-    def _stream_step(self, step: Step) -> int:
-        """Carry out one step of a dataset's streams; return how many bytes it moved."""
-        if isinstance(step, Send | Resume):
-            log.info("%s → %s", step.snapshot, step.receiving.target)
-            with_ = self._with
-            return transfer(with_.source, with_.target, step, with_.pipe, self._cancellation)
-        if isinstance(step, AbortReceive):
-            log.warning("%s: clearing the saved state of a cut receive: %s", step.target, step.reason)
-            self._on_target(commands.abort_receive(step.target), step.target, "clear the saved state")
-        elif isinstance(step, Rollback):
-            log.warning("%s: %s", step.target, rollback_line(step))
-            if step.own_holds:
-                release = commands.release(self._with.policy.target_tag, step.own_holds)
-                self._on_target(release, step.target, "release our own holds")
-            for batch in commands.batches([name.partition("@")[2] for name in step.lost]):
-                self._on_target(commands.destroy(step.target, batch), step.target, "discard snapshots")
-            self._on_target(commands.rollback(step.snapshot), step.target, "roll back")
-        elif isinstance(step, CreateParent):
-            log.info("%s: create as a parent", step.target)
-            self._on_target(commands.create_parent(step), step.target, "create it")
-        elif isinstance(step, ClearPlaceholder):
-            self._on_target(commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")
-        return 0
-
-    def _with_space(self, plan: DatasetPlan, error: OutOfSpace) -> OutOfSpace:
-        """The same error, and what a person wants to know about a full target."""
-        above = (*names.ancestors(plan.target), plan.target)
-        free = [text.strip() for text, ended in (run(self._with.target, commands.available(name)) for name in above)]
-        known = [f"{size(int(text))} free in {name}" for name, text in zip(above, free, strict=True) if text.isdigit()]
-        overdue = [f"@{each.name}" for step in plan.steps if isinstance(step, Expire) for each in step.snapshots]
-        expiring = f"; once it has arrived these will expire: {', '.join(overdue)}" if overdue else ""
-        return OutOfSpace(f"{error}; {', '.join(known[-1:])}{expiring}")
 
     # --- after the streams ---
 
@@ -280,7 +221,7 @@ class Executor:
     def _expire_dataset(self, plan: DatasetPlan, step: Expire) -> None:
         try:
             for batch in commands.batches([snapshot.name for snapshot in step.snapshots]):
-                self._on_target(commands.destroy(step.target, batch), step.target, "expire snapshots")
+                on_target(self._with.target, commands.destroy(step.target, batch), step.target, "expire snapshots")
                 self._ledger.expired(plan, batch)
                 log.info("%s: expired %s", step.target, ", ".join(f"@{name}" for name in batch))
             self._ledger.did(plan, step)

@@ -39,6 +39,12 @@ What to mirror:
 How:
   -j N, --jobs N              datasets received at the same time [default: 2]
   -b SIZE, --mbuffer SIZE     buffer of each stream, such as 64M or 1G [default: 128M]
+  --bwlimit RATE              at most so many bytes per second, such as 10M, all streams together (needs mbuffer)
+  -z PROGRAM, --compress PROGRAM
+                              compress streams on their way over a slow link, by zstd, lz4 or pigz, which both sides
+                              need [default: none]
+  --transport KIND            what carries the streams: paramiko; openssh, the ssh program; or auto, which takes ssh
+                              for large ones where it is installed [default: auto]
   -p PORT, --port PORT        port of sshd (otherwise as ssh_config says, or 22)
   --rollback                  where the copy here was changed: discard the changes and the newer snapshots, down to the
                               newest common one, and say what is lost; never through a hold of others, or a clone

@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from zfs_replicate.config import Config
 from zfs_replicate.errors import ReplicateError, UsageError
-from zfs_replicate.executor import Executor, Machinery, Moved
+from zfs_replicate.executor import Executor, Moved
 from zfs_replicate.hosts.base import Host, TargetHost
 from zfs_replicate.inventory import probe, read_both
 from zfs_replicate.model import Capabilities, Context, Inventory, StreamOptions
 from zfs_replicate.planner import plan
 from zfs_replicate.steps import Plan, RunResult
+from zfs_replicate.streaming import Carrier, Machinery
 from zfs_replicate.transfer import Cancellation, Pipe
 from zfs_replicate.zfs import names
 
@@ -24,19 +25,24 @@ log = logging.getLogger(__name__)
 class Pass:
     """Everything that one pass over the tree needs; `now` is Unix seconds."""
 
-    def __init__(self, config: Config, source: Host, target: TargetHost, now: int) -> None:
+    def __init__(
+        self, config: Config, source: Host, target: TargetHost, now: int, carrier: Carrier | None = None
+    ) -> None:
         self._config = config
         self._source = source
         self._target = target
         self._now = now
         self._began = time.monotonic()
-        self._has_mbuffer = False
+        self._carrier = carrier
+        self._programs: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
     def plan(self) -> Plan:
         """Read both sides and decide. Changes nothing."""
         config = self._config
         theirs, ours = self._probe()
-        self._has_mbuffer = "mbuffer" in ours.programs
+        self._programs = (theirs.programs, ours.programs)
+        if config.bytes_per_second is not None and "mbuffer" not in ours.programs:
+            raise ReplicateError("--bwlimit needs mbuffer on this machine; install it (apt install mbuffer)")
         if theirs.pool_guid == ours.pool_guid and names.overlaps(config.remote, config.local):
             raise UsageError(
                 f"{config.remote} on {self._source.name} is in the very pool that {config.local} is in, and they"
@@ -48,17 +54,32 @@ class Pass:
         return plan(source, target, Context(config.policy, stream_options(theirs, ours), self._now, has_bookmarks))
 
     def execute(self, made: Plan, cancellation: Cancellation, moved: Moved) -> RunResult:
-        if not self._has_mbuffer:
-            log.warning("mbuffer is not installed on this machine: streams go unbuffered (apt install mbuffer)")
+        config = self._config
         machinery = Machinery(
-            self._source,
-            self._target,
-            self._config.policy,
-            self._config.jobs,
-            Pipe(self._config.mbuffer_size if self._has_mbuffer else None, self._config.stall_seconds),
+            self._source, self._target, config.policy, config.jobs, self._pipe(made), carrier=self._carrier
         )
         outcomes = Executor(machinery, cancellation, moved).execute(made)
         return RunResult(made, outcomes, time.monotonic() - self._began)
+
+    def _pipe(self, made: Plan) -> Pipe:
+        """What streams go through: as asked for, and as both sides have it."""
+        config = self._config
+        theirs, ours = self._programs
+        if "mbuffer" not in ours:
+            log.warning("mbuffer is not installed on this machine: streams go unbuffered (apt install mbuffer)")
+        has_compressor = config.compressor is None or config.compressor in theirs & ours
+        if not has_compressor and not config.connection.is_local:
+            where = self._source.name if config.compressor in ours else "this machine"
+            log.warning("%s is not installed on %s: streams go uncompressed", config.compressor, where)
+        limit = config.bytes_per_second
+        if limit is not None:
+            limit = max(1, limit // max(1, min(config.jobs, made.stream_count)))
+        return Pipe(
+            config.mbuffer_size if "mbuffer" in ours else None,
+            config.stall_seconds,
+            limit,
+            config.compressor if has_compressor and not config.connection.is_local else None,
+        )
 
     def _probe(self) -> tuple[Capabilities, Capabilities]:
         """Both ends at the same time; an error of the source is told first."""

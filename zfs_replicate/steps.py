@@ -220,6 +220,11 @@ class Plan:
     datasets: tuple[DatasetPlan, ...] = ()
     orphans: tuple[str, ...] = ()
 
+    @property
+    def stream_count(self) -> int:
+        """How many datasets have something to receive."""
+        return sum(1 for dataset in self.datasets if dataset.snapshot_count)
+
 
 # --- what was done -----------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import ReplicateError, StreamBroken
-from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, Sink, TargetHost
+from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, Sink, TargetHost, move
 from zfs_replicate.steps import Resume, Send
 from zfs_replicate.zfs import commands, messages
 
@@ -54,18 +54,30 @@ class Cancellation:
 
 @dataclass(frozen=True, slots=True)
 class Pipe:
-    """How streams run. `mbuffer_size` None: without mbuffer. `stall_seconds` None: wait for ever."""
+    """How streams run. `mbuffer_size` None: without mbuffer. `stall_seconds` None: wait for ever.
+
+    `bytes_per_second` is the limit of one stream (None: none), on the bytes that come over the network.
+    """
 
     mbuffer_size: str | None = None
     stall_seconds: float | None = None
+    bytes_per_second: int | None = None
+    compressor: str | None = None
+
+    def sending(self, step: Send | Resume) -> commands.Command:
+        send = commands.send(step)
+        return send if self.compressor is None else commands.compressed(send, self.compressor)
+
+    def receiving(self, step: Send | Resume) -> list[commands.Command]:
+        """The stages on the target, in their order: what is buffered is what came, still compressed."""
+        stages = [] if self.mbuffer_size is None else [commands.mbuffer(self.mbuffer_size, self.bytes_per_second)]
+        stages += [] if self.compressor is None else [commands.decompress(self.compressor)]
+        return [*stages, commands.receive(step.receiving)]
 
 
 def transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, cancellation: Cancellation) -> int:
     """Carry one stream; return its length in bytes. Raises: the error of the side that failed first."""
-    pipeline = [commands.receive(step.receiving)]
-    if pipe.mbuffer_size is not None:
-        pipeline.insert(0, commands.mbuffer(pipe.mbuffer_size))
-    with source.start(commands.send(step)) as sender, target.open_sink(pipeline) as sink:
+    with source.start(pipe.sending(step)) as sender, target.open_sink(pipe.receiving(step)) as sink:
 
         def kill() -> None:
             sender.kill()
@@ -132,13 +144,12 @@ class _Watch:
 def _copy(sender: Process, sink: Sink, watch: _Watch) -> tuple[int, bool]:
     """Return how many bytes went through, and whether the receiver stopped taking them."""
     byte_count = 0
-    while data := sender.read(CHUNK_BYTES):
-        try:
-            sink.write(data)
-        except BrokenPipeError:
-            return byte_count, True
-        byte_count += len(data)
-        watch.passed()
+    try:
+        while moved := move(sender, sink, CHUNK_BYTES):
+            byte_count += moved
+            watch.passed()
+    except BrokenPipeError:
+        return byte_count, True
     return byte_count, False
 
 

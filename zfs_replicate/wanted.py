@@ -10,6 +10,7 @@ from zfs_replicate.config import (
     LOG_FORMATS,
     LOG_LEVELS,
     PROGRESS,
+    TRANSPORTS,
     AskStatus,
     Config,
     Connection,
@@ -20,6 +21,7 @@ from zfs_replicate.config import (
 from zfs_replicate.errors import UsageError
 from zfs_replicate.model import Policy
 from zfs_replicate.zfs import names
+from zfs_replicate.zfs.commands import COMPRESSORS
 
 Given = Mapping[str, Any]
 
@@ -39,6 +41,9 @@ def mirror(given: Given) -> Config:
         local=checks.dataset("-l", given["--local"]),
         policy=policy,
         mbuffer_size=checks.mbuffer_size(given["--mbuffer"]),
+        bytes_per_second=checks.rate(given["--bwlimit"]),
+        compressor=_compressor(given["--compress"]),
+        transport=checks.choice("--transport", given["--transport"], TRANSPORTS),
         stall_seconds=checks.whole("--stall-timeout", given["--stall-timeout"], 0, 10**6) or None,
         retries=checks.whole("--retries", given["--retries"], 0, 100),
         jobs=checks.whole("-j", given["--jobs"], 1, 64),
@@ -46,6 +51,11 @@ def mirror(given: Given) -> Config:
         telling=telling(given),
     )
     return _check_overlap(config)
+
+
+def _compressor(value: str) -> str | None:
+    chosen = checks.choice("-z", value, ("none", *COMPRESSORS))
+    return None if chosen == "none" else chosen
 
 
 def release(given: Given) -> Release:

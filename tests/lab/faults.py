@@ -28,7 +28,11 @@ mkdir "$(dirname "$0")/fired" 2>/dev/null || exec {REAL} "$@"
 case $when in
 before) eval "$action"; exec {REAL} "$@" ;;
 after) {REAL} "$@"; status=$?; eval "$action"; exit $status ;;
-middle) {REAL} "$@" | {{ head -c {MID_STREAM_BYTES}; eval "$action" >&2; cat; }} ;;
+middle)
+    {REAL} "$@" | {{ head -c {MID_STREAM_BYTES}; eval "$action" >&2; cat; }}
+    status=$?
+    [ $status -le 128 ] || kill -$((status - 128)) $$
+    exit $status ;;
 esac
 """
 

@@ -20,6 +20,8 @@ from tests.lab.world import PROGRAM, World, run, zfs
 
 PORT = 2240
 CHILD = "/child"
+Cell = tuple[str, str, str, str, str, str]
+"""Scenario, fault, pattern of the command, when, action, mend."""
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +103,7 @@ def tip(scenario: str) -> str:
     return {"first send": "tank/data@two", "incremental": "tank/data@three", "expiry": "tank/data@d0"}[scenario]
 
 
-def cells() -> Iterator[tuple[str, str, str, str, str, str]]:
-    """(scenario, fault, pattern, when, action, mend) for the whole matrix."""
+def cells() -> Iterator[Cell]:
     for scenario in SCENARIOS:
         for step, (match, when) in STEPS.items():
             if (step in ONLY_EXPIRY) <= (scenario == "expiry"):
@@ -122,10 +123,30 @@ def cells() -> Iterator[tuple[str, str, str, str, str, str]]:
 
 
 MATRIX = list(cells())
+TRANSPORT = os.environ.get("ZFS_REPLICATE_TRANSPORT", "paramiko")
+"""That of the whole matrix."""
+
+IN_MIDDLE = [cell for cell in MATRIX if cell[0] == "incremental" and cell[3] == "middle" and cell[1] != "sshd stopped"]
+"""The cells where the transport matters most; a stopped sshd takes a minute, so that waits for the whole matrix."""
 
 
-@pytest.mark.parametrize("cell", MATRIX, ids=[f"{cell[0]}: {cell[1]}" for cell in MATRIX])
-def test_fault(world: World, machine: FaultyMachine, cell: tuple[str, str, str, str, str, str]) -> None:
+def ids(cells: list[Cell]) -> list[str]:
+    return [f"{cell[0]}: {cell[1]}" for cell in cells]
+
+
+@pytest.mark.parametrize("cell", MATRIX, ids=ids(MATRIX))
+def test_fault(world: World, machine: FaultyMachine, cell: Cell) -> None:
+    status, said, next_said = struck(world, machine, cell, TRANSPORT)
+    record(cell[0], cell[1], status, said, next_said)
+
+
+@pytest.mark.parametrize("cell", IN_MIDDLE, ids=ids(IN_MIDDLE))
+def test_fault_in_the_middle_of_a_stream_by_ssh(world: World, machine: FaultyMachine, cell: Cell) -> None:
+    struck(world, machine, cell, "openssh")
+
+
+def struck(world: World, machine: FaultyMachine, cell: Cell, transport: str) -> tuple[int, str, str]:
+    """One cell: the exit status of the run that was struck, what it said, and what the next one said."""
     scenario, name, match, when, action, mend = cell
     zfs("create", "tank/data/child")
     SCENARIOS[scenario](world)
@@ -133,18 +154,18 @@ def test_fault(world: World, machine: FaultyMachine, cell: tuple[str, str, str, 
     action = machine.kill_client if action == "KILL CLIENT" else action.format(**names)
     had_common = common(world)
     machine.arm(Fault(name, match.format(**names), when, action))
-    status, said = run_client(machine)
+    status, said = run_client(machine, transport)
     assert machine.disarm(), "the fault never struck"
     run("sh", "-c", mend.format(**names))
     assert streams_left() == ""
     for child, guids in had_common.items():
         assert common(world)[child] or not guids, "the common snapshot was lost"
-    done = world.replicate("-k", "30")
+    done = world.replicate("-k", "30", "--transport", transport)
     assert_mirrored(world, scenario)
-    record(scenario, name, status, said, done.stderr)
+    return status, said, done.stderr
 
 
-def run_client(machine: FaultyMachine) -> tuple[int, str]:
+def run_client(machine: FaultyMachine, transport: str) -> tuple[int, str]:
     arguments = [
         "-h",
         "127.0.0.1",
@@ -160,7 +181,7 @@ def run_client(machine: FaultyMachine) -> tuple[int, str]:
         "30",
     ]
     client = subprocess.Popen(
-        [sys.executable, PROGRAM, *arguments, "--retries", "0", "-j", "1"],
+        [sys.executable, PROGRAM, *arguments, "--retries", "0", "-j", "1", "--transport", transport],
         env={**os.environ, "PATH": machine.path},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

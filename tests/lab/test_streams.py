@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -22,7 +23,7 @@ def test_stream_beyond_512_mib(world: World) -> None:
         run(*zfs_image)
     world.write("tank/data", "huge", 560 << 20)
     world.snapshot("tank/data@one")
-    world.replicate()
+    world.replicate("--transport", "paramiko")
     assert world.guids("offsite/data") == world.guids("tank/data")
     assert world.read("offsite/data", "huge") == world.read("tank/data", "huge")
 
@@ -39,15 +40,15 @@ def test_without_mbuffer_a_warning_and_a_working_run(world: World, tmp_path: Pat
 
 def left_over() -> str:
     """Processes of a stream that are still there after a moment of grace."""
-    run("sh", "-c", f"for i in $(seq 20); do pgrep -x 'mbuffer|zfs' >/dev/null || exit 0; sleep {PAUSE}; done")
-    return run("pgrep", "-a", "-x", "mbuffer|zfs", check=False).stdout
+    run("sh", "-c", f"for i in $(seq 20); do pgrep -x 'mbuffer|zfs|ssh' >/dev/null || exit 0; sleep {PAUSE}; done")
+    return run("pgrep", "-a", "-x", "mbuffer|zfs|ssh", check=False).stdout
 
 
-def started_stream(world: World) -> subprocess.Popen[str]:
+def started_stream(world: World, transport: str = "paramiko") -> subprocess.Popen[str]:
     """A run whose first stream is under way."""
     world.write("tank/data", "large", 60_000_000)
     world.snapshot("tank/data@one")
-    process = world.start("-v")
+    process = world.start("-v", "--transport", transport)
     assert process.stderr is not None
     for line in process.stderr:
         if "→" in line:
@@ -56,9 +57,19 @@ def started_stream(world: World) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signal_ends_all_in_order_and_the_next_run_goes_on(world: World, number: signal.Signals) -> None:
-    process = started_stream(world)
+@pytest.mark.parametrize(
+    ("number", "transport"),
+    [
+        (signal.SIGINT, "paramiko"),
+        (signal.SIGTERM, "openssh"),
+        (signal.SIGTERM, "paramiko"),
+        (signal.SIGHUP, "openssh"),
+    ],
+)
+def test_signal_ends_all_in_order_and_the_next_run_goes_on(
+    world: World, number: signal.Signals, transport: str
+) -> None:
+    process = started_stream(world, transport)
     process.send_signal(number)
     _out, said = process.communicate()
     assert process.returncode == 128 + number
@@ -75,6 +86,15 @@ def test_killed_run_leaves_nothing_behind_and_the_next_run_goes_on(world: World)
     assert left_over() == ""
     assert world.holds("tank/data") == {"one": {"mirror"}}
     world.replicate()
+    assert world.guids("offsite/data") == world.guids("tank/data")
+
+
+def test_killed_run_leaves_no_ssh_behind(world: World) -> None:
+    process = started_stream(world, "openssh")
+    process.kill()
+    process.communicate()
+    assert left_over() == ""
+    world.replicate("--transport", "openssh")
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
@@ -99,3 +119,53 @@ def test_full_target_is_told_and_mended_by_space(world: World) -> None:
     zfs("set", "quota=none", "offsite")
     world.replicate()
     assert world.guids("offsite/data") == world.guids("tank/data")
+
+
+# --- other ways for the bytes ---
+
+
+def path_with_ssh(directory: Path, script: str) -> dict[str, str]:
+    """An environment whose ssh runs `script` before a stream; `ssh -G` works as ever."""
+    (directory / "ssh").write_text(f'#!/bin/sh\n[ "$1" != -T ] || {{ {script}; }}\nexec /usr/bin/ssh "$@"\n')
+    (directory / "ssh").chmod(0o755)
+    return {"PATH": f"{directory}:{os.environ['PATH']}"}
+
+
+def test_a_large_stream_goes_by_ssh_and_the_rest_over_the_connection(world: World, tmp_path: Path) -> None:
+    zfs("create", "tank/data/small")
+    world.write("tank/data", "large", 70 << 20)
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate(env=path_with_ssh(tmp_path, f'echo "$@" >>{tmp_path}/started'))
+    assert world.guids("offsite/data") == world.guids("tank/data")
+    assert world.guids("offsite/data/small") == world.guids("tank/data/small")
+    (started,) = (tmp_path / "started").read_text().splitlines()
+    assert "tank/data@one" in started
+
+
+def test_a_refused_ssh_falls_back_to_the_connection(world: World, tmp_path: Path) -> None:
+    """As where a password was typed: ssh cannot log in, and the run goes on without it."""
+    world.write("tank/data", "large", 70 << 20)
+    world.snapshot("tank/data@one")
+    refusing = "echo 'root: Permission denied (publickey).' >&2; exit 255"
+    done = world.replicate("-v", env=path_with_ssh(tmp_path, refusing))
+    assert "going on without OpenSSH's client" in done.stderr
+    assert world.guids("offsite/data") == world.guids("tank/data")
+
+
+@pytest.mark.parametrize("program", ["zstd", "lz4", "pigz"])
+def test_compressed_streams_arrive(world: World, program: str) -> None:
+    world.write("tank/data", "file", 2_000_000)
+    world.snapshot("tank/data@one")
+    world.replicate("-z", program, "--bwlimit", "100M")
+    assert world.guids("offsite/data") == world.guids("tank/data")
+    assert world.read("offsite/data", "file") == world.read("tank/data", "file")
+
+
+def test_a_stream_without_its_compressor_goes_uncompressed_and_says_so(world: World, tmp_path: Path) -> None:
+    world.snapshot("tank/data@one")
+    empty = tmp_path / "empty"
+    empty.write_text("")
+    command = f"mount --bind {empty} /usr/bin/zstd; exec python3 {PROGRAM} -z zstd"
+    done = run("unshare", "-m", "sh", "-c", f"{command} -h 127.0.0.1 -r tank/data -l offsite/data -t mirror")
+    assert "zstd is not installed on this machine: streams go uncompressed" in done.stderr
+    assert world.snapshots("offsite/data") == ["one"]

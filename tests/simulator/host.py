@@ -113,6 +113,10 @@ class SimulatedProcess:
         self._place = 0
         self.faults: list[tuple[int, Fault]] = []
 
+    @property
+    def pipe(self) -> None:
+        return None
+
     def read(self, size: int) -> bytes:
         with self._host.world.lock:
             self._host.world.faults.check_alive()
@@ -171,6 +175,10 @@ class SimulatedSink:
     def fail(self, failure: Fail) -> None:
         self._killed[self._stages[-1]] = Die(failure.status, failure.stderr)
         self._receiver.kill()
+
+    @property
+    def pipe(self) -> None:
+        return None
 
     def write(self, data: bytes) -> None:
         with self._host.world.lock:

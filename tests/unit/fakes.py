@@ -46,6 +46,10 @@ class FakeProcess:
     def is_killed(self) -> bool:
         return self._killed.is_set()
 
+    @property
+    def pipe(self) -> None:
+        return None
+
     def read(self, size: int) -> bytes:
         self.answer.at_read()
         if self.answer.stalls and self._at == len(self.answer.stdout):
@@ -83,6 +87,10 @@ class FakeSink:
     is_input_closed: bool = False
     is_killed: bool = False
     is_left: bool = False
+
+    @property
+    def pipe(self) -> None:
+        return None
 
     def write(self, data: bytes) -> None:
         if self.breaks_after is not None and self.writes >= self.breaks_after:

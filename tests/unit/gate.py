@@ -15,7 +15,7 @@ from types import ModuleType
 
 from hypothesis import strategies as st
 
-from zfs_replicate.hosts.ssh_process import remote_command
+from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.model import Kind, StreamOptions
 from zfs_replicate.steps import Receiving, Resume, Send
 from zfs_replicate.zfs import commands
@@ -90,6 +90,9 @@ BUILDERS = {
     commands.release: st.builds(commands.release, st.just(TAG), many),
     commands.send: st.builds(commands.send, sends() | st.builds(Resume, snapshots, tokens, st.just(RECEIVING))),
     commands.bookmark: bookmarks(),
+    commands.compressed: st.builds(
+        commands.compressed, st.builds(commands.send, sends()), st.sampled_from(list(commands.COMPRESSORS))
+    ),
 }
 """Each builder whose commands run on the source, with the commands it builds."""
 
@@ -117,6 +120,8 @@ _SAFE = re.compile(
     )
 )
 
+_COMPRESSED = [commands.compressed((), program) for program in commands.COMPRESSORS]
+
 
 def is_safe(text: str) -> bool:
     """Whether a command that the gate accepted may run."""
@@ -128,6 +133,10 @@ def is_safe(text: str) -> bool:
     if words[: len(head)] != head or not all(" " <= character <= "~" for character in text):
         return False
     rest = words[len(head) :]
+    if any(rest[:4] == list(compressed) for compressed in _COMPRESSED):
+        rest = rest[4:]
+        if "send" not in rest[:4]:
+            return False
     return _SAFE.fullmatch("\0".join(rest[2:] if rest[:2] == ["sudo", "-n"] else rest)) is not None
 
 

@@ -103,6 +103,32 @@ def test_buffer_sizes(size: str) -> None:
     assert parsed("-b", size).mbuffer_size == size
 
 
+@pytest.mark.parametrize(
+    ("rate", "expected"), [("1", 1), ("500k", 512_000), ("10M", 10 << 20), ("1G", 1 << 30), ("2T", 2 << 40)]
+)
+def test_rates_are_bytes_per_second(rate: str, expected: int) -> None:
+    assert parsed("--bwlimit", rate).bytes_per_second == expected
+
+
+def test_compression_and_transport() -> None:
+    assert (parsed().compressor, parsed().transport, parsed().bytes_per_second) == (None, "auto", None)
+    assert parsed("-z", "none").compressor is None
+    assert parsed("--compress", "lz4", "--transport", "openssh").compressor == "lz4"
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (("-z", "gzip"), "-z 'gzip': must be none, zstd, lz4 or pigz"),
+        (("--transport", "rsh"), "--transport 'rsh': must be auto, paramiko or openssh"),
+        (("--bwlimit", "0"), "--bwlimit '0': must be bytes per second, such as 500k or 10M"),
+        (("--bwlimit", "10MB"), "--bwlimit '10MB'"),
+    ],
+)
+def test_words_that_streams_do_not_know(options: tuple[str, ...], problem: str) -> None:
+    assert problem in refused([*LEAST, *options])
+
+
 def test_an_identity_file_that_exists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "key").touch()
@@ -205,7 +231,7 @@ NEEDED = "-h, -r, -l and -t are needed"
         ([*LEAST, "-t", "again"], NEEDED),
         ([*LEAST, "extra"], NEEDED),
         ([*LEAST, "--force"], "there is no option --force"),
-        ([*LEAST, "--compress=zstd"], "there is no option --compress=zstd"),
+        ([*LEAST, "--squeeze=zstd"], "there is no option --squeeze=zstd"),
         ([*LEAST, "-k"], "-k"),
     ],
 )

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from tests.unit.fakes import Answer, FakeHost
 from tests.unit.notation import TAG, context, plan_of, planned, target_tree, tree
-from zfs_replicate.executor import Executor, Machinery
+from zfs_replicate.executor import Executor
 from zfs_replicate.ledger import ConflictFound, failed
 from zfs_replicate.model import Inventory, Policy
 from zfs_replicate.steps import Outcome, Plan
+from zfs_replicate.streaming import Machinery
 from zfs_replicate.transfer import Cancellation, Pipe
 
 DENIED = "permission denied"

@@ -8,9 +8,10 @@ from tests.unit.fakes import Answer, FakeHost
 from tests.unit.notation import SOURCE, TAG, context, plan_of, planned, target_tree, tree
 from tests.unit.test_executor import DENIED, NEXT, TWO, execute
 from zfs_replicate import errors
-from zfs_replicate.executor import Executor, Machinery
+from zfs_replicate.executor import Executor
 from zfs_replicate.model import Policy
 from zfs_replicate.steps import Plan
+from zfs_replicate.streaming import Machinery
 from zfs_replicate.transfer import Cancellation, Pipe
 
 

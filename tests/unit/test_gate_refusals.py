@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit import gate
 from tests.unit.gate import GATE, RULES
-from zfs_replicate.hosts.ssh_process import remote_command
+from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import commands
 
 HOLD = remote_command(("zfs", "hold", "offsite", "tank/data@x"))
@@ -222,3 +222,11 @@ def test_fuzz_words_that_were_tampered_with(command: commands.Command, edits: li
 @given(st.text() | st.builds(lambda rest: HOLD + rest, st.text()) | st.builds("sh -c {}".format, st.text()))
 def test_fuzz_any_text(text: str) -> None:
     gate.count(text)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [commands.hold("offsite", ["tank/data@a"]), commands.list_tree("tank/data"), ("cat", "/etc/shadow"), ()],
+)
+def test_only_streams_are_compressed(words: commands.Command) -> None:
+    assert gate.refusal(commands.compressed(words, "zstd")) is not None

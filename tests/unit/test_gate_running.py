@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit import gate
 from tests.unit.gate import GATE, PATH, RULES
-from zfs_replicate.hosts.ssh_process import remote_command
+from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import commands
 
 TOKEN = "1-c7d9fa563-d8-789c6360"

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from tests.unit import gate
 from tests.unit.gate import BUILDERS, GATE, PATH, RULES
-from zfs_replicate.hosts.ssh_process import remote_command
+from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import commands, names, parse
 
 TARGET_ONLY = {
     *("abort_receive", "available", "clear_placeholder", "create_parent", "destroy", "list_existing"),
     *("list_placeholders", "mbuffer", "receive", "rollback", "decode_token"),
+    "decompress",
 }
 """Builders whose commands never run on a source."""
 
@@ -31,7 +32,8 @@ def test_every_command_of_the_client_is_accepted(builder: object, data: st.DataO
     command = data.draw(BUILDERS[builder])  # type: ignore[index]
     text = remote_command(command)
     assert gate.refusal(text) is None, HINT
-    assert GATE.judge(RULES, text).words == command
+    job = GATE.judge(RULES, text)
+    assert (*job.compress, *job.words) == command
     assert gate.is_safe(text)
 
 
@@ -49,6 +51,9 @@ def test_the_constants_are_the_clients_own() -> None:
     assert tuple(shlex.split(remote_command(()))) == GATE.WRAPPER, HINT
     assert commands.probe("tank") == ("sh", "-c", GATE.PROBE, "sh", "tank"), HINT
     assert commands.bookmark((), ("x",)) == ("sh", "-c", GATE.BOOKMARK, "sh", "--", "x"), HINT
+    for program in commands.COMPRESSORS:
+        words = commands.compressed(("zfs", "send", "tank/data@a"), program)
+        assert GATE.judge(RULES, remote_command(words)).compress == words[:4], HINT
     assert tuple(GATE.COLUMNS.split(",")) == parse.LIST_COLUMNS, HINT
     assert (GATE.MOST_BYTES, GATE.MOST_LEVELS) == (names.MAX_NAME_LENGTH, names.MAX_DEPTH)
 

@@ -16,7 +16,7 @@ import zfs_replicate
 PACKAGE = Path(zfs_replicate.__file__).parent
 
 ZFS = ("zfs.names", "zfs.parse", "zfs.messages", "zfs.commands")
-SSH = tuple(f"hosts.ssh{part}" for part in ("_config", "_keys", "_transport", "_process", "_way", ""))
+SSH = tuple(f"hosts.{part}" for part in ("ssh_config", "ssh_keys", "ssh_transport", "ssh_process", "ssh_way", "ssh"))
 DECISIONS = (
     "retention",
     "route",
@@ -35,8 +35,9 @@ LAYERS = (
     ("steps", "config"),
     ("zfs", *ZFS),
     DECISIONS,
-    ("hosts", "hosts.base", "hosts.local", *SSH),
+    ("hosts", "hosts.base", "hosts.local", "hosts.quoting", "hosts.openssh", *SSH),
     ("inventory", "transfer", "locking", "ledger"),
+    ("streaming",),
     ("executor", "retiring"),
     ("checks", "connecting", "mirror"),
     ("wanted", "monitoring", "running"),

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zfs_replicate.hosts.base import SBIN_PATH
-from zfs_replicate.hosts.ssh_process import remote_command
+from zfs_replicate.hosts.quoting import remote_command
 
 SHELLS = [shell for shell in ("sh", "dash", "bash", "zsh", "ksh", "busybox") if shutil.which(shell)]
 PLAIN = {"PATH": os.defpath, "HOME": "/"}

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.unit.fakes import Answer, FakeHost
 from zfs_replicate import errors
-from zfs_replicate.hosts.base import CHUNK_BYTES
+from zfs_replicate.hosts.base import CHUNK_BYTES, move, run
+from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import Kind
 from zfs_replicate.steps import Receiving, Resume
 from zfs_replicate.transfer import Cancellation, Pipe, transfer
+from zfs_replicate.zfs import commands
 
 STEP = Resume("tank/a@b", "1-ab", Receiving("off/a", Kind.FILESYSTEM))
 STREAM = bytes(range(256)) * 10_000  # more than one chunk
@@ -50,6 +54,40 @@ def test_without_mbuffer_receive_is_alone() -> None:
     target = FakeHost("here")
     carry(source(), target)
     assert target.asked == ["zfs receive -s -u off/a"]
+
+
+def test_a_limit_and_a_compressor_work_on_what_comes_over_the_network() -> None:
+    nas1, target = FakeHost("nas1"), FakeHost("here")
+    transfer(nas1, target, STEP, Pipe("64M", bytes_per_second=1000, compressor="zstd"), Cancellation())
+    assert target.asked == ["mbuffer -q -s 128k -m 64M -r 1000", "zstd -qc -d", "zfs receive -s -u off/a"]
+    assert nas1.asked == [" ".join(commands.compressed(commands.send(STEP), "zstd"))]
+
+
+def test_a_compressed_stream_goes_through_real_pipes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """gzip is on every machine; the lab tests have those that we offer."""
+    monkeypatch.setitem(commands.COMPRESSORS, "gzip", "gzip -c")
+    here = LocalHost()
+    send = commands.compressed(("head", "-c", "3000000", "/dev/zero"), "gzip")
+    receive = ("dd", "status=none", f"of={tmp_path / 'arrived'}")
+    with here.start(send) as sender, here.open_sink([commands.decompress("gzip"), receive]) as sink:
+        while move(sender, sink, CHUNK_BYTES):
+            pass
+        sink.close_input()
+        statuses = [sender.finish().exit_status, *(stage.exit_status for stage in sink.finish())]
+    assert statuses == [0, 0, 0]
+    assert (tmp_path / "arrived").read_bytes() == bytes(3_000_000)
+
+
+@pytest.mark.parametrize(
+    ("send", "program", "status"),
+    [("exit 3", "cat", 3), ("exit 0", "sh -c 'cat; exit 4'", 4), ("exit 255", "cat", 255)],
+)
+def test_a_compressed_send_ends_badly_when_either_does(
+    monkeypatch: pytest.MonkeyPatch, send: str, program: str, status: int
+) -> None:
+    monkeypatch.setitem(commands.COMPRESSORS, "other", program)
+    text, ended = run(LocalHost(), commands.compressed(("sh", "-c", f"echo stream; echo why >&2; {send}"), "other"))
+    assert (text, ended.stderr, ended.exit_status) == ("stream\n", "why\n", status)
 
 
 def test_warnings_of_a_stream_that_arrived_are_no_failure() -> None:

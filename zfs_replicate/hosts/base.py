@@ -6,6 +6,7 @@ length needs no more memory than its parsed values.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -32,6 +33,10 @@ class Ended:
 class Process(Protocol):
     """A running command whose stdout is read. Leaving the `with` block ends it, if it still runs."""
 
+    @property
+    def pipe(self) -> int | None:
+        """The file descriptor of its stdout, when all that is not read yet may be taken from there."""
+
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, at least one; empty at the end. Raises: ConnectionFailed."""
 
@@ -49,6 +54,10 @@ class Process(Protocol):
 
 class Sink(Protocol):
     """A running pipeline of commands, each reading what the one before it prints; we write to the first."""
+
+    @property
+    def pipe(self) -> int | None:
+        """The file descriptor of its stdin, when the kernel may write to it in our place."""
 
     def write(self, data: bytes) -> None:
         """Write all of it. Raises: BrokenPipeError when the pipeline has ended."""
@@ -81,6 +90,19 @@ class TargetHost(Host, Protocol):
     """A host that can also take a stream in."""
 
     def open_sink(self, pipeline: Sequence[Sequence[str]]) -> Sink: ...
+
+
+def move(process: Process, sink: Sink, size: int) -> int:
+    """Carry up to `size` bytes from the one to the other; return how many, 0 at the end.
+
+    Between two pipes the kernel moves them (splice(2)), and we never see them. Raises: as `read` and `write`.
+    """
+    if process.pipe is not None and sink.pipe is not None and hasattr(os, "splice"):
+        return os.splice(process.pipe, sink.pipe, size)
+    data = process.read(size)
+    if data:
+        sink.write(data)
+    return len(data)
 
 
 def run(host: Host, command: Sequence[str]) -> tuple[str, Ended]:

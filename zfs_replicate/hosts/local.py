@@ -27,6 +27,10 @@ GRACE_SECONDS = 20
 """How long a receiver may take to save its state once its input has ended."""
 
 
+PIPE_BYTES = 512 << 10
+"""More than the usual 64 KiB: fewer turns between processes. Any user may have some pipes of 1 MiB (pipe(7))."""
+
+
 class LocalHost:
     """This machine. Always there, never asks for anything."""
 
@@ -60,6 +64,7 @@ class _Child:
                 stderr=self._stderr,
                 env={**os.environ, "LC_ALL": "C", "PATH": f"{path}:{SBIN_PATH}"},
                 start_new_session=True,
+                pipesize=PIPE_BYTES,
             )
         except OSError as error:
             self._stderr.close()
@@ -92,9 +97,13 @@ class LocalProcess:
     def __init__(self, command: Sequence[str]) -> None:
         self._child = _Child(command, subprocess.DEVNULL)
 
-    def read(self, size: int) -> bytes:
+    @property
+    def pipe(self) -> int | None:
         stdout = self._child.popen.stdout
-        return os.read(stdout.fileno(), size) if stdout is not None else b""
+        return None if stdout is None else stdout.fileno()
+
+    def read(self, size: int) -> bytes:
+        return b"" if self.pipe is None else os.read(self.pipe, size)
 
     def finish(self) -> Ended:
         return self._child.ended()
@@ -132,13 +141,17 @@ class LocalPipeline:
             self.__exit__(None, None, None)
             raise
 
-    def write(self, data: bytes) -> None:
+    @property
+    def pipe(self) -> int | None:
         stdin = self._stages[0].popen.stdin
-        if stdin is None or stdin.closed:
+        return None if stdin is None or stdin.closed else stdin.fileno()
+
+    def write(self, data: bytes) -> None:
+        if self.pipe is None:
             raise BrokenPipeError
         left = memoryview(data)
         while left:
-            left = left[os.write(stdin.fileno(), left) :]
+            left = left[os.write(self.pipe, left) :]
 
     def close_input(self) -> None:
         stdin = self._stages[0].popen.stdin if self._stages else None

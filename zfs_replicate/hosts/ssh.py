@@ -1,7 +1,7 @@
 """Commands on another machine, all over one SSH connection (paramiko): argument tuples in, running channels out.
 
 Host keys are checked strictly; nothing is ever asked unless the caller passes a way to ask. Commands are quoted in
-ssh_process.py.
+quoting.py.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import paramiko
 
 from zfs_replicate.errors import AuthenticationFailed, ConnectionFailed
 from zfs_replicate.hosts.base import Process
+from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.hosts.ssh_config import Endpoint, resolve
 from zfs_replicate.hosts.ssh_keys import RejectUnknown, changed_key, load_known_hosts
-from zfs_replicate.hosts.ssh_process import SSHProcess, remote_command
+from zfs_replicate.hosts.ssh_process import SSHProcess
 from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS, CONNECT_SECONDS, make_transport, watch_peer
 from zfs_replicate.hosts.ssh_way import ProxyCommand, open_tcp
 

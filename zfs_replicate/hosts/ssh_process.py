@@ -1,17 +1,16 @@
-"""A command in an SSH channel, and how its words get there: the only place that quotes for a remote shell."""
+"""A command in a channel of an SSH connection."""
 
 from __future__ import annotations
 
 import contextlib
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
 import paramiko
 
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import SBIN_PATH, Ended
+from zfs_replicate.hosts.base import Ended
 from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS
 from zfs_replicate.zfs import messages
 
@@ -20,17 +19,6 @@ PATIENCE_SECONDS = 5
 
 KILLED_STATUS = 255
 """Stands for a remote command that ended by a signal: sshd then sends no exit status, and paramiko drops the signal."""
-
-_IN_ENVIRONMENT = f'export LC_ALL=C "PATH=$PATH:{SBIN_PATH}"; exec "$@"'
-"""zfs messages are translated, and zfs may be outside of the ordinary PATH."""
-
-
-def remote_command(command: Sequence[str]) -> str:
-    """Given a command, return the text for the remote shell.
-
-    Nothing but words in single quotes, which mean the same to sh, csh and fish; sh then sets the environment.
-    """
-    return shlex.join(("sh", "-c", _IN_ENVIRONMENT, "sh", *command))
 
 
 class SSHProcess:
@@ -42,6 +30,10 @@ class SSHProcess:
         self._channel = channel
         self._stderr: list[bytes] = []
         channel.settimeout(PATIENCE_SECONDS)
+
+    @property
+    def pipe(self) -> None:
+        return None
 
     def read(self, size: int) -> bytes:
         with self._lost_when_broken():

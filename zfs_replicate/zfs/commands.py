@@ -18,6 +18,9 @@ BATCH_BYTES = 100_000
 
 USEFUL_PROGRAMS = ("zfs", "mbuffer", "zstd", "lz4", "pigz")
 
+COMPRESSORS = {"zstd": "zstd -qc", "lz4": "lz4 -qc", "pigz": "pigz -c"}
+"""What each is called with to compress; -d is added to decompress."""
+
 _PROBE = "; ".join(
     (
         f'echo "{PROBE_GREETING}"',
@@ -119,6 +122,22 @@ def send(step: Send | Resume) -> Command:
     return ("zfs", "send", *flags, step.snapshot)
 
 
+_COMPRESSED = (
+    'exec 4>&1; ended=$({{ {{ "$@" 3>&- 4>&-; echo $? >&3; }} | {{ {program} 3>&- >&4 4>&-; echo $? >&3; }}; }} 3>&1);'
+    ' for status in $ended; do [ "$status" = 0 ] || exit "$status"; done'
+)
+"""sh has no pipefail: each of the two tells its status on descriptor 3; the first bad one is that of the whole."""
+
+
+def compressed(send: Command, compressor: str) -> Command:
+    """A send whose stream is compressed on its way; it ends badly when either of the two does."""
+    return ("sh", "-c", _COMPRESSED.format(program=COMPRESSORS[compressor]), "sh", *send)
+
+
+def decompress(compressor: str) -> Command:
+    return (*COMPRESSORS[compressor].split(), "-d")
+
+
 def receive(receiving: Receiving) -> Command:
     """`zfs receive` that saves its state when cut (-s) and never mounts (-u).
 
@@ -171,5 +190,6 @@ def destroy(dataset: str, snapshots: Sequence[str]) -> Command:
     return ("zfs", "destroy", f"{dataset}@{','.join(snapshots)}")
 
 
-def mbuffer(size: str) -> Command:
-    return ("mbuffer", "-q", "-s", "128k", "-m", size)
+def mbuffer(size: str, bytes_per_second: int | None = None) -> Command:
+    limit = () if bytes_per_second is None else ("-r", str(bytes_per_second))
+    return ("mbuffer", "-q", "-s", "128k", "-m", size, *limit)

@@ -1,0 +1,161 @@
+"""Large streams by the OpenSSH client: a process of its own for each, so that cores and TCP windows add up.
+
+It logs in as the connection of hosts/ssh.py did (same alias, port, key, known hosts; strict, and never asking), with a
+connection for each stream: sharing one would put all streams back into one process.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from zfs_replicate.errors import ConnectionFailed, SourceUnusable
+from zfs_replicate.hosts.base import Ended, Host, Process
+from zfs_replicate.hosts.local import LocalProcess
+from zfs_replicate.hosts.quoting import remote_command
+from zfs_replicate.zfs import messages
+
+log = logging.getLogger(__name__)
+
+FAILED_STATUS = 255
+"""What ssh ends with when the connection failed. `zfs send -t` ends with it, too (OpenZFS 2.1 to 2.4)."""
+
+OPTIONS = (
+    "BatchMode=yes",
+    "StrictHostKeyChecking=yes",
+    "UpdateHostKeys=no",
+    "ConnectTimeout=30",
+    "ServerAliveInterval=15",
+    "ServerAliveCountMax=2",
+    "Ciphers=^aes128-gcm@openssh.com,aes256-gcm@openssh.com",
+    "ControlMaster=no",
+    "ControlPath=none",
+    "ClearAllForwardings=yes",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "PermitLocalCommand=no",
+    "RemoteCommand=none",
+    "RequestTTY=no",
+)
+"""ssh_config(5): whatever a user's configuration has for sessions of persons is not for streams."""
+
+_OF_ZFS = re.compile(r"^(cannot|could not|internal error|warning)\b", re.MULTILINE)
+"""How messages of zfs begin; those of ssh begin otherwise."""
+
+
+def is_installed() -> bool:
+    return shutil.which("ssh") is not None
+
+
+class OpenSSHHost:
+    """A host reached by the `ssh` program: `[USER@]HOST` or an alias, as the user wrote it."""
+
+    def __init__(self, host: str, port: int | None = None, identity: str | None = None) -> None:
+        if not is_installed():
+            raise SourceUnusable(
+                f"{host}: there is no ssh program on this machine; install OpenSSH's client, or use"
+                " --transport paramiko"
+            )
+        self._name = host
+        options = [word for option in OPTIONS for word in ("-o", option)]
+        port_options = [] if port is None else ["-p", str(port)]
+        identity_options = [] if identity is None else ["-i", identity, "-o", "IdentitiesOnly=yes"]
+        self._ssh = ("ssh", "-T", *options, *port_options, *identity_options, host)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def start(self, command: Sequence[str]) -> Process:
+        return OpenSSHProcess(self._name, tuple(command), (*self._ssh, remote_command(command)))
+
+
+class OpenSSHProcess(LocalProcess):
+    """An ssh client and the command that it runs over there."""
+
+    def __init__(self, host: str, command: tuple[str, ...], ssh: Sequence[str]) -> None:
+        super().__init__(ssh)
+        self._host = host
+        self._command = command
+
+    def finish(self) -> Ended:
+        ended = super().finish()
+        if ended.exit_status != FAILED_STATUS or _OF_ZFS.search(ended.stderr):
+            return Ended(self._command, ended.exit_status, ended.stderr)
+        said = " ".join(ended.stderr.split())
+        if not said:  # sshd told of a signal, and ssh keeps that to itself
+            return Ended(self._command, FAILED_STATUS, f"{messages.KILLED}\n")
+        running = " ".join(self._command[:2])
+        raise ConnectionFailed(
+            f"{self._host}: the connection was lost while {running} was running (ssh: {said}); run again"
+        )
+
+
+class WithFallback:
+    """A host for large streams that returns to another one for good when it cannot get through at all.
+
+    OpenSSH may fail where paramiko did not: a password was typed, or a key that only one of them can read.
+    """
+
+    def __init__(self, preferred: Host, other: Host) -> None:
+        self._host = preferred
+        self._other = other
+
+    @property
+    def name(self) -> str:
+        return self._other.name
+
+    def start(self, command: Sequence[str]) -> Process:
+        if self._host is self._other:
+            return self._other.start(command)
+        return _FirstTry(self, self._host.start(command), command)
+
+    def fall_back(self, command: Sequence[str], error: ConnectionFailed) -> Process:
+        log.info("%s; going on without OpenSSH's client", error)
+        self._host = self._other
+        return self._other.start(command)
+
+
+class _FirstTry:
+    """A process that may still be replaced: as long as no byte of it has been read."""
+
+    def __init__(self, owner: WithFallback, process: Process, command: Sequence[str]) -> None:
+        self._owner = owner
+        self._process = process
+        self._command = command
+        self._may_fall_back = True
+
+    @property
+    def pipe(self) -> int | None:
+        return None if self._may_fall_back else self._process.pipe
+
+    def read(self, size: int) -> bytes:
+        data = self._process.read(size)
+        if data or not self._may_fall_back:
+            self._may_fall_back = False
+            return data
+        self._may_fall_back = False
+        try:
+            self._process.finish()
+        except ConnectionFailed as error:
+            self._process.__exit__(None, None, None)
+            self._process = self._owner.fall_back(self._command, error)
+            return self._process.read(size)
+        return data
+
+    def finish(self) -> Ended:
+        return self._process.finish()
+
+    def kill(self) -> None:
+        self._may_fall_back = False
+        self._process.kill()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._process.__exit__(kind, error, at)
