@@ -5,7 +5,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-lab test-versions test-transports mutants fuzz check format lab clean
+PREFIX ?= /usr/local
+DESTDIR ?=
+.PHONY: help install uninstall demo test test-unit test-packaging test-lab test-versions test-transports mutants fuzz check
+.PHONY: format lab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,11 +16,16 @@ help: ## list the targets
 demo: $(VENV)/.ready ## show the main job on real OpenZFS
 	@PYTHON=$(CURDIR)/$(BIN)/python demo/run
 
-test: test-unit test-lab ## run all tests: the fast ones, then those on real OpenZFS
+test: test-unit test-packaging test-lab ## run all tests: the fast ones, then those on real OpenZFS
 
 test-unit: $(VENV)/.ready ## run the fast tests
 	@echo "== unit tests"
 	@$(BIN)/python -m pytest -q tests/unit tests/simulator tests/contract
+
+test-packaging: $(VENV)/.ready ## install it in several ways, and check man page, completion and units
+	@echo "== packaging"
+	@tests/make-tools mandoc zsh systemd-analyze:systemd
+	@$(BIN)/python -m pytest -q tests/packaging
 
 test-lab: $(VENV)/.ready ## run the tests on real OpenZFS, in the lab (ARGS: what pytest gets)
 	@echo "== tests on real OpenZFS; the first time the lab is built, which takes about ten minutes"
@@ -52,6 +60,12 @@ lab: $(VENV)/.ready ## build the lab (once)
 $(VENV)/.ready: setup.cfg pyproject.toml tests/constraints.txt
 	@tests/make-venv "$(PYTHON)" "$(VENV)"
 	@touch $@
+
+install: ## install below PREFIX (/usr/local), in DESTDIR where a package is built; uninstall removes it
+	@packaging/install "$(DESTDIR)" "$(PREFIX)" "$(PYTHON)"
+
+uninstall:
+	@packaging/uninstall "$(DESTDIR)" "$(PREFIX)"
 
 clean: ## remove the virtual environment and caches (the lab stays)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+import sys
 from pathlib import Path
 
-from tests.lab.world import World, zfs
+from tests.lab.world import CHECKOUT, PROGRAM, World, run, zfs
 
 DEFAULTS = '[defaults]\nhost = "localhost"\ntag = "mirror"\nkeep-days = 30\nretries = 0\n'
 
@@ -46,3 +49,25 @@ def test_a_bad_file_is_told_by_job_and_key_and_nothing_runs(world: World, tmp_pa
         done = world.program(*words, "--config", str(file), expect=2)
         assert done.stderr == f"zfs_replicate: {file}: job other: keep-day: is not known; do you mean keep-days?\n"
     assert world.everything() == before
+
+
+def test_a_job_runs_with_no_more_than_its_systemd_unit_grants(world: World, tmp_path: Path) -> None:
+    """The guest has no systemd: the unit's capabilities, and a root that cannot be written, by other means."""
+    unit = (CHECKOUT / "packaging/systemd/zfs-replicate@.service").read_text()
+    (granted,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
+    bounds = ",".join(["-all", *(f"+{word.removeprefix('CAP_').lower()}" for word in granted.split())])
+    world.snapshot("tank/data@old", days_ago=40)
+    world.snapshot("tank/data@one")
+    world.replicate(host="localhost")
+    world.write("tank/data", "file")
+    world.snapshot("tank/data@two")
+    world.write("offsite/data", "changed", 1 << 20)
+    file = tmp_path / "jobs.toml"
+    file.write_text(DEFAULTS + job("data", 'host = "127.0.0.1"\nrollback = true'))
+    locks = "/run/zfs_replicate"
+    sandbox = f"mkdir -p {locks}; mount -o bind {locks} {locks}; mount -o remount,ro,bind /"
+    limited = f"setpriv --no-new-privs --bounding-set={bounds} --inh-caps=-all"
+    command = shlex.join([*limited.split(), sys.executable, PROGRAM, "run", "data", "--config", str(file)])
+    run("unshare", "--mount", "sh", "-ec", f"{sandbox}; exec {command}")
+    assert world.snapshots("offsite/data") == ["one", "two"]
+    assert world.holds("tank/data") == {"two": {"mirror"}}

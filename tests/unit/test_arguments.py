@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,15 @@ def test_the_crontab_line() -> None:
 def test_the_example_in_the_manual_is_a_valid_line() -> None:
     (example,) = re.findall(r"^  zfs_replicate (-h nas1 .*)$", MANUAL, re.MULTILINE)
     assert isinstance(parse(example.split()), Config)
+
+
+def test_every_line_of_the_crontab_example_is_valid() -> None:
+    lines = (Path(__file__).resolve().parents[2] / "crontab.example").read_text().splitlines()
+    jobs = [line.split(maxsplit=5)[5] for line in lines if re.match(r"#?[0-9]", line)]
+    ours = [shlex.split(job)[1:] for job in jobs if job.startswith("zfs_replicate ")]
+    assert " ".join(ours[0]) == "-h nas1 -r backuppool/virt/machines -l offsite/virt/machines -t offsite -k 30"
+    assert len(ours) > 3
+    assert all(parse(words) for words in ours if words != ["run"])
 
 
 def test_defaults() -> None:

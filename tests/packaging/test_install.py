@@ -1,0 +1,106 @@
+"""What an administrator gets: the installed program, its man page, completion and systemd units, from one source."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from zfs_replicate import __version__
+from zfs_replicate.options import sections
+
+TOP = Path(__file__).resolve().parents[2]
+
+
+def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command; without the tool it fails, by name: a check that is left out would look like one that passed."""
+    program = shutil.which(str(command[0]))
+    assert program, f"this test needs {command[0]}; see tests/make-tools"
+    environment = {**os.environ, **variables}
+    return subprocess.run(
+        [program, *map(str, command[1:])], capture_output=True, text=True, env=environment, check=False
+    )
+
+
+def said(*command: str | Path, **variables: str) -> str:
+    done = run(*command, **variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where `make install` has put everything."""
+    directory = tmp_path_factory.mktemp("prefix")
+    said("make", "-C", TOP, "install", f"PREFIX={directory}", f"PYTHON={sys.executable}")
+    yield directory
+    said("make", "-C", TOP, "uninstall", f"PREFIX={directory}")
+    assert [path for path in directory.rglob("*") if path.is_file()] == []
+
+
+def test_the_installed_program_runs_without_the_checkout(prefix: Path) -> None:
+    program = prefix / "bin" / "zfs_replicate"
+    assert said(program, "--version") == f"zfs_replicate {__version__}\n"
+    assert "nas1:tank/home → offsite/home" in said(
+        program, "check", "--config", prefix / "share/doc/zfs_replicate/examples/zfs_replicate.toml"
+    )
+    # the SSH side is complete, too: it gets as far as the network
+    done = run(program, *["-h", "host.invalid", "-r", "tank/a", "-l", "off/a", "-t", "t", "--retries", "0"])
+    assert (done.returncode, "host.invalid: " in done.stderr) == (3, True)
+
+
+def test_the_man_page_has_no_lint_and_every_option(prefix: Path) -> None:
+    page = prefix / "share/man/man8/zfs_replicate.8"
+    lint = run("mandoc", "-T", "lint", page)
+    # what is installed on this machine is no fault of the page
+    elsewhere = re.compile(r"referenced manual not found|mandoc\.db")
+    assert [line for line in (lint.stdout + lint.stderr).splitlines() if not elsewhere.search(line)] == []
+    text = re.sub(".\b", "", said("mandoc", "-T", "utf8", page))
+    for section in sections():
+        for option in section.options:
+            assert option.long in text
+
+
+def test_completion_of_zsh_is_no_nonsense(prefix: Path) -> None:
+    said("zsh", "-n", prefix / "share/zsh/site-functions/_zfs_replicate")
+
+
+def test_systemd_units_are_good(prefix: Path) -> None:
+    units = sorted((prefix / "lib/systemd/system").iterdir())
+    assert [unit.name for unit in units] == ["zfs-replicate@.service", "zfs-replicate@.timer"]
+    done = run("systemd-analyze", "verify", *units, MANPATH=str(prefix / "share/man"))
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+    assert f"ExecStart={prefix}/bin/zfs_replicate run %i" in units[0].read_text()
+
+
+def test_destdir_goes_before_all_paths(tmp_path: Path) -> None:
+    said(TOP / "packaging/install-files", tmp_path, "/usr", sys.executable)
+    assert (tmp_path / "usr/share/man/man8/zfs_replicate.8").exists()
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or str(tmp_path) not in path.read_text()
+    assert (
+        "ExecStart=/usr/bin/zfs_replicate" in (tmp_path / "usr/lib/systemd/system/zfs-replicate@.service").read_text()
+    )
+
+
+def test_the_wheel_installs_the_command(tmp_path: Path) -> None:
+    """As pipx does: a wheel into an environment of its own. What it needs is here already."""
+    source = tmp_path / "source"
+    shutil.copytree(TOP / "zfs_replicate", source / "zfs_replicate", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(TOP / name, source)
+    said(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, source)
+    (wheel,) = tmp_path.glob("*.whl")
+    venv.create(tmp_path / "venv", with_pip=False, system_site_packages=False)
+    python = tmp_path / "venv" / "bin" / "python"
+    said(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel)
+    here = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
+    command = tmp_path / "venv" / "bin" / "zfs_replicate"
+    assert said(command, "--version", PYTHONPATH=here) == f"zfs_replicate {__version__}\n"
