@@ -64,14 +64,16 @@ def _guarded(run: Callable[[], int], words: Sequence[str], prefix: str = "") -> 
     except BrokenPipeError:
         raise
     except ModuleNotFoundError as error:
-        problem = f"the Python package {error.name} is missing; install it with the program: pip install ."
-        return _tell_problem(problem, 1, words)
+        return _tell_problem(
+            f"the Python package {error.name} is missing; install it with the program: pip install .", 1, words
+        )
     except Exception as error:
         # a mistake of ours: no user should have to read a traceback, unless they ask
         if {"-v", "--verbose"} & {*words}:
             log.exception("internal error")
-        said = f"internal error: {type(error).__name__}: {error}; run with -v for details, and report it"
-        return _tell_problem(f"{prefix}{said}", 1, words)
+        return _tell_problem(
+            f"{prefix}internal error: {type(error).__name__}: {error}; run with -v for details, and report it", 1, words
+        )
 
 
 def _tell_problem(problem: str, exit_status: int, words: Sequence[str]) -> int:

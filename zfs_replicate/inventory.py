@@ -5,7 +5,8 @@ Reads only. "Could not ask" is an error here, never an empty answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -38,7 +39,8 @@ def probe(host: Host, root: str) -> Capabilities:
         raise SourceUnusable(f"{host.name}: there is no zfs command in PATH or the sbin directories; install OpenZFS")
     if ended.exit_status != 0:
         raise messages.explain(host.name, pool, ended.stderr, "read the pool's properties")
-    return parse.capabilities(lines, pool)
+    with _readable(host, pool, "zpool get"):
+        return parse.capabilities(lines, pool)
 
 
 def read_source(host: Host, root: str) -> Inventory:
@@ -46,7 +48,7 @@ def read_source(host: Host, root: str) -> Inventory:
     listing = _read_tree(host, root)
     if listing is None:
         raise DatasetMissing(f"{root} on {host.name}: there is no such dataset; check -r")
-    return _inventory(root, _with_holds(host, listing))
+    return _inventory(host, root, _with_holds(host, listing))
 
 
 def read_target(host: Host, root: str) -> Inventory:
@@ -58,9 +60,12 @@ def read_target(host: Host, root: str) -> Inventory:
     if listing is None:
         above = names.ancestors(root)
         return Inventory(root, {}, missing_ancestors=_missing(host, above) if above else ())
-    placeholders = frozenset(parse.first_column(_lines(host, commands.list_placeholders(root), root), 2))
+    found = _lines(host, commands.list_placeholders(root), root)
+    with _readable(host, root, "zfs get"):
+        placeholders = frozenset(parse.first_column(found, 2))
     tokens = {name: _decode(host, token) for name, token in listing.tokens.items()}
     return _inventory(
+        host,
         root,
         (
             replace(dataset, is_placeholder=dataset.name in placeholders, resume_token=tokens.get(dataset.name))
@@ -83,20 +88,32 @@ def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:
     for batch in commands.batches(snapshots):
         text, ended = run(host, commands.list_guids(batch))
         _only_absent(host, ended, batch[0])
-        found.update(parse.guids(text.splitlines()))
+        with _readable(host, batch[0], "zfs list"):
+            found.update(parse.guids(text.splitlines()))
     return found
 
 
 def _read_tree(host: Host, root: str) -> parse.Listing | None:
     """Return the tree, or None when the root itself does not exist."""
     try:
-        return parse.listing(read_lines(host, commands.list_tree(root)))
+        with _readable(host, root, "zfs list"):
+            return parse.listing(read_lines(host, commands.list_tree(root)))
     except CommandEnded as error:
         if messages.absent_datasets(error.ended.stderr) == frozenset({root}):
             return None
         raise messages.explain(host.name, root, error.ended.stderr, "list the datasets") from error
+
+
+@contextlib.contextmanager
+def _readable(host: Host, subject: str, command: str) -> Iterator[None]:
+    """What cannot be read is told with its host."""
+    try:
+        yield
     except OutputError as error:
-        raise OutputError(f"{root} on {host.name}: cannot read what zfs list printed: {error}") from error
+        raise OutputError(
+            f"{subject} on {host.name}: cannot read what {command} printed: {error}; run that command there to see;"
+            " if it is as zfs prints it, report it"
+        ) from error
 
 
 def _lines(host: Host, command: commands.Command, subject: str) -> Iterable[str]:
@@ -112,7 +129,8 @@ def _with_holds(host: Host, listing: parse.Listing) -> list[Dataset]:
     for batch in commands.batches(listing.held):
         text, ended = run(host, commands.list_holds(batch))
         _only_absent(host, ended, batch[0])
-        tags.update(parse.holds(text.splitlines()))
+        with _readable(host, batch[0], "zfs holds"):
+            tags.update(parse.holds(text.splitlines()))
     return [_tagged(dataset, tags) for dataset in listing.datasets] if tags else listing.datasets
 
 
@@ -147,8 +165,8 @@ def _decode(host: Host, token: str) -> ResumeToken:
     return ResumeToken(token, parse.token_contents(text))
 
 
-def _inventory(root: str, datasets: Iterable[Dataset]) -> Inventory:
+def _inventory(host: Host, root: str, datasets: Iterable[Dataset]) -> Inventory:
     parents_first = sorted(datasets, key=lambda dataset: dataset.name.split("/"))
     if not parents_first:
-        raise ReplicateError(f"{root}: zfs list printed nothing")
+        raise ReplicateError(f"{root} on {host.name}: zfs list printed nothing; see what it prints there")
     return Inventory(root, {dataset.name: dataset for dataset in parents_first})

@@ -68,7 +68,7 @@ def carry_out(step: Step, machinery: Machinery, cancellation: Cancellation) -> i
 
 
 def _roll_back(step: Rollback, machinery: Machinery) -> None:
-    log.warning("%s: %s", step.target, rollback_line(step))
+    log.warning("%s: as asked with --rollback, %s", step.target, rollback_line(step))
     target = machinery.target
     if step.own_holds:
         release = commands.release(machinery.policy.target_tag, step.own_holds)

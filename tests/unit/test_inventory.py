@@ -233,3 +233,31 @@ def test_an_error_of_the_source_is_told_first() -> None:
     source, target = FakeHost("nas1", {"zfs list": bad}), FakeHost("here", {"zfs list": bad})
     with pytest.raises(errors.PermissionDenied, match="tank/a on nas1"):
         read_both(source, "tank/a", target, "off/a")
+
+
+# --- what cannot be read is told with its host and a next step ---
+
+
+@pytest.mark.parametrize(
+    ("beginning", "host"),
+    [
+        ("sh -c", probed(text(PROBE_GREETING, "program\tzfs", "nonsense"))),
+        ("zfs list", FakeHost("nas1", {"zfs list": Answer(b"nonsense\n")})),
+        ("zfs list", FakeHost("nas1", {"zfs list": Answer(b"\xff\n")})),
+        ("zfs holds", FakeHost("nas1", {"zfs list": many(1), "zfs holds": Answer(b"nonsense\n")})),
+        ("zfs get", FakeHost("nas1", {"zfs list": many(0), "zfs get": Answer(b"nonsense\n")})),
+    ],
+)
+def test_what_cannot_be_read_names_host_command_and_next_step(beginning: str, host: FakeHost) -> None:
+    with pytest.raises(errors.OutputError) as caught:
+        _ask = probe(host, "tank/a") if beginning == "sh -c" else read_target(host, "tank/a")
+    said = str(caught.value)
+    assert said.startswith("tank")
+    assert " on nas1: cannot read what " in said
+    assert f"{'zpool get' if beginning == 'sh -c' else beginning} printed: " in said
+    assert "run that command there to see; if it is as zfs prints it, report it" in said
+
+
+def test_a_listing_without_its_root_is_told_with_the_host() -> None:
+    with pytest.raises(errors.ReplicateError, match="tank/a on nas1: zfs list printed nothing"):
+        read_source(FakeHost("nas1", {"zfs list": Answer(b"")}), "tank/a")

@@ -99,11 +99,17 @@ def test_the_next_step_names_the_dataset() -> None:
 
 def test_an_unknown_message_is_quoted_in_one_line() -> None:
     text = str(messages.explain("nas1", "off/a", "some\nnew  thing\n", "list the datasets"))
-    assert text == "off/a on nas1: cannot list the datasets (some new thing)"
+    assert text.startswith("off/a on nas1: cannot list the datasets; look at 'zpool status'")
+    assert text.endswith("(zfs: some new thing)")
+
+
+def test_a_refusal_names_the_rights_that_are_needed() -> None:
+    text = str(messages.explain("nas1", "tank/a", "cannot hold: permission denied", "hold"))
+    assert "zfs allow USER send,hold,release DATASET" in text
 
 
 def test_silence_is_told_as_silence() -> None:
-    assert "(no message)" in str(messages.explain("nas1", "off/a", "", "send"))
+    assert "(zfs: no message)" in str(messages.explain("nas1", "off/a", "", "send"))
 
 
 def test_braces_in_a_name_or_message_do_no_harm() -> None:

@@ -87,7 +87,7 @@ KNOWN = (
         r"permission denied|must be run as root|insufficient privileges|operation not permitted",
         errors.PermissionDenied,
         "zfs refuses this to the user",
-        "connect as root, or grant it with 'zfs allow' (see 'man zfs-allow')",
+        "connect as root, or grant it: on a source 'zfs allow USER send,hold,release DATASET' (see 'man zfs-allow')",
     ),
     _known(
         r"no such pool",
@@ -182,7 +182,10 @@ def explain(host: str, subject: str, stderr: str, doing: str) -> errors.CommandF
             if error is errors.DatasetMissing and "@" in subject:
                 error = errors.SnapshotVanished
             return error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step} (zfs: {said})")
-    return errors.CommandFailed(f"{subject} on {host}: cannot {doing} ({said or 'no message'})")
+    return errors.CommandFailed(
+        f"{subject} on {host}: cannot {doing}; look at 'zpool status' and the kernel's log there"
+        f" (zfs: {said or 'no message'})"
+    )
 
 
 def absent_datasets(stderr: str) -> frozenset[str] | None:

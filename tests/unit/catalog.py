@@ -1,0 +1,96 @@
+"""Every message that the program can print about something wrong, found in its source, with … for what varies.
+
+What counts as a message: the text of an error, of a conflict, of a known message of zfs, of a warning in the log, of a
+bad value on the command line or in a job file, of a problem in the status, of a note. Where a text is put together
+elsewhere, the function that does it is named here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import zfs_replicate
+from zfs_replicate import errors
+
+PACKAGE = Path(zfs_replicate.__file__).parent
+VARIES = "…"
+
+ERROR_CLASSES = {name for name, each in vars(errors).items() if isinstance(each, type)} - {"BadValue"}
+TEXT_ARGUMENT = {
+    **dict.fromkeys(ERROR_CLASSES, 0),
+    "Conflict": 0,
+    "fail": 2,
+    "_refuse": 2,
+    "_complain": 2,
+    "_known": 2,
+    "_troubled": 2,
+    "_tell_problem": 0,
+    "say": 0,
+}
+"""Which argument of a call is the text."""
+
+LOG_LEVELS = ("warning", "error", "critical")
+RETURNED = re.compile(r"\w*_problem|resumable|_misplaced")
+"""What such a function returns as a text is a message, or the heart of one."""
+
+WHOLE = {"_notes"}
+"""Every text in such a function is a message."""
+
+
+def templates() -> dict[str, str]:
+    """All messages, each with the module where it was found."""
+    found = ((text, path.stem) for path in sorted(PACKAGE.rglob("*.py")) for text in _of_module(path))
+    return {text: module for text, module in found if re.search(r"[a-z]{2}", text)}
+
+
+def heading(template: str) -> str:
+    """What stands for a message in the documentation: its first part, up to what to do about it."""
+    short = next(part for part in re.split(r"; | \(|(?<=[.…])\. (?=[A-Z])", template) if part.strip("… :"))
+    return re.sub(r"…( ?…)+", VARIES, re.sub(r"\s+", " ", short)).strip(" :,.")
+
+
+def _of_module(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            yield from _of_call(node)
+        elif isinstance(node, ast.FunctionDef) and (RETURNED.fullmatch(node.name) or node.name in WHOLE):
+            for each in ast.walk(node):
+                if isinstance(each, ast.Return) and each.value is not None:
+                    yield from _texts(each.value)
+                elif isinstance(each, ast.JoinedStr) and node.name in WHOLE:
+                    yield from _texts(each)
+        elif isinstance(node, ast.Dict) and path.stem == "arguments":
+            for value in node.values:  # _NEEDED: what to say of a line that fits no usage pattern
+                yield from _texts(value)
+
+
+def _of_call(node: ast.Call) -> Iterator[str]:
+    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    if name in TEXT_ARGUMENT and len(node.args) > TEXT_ARGUMENT[name]:
+        yield from _texts(node.args[TEXT_ARGUMENT[name]])
+    for keyword in node.keywords:
+        if keyword.arg == "notes":
+            yield from _texts(keyword.value)
+    owner = getattr(getattr(node.func, "value", None), "id", "")
+    if owner == "log" and name in LOG_LEVELS and node.args:
+        yield from (re.sub(r"%[sd]", VARIES, text) for text in _texts(node.args[0]))
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    """The texts that an expression can be; nothing for a name or a call, which has its text elsewhere."""
+    match node:
+        case ast.Constant(value=str(text)):
+            if text:
+                yield text
+        case ast.JoinedStr(values=parts):
+            yield "".join(part.value if isinstance(part, ast.Constant) else VARIES for part in parts)
+        case ast.IfExp(body=one, orelse=other):
+            yield from _texts(one)
+            yield from _texts(other)
+        case ast.Tuple(elts=parts):
+            for part in parts:
+                yield from _texts(part)
