@@ -30,7 +30,7 @@ class Mutant:
 
 EXECUTOR, PROTECTION = "zfs_replicate/executor.py", "zfs_replicate/protection.py"
 HOLD = "        self._tag_snapshots(HoldSource, self._with.source, tag)\n"
-RELEASE = "        self._tag_snapshots(ReleaseSource, self._with.source, tag)\n"
+RELEASE = "        self._tag_snapshots(ReleaseSource, self._with.source, self._with.policy.tag)\n"
 STREAMS = "        self._run_streams()\n"
 VERIFY = "        self._verify()\n"
 EXPIRE = "        self._expire()\n"

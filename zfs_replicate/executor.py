@@ -61,9 +61,11 @@ class Executor:
         self._run_streams()
         self._verify()
         self._tag_snapshots(HoldTarget, self._with.target, target_tag)
-        self._tag_snapshots(ReleaseTarget, self._with.target, target_tag)
-        self._bookmark()
-        self._tag_snapshots(ReleaseSource, self._with.source, tag)
+        with ThreadPoolExecutor(2 if self._with.jobs > 1 else 1) as pool:
+            here = pool.submit(self._tag_snapshots, ReleaseTarget, self._with.target, target_tag)
+            there = pool.submit(self._leave_source)
+            here.result()
+            there.result()
         self._expire()
         return self.outcomes
 
@@ -71,6 +73,11 @@ class Executor:
     def outcomes(self) -> tuple[Outcome, ...]:
         """How far it got: complete once `execute` has returned, and what there is when it has raised."""
         return self._ledger.outcomes()
+
+    def _leave_source(self) -> None:
+        """What the source needs no longer, now that the target holds its own."""
+        self._bookmark()
+        self._tag_snapshots(ReleaseSource, self._with.source, self._with.policy.tag)
 
     # --- holds and releases, batched over all datasets ---
 

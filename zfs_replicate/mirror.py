@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 from zfs_replicate.config import Config
 from zfs_replicate.errors import ReplicateError, UsageError
 from zfs_replicate.executor import Executor, Moved
 from zfs_replicate.hosts.base import Host, TargetHost
-from zfs_replicate.inventory import probe, read_both
+from zfs_replicate.inventory import probe, read_source, read_target
 from zfs_replicate.model import Capabilities, Context, Inventory, StreamOptions
 from zfs_replicate.planner import plan
 from zfs_replicate.steps import Plan, RunResult
@@ -39,7 +38,7 @@ class Pass:
     def plan(self) -> Plan:
         """Read both sides and decide. Changes nothing."""
         config = self._config
-        theirs, ours = self._probe()
+        (theirs, source), (ours, target) = self._read()
         self._programs = (theirs.programs, ours.programs)
         if config.bytes_per_second is not None and "mbuffer" not in ours.programs:
             raise ReplicateError("--bwlimit needs mbuffer on this machine; install it (apt install mbuffer)")
@@ -48,7 +47,6 @@ class Pass:
                 f"{config.remote} on {self._source.name} is in the very pool that {config.local} is in, and they"
                 " overlap; a mirror cannot lie within itself"
             )
-        source, target = read_both(self._source, config.remote, self._target, config.local)
         _check_there_is_something(source, self._source)
         has_bookmarks = theirs.has_feature("bookmarks")
         return plan(source, target, Context(config.policy, stream_options(theirs, ours), self._now, has_bookmarks))
@@ -81,13 +79,19 @@ class Pass:
             config.compressor if has_compressor and not config.connection.is_local else None,
         )
 
-    def _probe(self) -> tuple[Capabilities, Capabilities]:
-        """Both ends at the same time; an error of the source is told first."""
-        ask: Callable[[Host, str], Capabilities] = probe
-        with ThreadPoolExecutor(2) as pool:
-            theirs = pool.submit(ask, self._source, self._config.remote)
-            ours = pool.submit(ask, self._target, self._config.local)
-            return theirs.result(), ours.result()
+    def _read(self) -> tuple[tuple[Capabilities, Inventory], tuple[Capabilities, Inventory]]:
+        """Probes and trees of both ends, all at the same time; an error of the source is told first, and of a probe.
+
+        With -j 1 one after the other on each side.
+        """
+        theirs, ours = (self._source, self._config.remote), (self._target, self._config.local)
+        with ThreadPoolExecutor(4) as pool:
+            probes = [pool.submit(probe, *theirs), pool.submit(probe, *ours)]
+            if self._config.jobs == 1:
+                wait(probes)
+            trees = [pool.submit(read_source, *theirs), pool.submit(read_target, *ours)]
+            capabilities = [each.result() for each in probes]
+            return (capabilities[0], trees[0].result()), (capabilities[1], trees[1].result())
 
 
 def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:

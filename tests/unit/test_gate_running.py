@@ -168,15 +168,13 @@ def test_only_what_needs_rights_runs_elevated(programs: Path, program: str) -> N
     ]
 
 
-def test_bookmarks_are_made_and_destroyed_one_by_one(programs: Path) -> None:
+def test_bookmarks_are_made_before_old_ones_are_destroyed(programs: Path) -> None:
     prefix = "tank/data#zfs_replicate_offsite_"
     done = run(programs, command=commands.bookmark([("tank/data@b", f"{prefix}b")], [f"{prefix}a", f"{prefix}c d"]))
     assert done.returncode == 0
-    assert said(programs) == [
-        f"zfs <bookmark> <tank/data@b> <{prefix}b>",
-        f"zfs <destroy> <{prefix}a>",
-        f"zfs <destroy> <{prefix}c d>",
-    ]
+    first, *rest = said(programs)
+    assert first == f"zfs <bookmark> <tank/data@b> <{prefix}b>"
+    assert set(rest) == {f"zfs <destroy> <{prefix}a>", f"zfs <destroy> <{prefix}c d>"}
 
 
 def test_a_stream_passes_whole(programs: Path) -> None:

@@ -169,7 +169,11 @@ def rollback(snapshot: str) -> Command:
     return ("zfs", "rollback", snapshot)
 
 
-_BOOKMARK = 'while [ "$1" != -- ]; do zfs bookmark "$1" "$2"; shift 2; done; shift; for old do zfs destroy "$old"; done'
+_BOOKMARK = (
+    'n=0; while [ "$1" != -- ]; do zfs bookmark "$1" "$2" & shift 2; n=$((n + 1)); [ $((n % 8)) != 0 ] || wait; done;'
+    ' wait; shift; for old do zfs destroy "$old" & n=$((n + 1)); [ $((n % 8)) != 0 ] || wait; done; wait'
+)
+"""Eight at a time: each waits for the pool to write, and what waits together waits once."""
 
 
 def bookmark(made: Sequence[tuple[str, str]], obsolete: Sequence[str]) -> Command:
