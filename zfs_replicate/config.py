@@ -20,11 +20,15 @@ LOCAL_SYSLOG = "/dev/log"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How the source is reached: `[USER@]HOST` or an alias; None: as ssh_config says."""
+    """How the source is reached: `[USER@]HOST` or an alias; None: as ssh_config says.
+
+    `is_elevated`: what needs rights runs by sudo, there and here.
+    """
 
     host: str
     port: int | None = None
     identity: str | None = None
+    is_elevated: bool = False
 
     @property
     def is_local(self) -> bool:

@@ -52,6 +52,8 @@ How:
                               pauses [default: 2]
   --stall-timeout SECONDS     end a stream through which no byte passes for so long; 0 waits for ever [default: 1800]
   -i FILE, --identity FILE    private key (otherwise as ssh_config says, the agent's, the usual files)
+  --sudo                      run what zfs changes or sends by 'sudo -n', on the source, and here unless we are root;
+                              needs rules for sudo that ask for no password (packaging/sudoers)
 
 Jobs in a file (run, check):
   --config FILE               file of jobs in TOML: options by their long names, in [defaults] for all, in [jobs.NAME]

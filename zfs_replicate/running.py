@@ -9,9 +9,8 @@ import time
 
 from zfs_replicate import report
 from zfs_replicate.config import Config
-from zfs_replicate.connecting import carrier, connected
+from zfs_replicate.connecting import carrier, connected, here
 from zfs_replicate.errors import ReplicateError
-from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.ledger import failed
 from zfs_replicate.locking import locked
 from zfs_replicate.mirror import Pass
@@ -45,7 +44,7 @@ def _one_pass(config: Config, is_last: bool) -> int | ReplicateError:
     """Carry out one pass; return the exit status, or an error that is worth another pass unless it is the last."""
     try:
         with connected(config.connection) as source:
-            one = Pass(config, source, LocalHost(), int(time.time()), carrier(config, source))
+            one = Pass(config, source, here(config.connection), int(time.time()), carrier(config, source))
             plan = one.plan()
             if config.is_dry_run:
                 return _show_plan(plan, config.policy.tag)

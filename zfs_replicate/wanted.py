@@ -113,6 +113,7 @@ def _connection(given: Given) -> Connection:
         host=checks.host(given["--host"]),
         port=checks.port(given["--port"]),
         identity=checks.identity(given["--identity"]),
+        is_elevated=given["--sudo"],
     )
 
 

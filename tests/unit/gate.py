@@ -137,7 +137,7 @@ def is_safe(text: str) -> bool:
         rest = rest[4:]
         if "send" not in rest[:4]:
             return False
-    return _SAFE.fullmatch("\0".join(rest[2:] if rest[:2] == ["sudo", "-n"] else rest)) is not None
+    return _SAFE.fullmatch("\0".join(rest[2:] if rest[:3] == ["sudo", "-n", "zfs"] else rest)) is not None
 
 
 figures = {"tried": 0, "accepted": 0, "wrongly": 0}

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.attacks import ATTACKS, Attack
 from tests.unit import gate
 from tests.unit.gate import GATE, RULES
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import commands
 
+DOCS = gate.PATH.parents[1] / "docs"
 HOLD = remote_command(("zfs", "hold", "offsite", "tank/data@x"))
 
 
@@ -179,6 +181,13 @@ def test_what_goes_beyond_the_key_is_refused(words: str) -> None:
 )
 def test_damaged_scripts_and_names_are_refused(command: commands.Command) -> None:
     assert gate.refusal(command) is not None
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.title)
+def test_attacks_are_refused_and_told_in_the_manual_as_they_are(attack: Attack) -> None:
+    reason = gate.refusal(attack.text, RULES._replace(tag="mirror"))
+    assert str(reason).startswith(attack.reason)
+    assert f"| {attack.title} | {attack.reason} |" in (DOCS / "least-privilege.md").read_text()
 
 
 def test_a_read_only_key_neither_holds_nor_releases_nor_bookmarks() -> None:

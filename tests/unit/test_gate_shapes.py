@@ -23,6 +23,9 @@ TARGET_ONLY = {
 }
 """Builders whose commands never run on a source."""
 
+WRAPPERS = {"elevated"}
+"""What makes a command of another command."""
+
 HINT = "the gate refuses what the client says: teach it in bin/zfs_replicate_gate (SHAPES) and in tests/unit/gate.py"
 
 
@@ -37,6 +40,12 @@ def test_every_command_of_the_client_is_accepted(builder: object, data: st.DataO
     assert gate.is_safe(text)
 
 
+@given(gate.source_commands)
+def test_with_sudo_they_are_accepted_too_and_mean_the_same(command: commands.Command) -> None:
+    job = GATE.judge(RULES, remote_command(commands.elevated(command)))
+    assert (*job.compress, *job.words) == command, HINT
+
+
 def test_every_builder_is_known_here() -> None:
     """A new builder runs on the source, and the gate knows it; or it is named as one of the target's."""
     found = {
@@ -44,7 +53,7 @@ def test_every_builder_is_known_here() -> None:
         for name, function in inspect.getmembers(commands, inspect.isfunction)
         if function.__annotations__.get("return") == "Command" and not name.startswith("_")
     }
-    assert found == {builder.__name__ for builder in BUILDERS} | TARGET_ONLY, HINT
+    assert found == {builder.__name__ for builder in BUILDERS} | TARGET_ONLY | WRAPPERS, HINT
 
 
 def test_the_constants_are_the_clients_own() -> None:

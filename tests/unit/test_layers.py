@@ -35,7 +35,7 @@ LAYERS = (
     ("steps", "config"),
     ("zfs", *ZFS),
     DECISIONS,
-    ("hosts", "hosts.base", "hosts.local", "hosts.quoting", "hosts.openssh", *SSH),
+    ("hosts", "hosts.base", "hosts.local", "hosts.quoting", "hosts.openssh", "hosts.elevated", *SSH),
     ("inventory", "transfer", "locking", "ledger"),
     ("streaming",),
     ("executor", "retiring"),

@@ -242,3 +242,14 @@ def test_a_missing_second_program_leaves_no_process() -> None:
         LocalHost().open_sink([("cat",), ("no-such-program",)])
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_what_is_not_ours_to_signal_ends_with_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As zfs under sudo: the kernel refuses our signals."""
+
+    def refuse(_process: object, _number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("subprocess.Popen.send_signal", refuse)
+    with HOST.start(("yes",)) as process:
+        assert process.read(2) == b"y\n"

@@ -80,14 +80,18 @@ class _Child:
 
     def signal(self, number: int) -> None:
         if self.popen.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
+            # what sudo runs is not ours to signal: it ends with its input or its output
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 self.popen.send_signal(number)
 
-    def close(self) -> None:
+    def close_pipes(self) -> None:
         for pipe in (self.popen.stdin, self.popen.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
+
+    def close(self) -> None:
+        self.close_pipes()
         self._stderr.close()
 
 
@@ -117,6 +121,7 @@ class LocalProcess:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._child.popen.poll() is None:
             self._child.signal(signal.SIGTERM)
+            self._child.close_pipes()
             _wait_or_kill(self._child)
         self._child.close()
 

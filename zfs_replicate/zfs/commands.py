@@ -181,6 +181,27 @@ def bookmark(made: Sequence[tuple[str, str]], obsolete: Sequence[str]) -> Comman
     return ("sh", "-c", _BOOKMARK, "sh", *(name for pair in made for name in pair), "--", *obsolete)
 
 
+_CHANGING = ("hold", "release", "send", "receive", "create", "rollback", "inherit", "destroy")
+
+
+def elevated(command: Command) -> Command:
+    """Given a command, return it as sudo runs it where it needs rights; what only reads stays as it is.
+
+    -n: never ask for a password.
+    """
+    match command:
+        case ("zfs", "send", "-nvt", *_):
+            return command
+        case ("zfs", verb, *_) if verb in _CHANGING:
+            return ("sudo", "-n", *command)
+        case ("sh", "-c", script, *rest) if script == _BOOKMARK:
+            return ("sh", "-c", script.replace("zfs ", "sudo -n zfs "), *rest)
+        case ("sh", "-c", script, name, "zfs", "send", *_):  # compressed
+            return ("sh", "-c", script, name, "sudo", "-n", *command[4:])
+        case _:
+            return command
+
+
 def available(dataset: str) -> Command:
     return ("zfs", "get", "-Hp", "-o", "value", "available", dataset)
 

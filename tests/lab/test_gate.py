@@ -1,0 +1,188 @@
+"""A mirror without root at either end, through the gate and a real sshd; and what a thief of its key can do."""
+
+from __future__ import annotations
+
+import re
+import struct
+import subprocess
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.attacks import ATTACKS, HOLD
+from tests.lab.unprivileged import PULLED, PULLER, Site, site
+from tests.lab.world import CHECKOUT, World, run, zfs
+from zfs_replicate.hosts.quoting import remote_command
+
+SOURCE_RIGHTS = "send,hold,release"
+TARGET_RIGHTS = "receive,create,mount,readonly,canmount,hold,release,destroy"
+COPY = "offsite/backup/data"
+LOG_AUTH_WARNING = "<36>"
+
+
+@pytest.fixture(scope="module")
+def users() -> Iterator[Site]:
+    with site() as made:
+        yield made
+
+
+@pytest.fixture
+def here(users: Site, world: World) -> Site:  # noqa: ARG001 - the pools must be there
+    """Both users may do what docs/least-privilege.md grants them, and nothing else."""
+    zfs("create", "-o", "canmount=off", "offsite/backup")
+    zfs("allow", PULLED, SOURCE_RIGHTS, "tank/data")
+    zfs("allow", PULLER, TARGET_RIGHTS, "offsite/backup")
+    users.logged.clear()
+    return users
+
+
+def cut_receive(snapshot: str, *base: str) -> None:
+    """The stream of a run that was cut, as the unprivileged user's own."""
+    send = subprocess.Popen(["zfs", "send", "-L", "-c", *base, snapshot], stdout=subprocess.PIPE)
+    with send, subprocess.Popen(["head", "-c", "600000"], stdin=send.stdout, stdout=subprocess.PIPE) as head:
+        words = ["setpriv", "--reuid", PULLER, "--regid", PULLER, "--init-groups", "zfs", "receive", "-s", "-u"]
+        assert subprocess.run([*words, COPY], stdin=head.stdout, capture_output=True, check=False).returncode == 1
+
+
+def test_the_life_of_a_mirror_without_root(here: Site, world: World) -> None:
+    """First copy, increment, resume, expiry, retirement: through the gate, which refuses nothing of it."""
+    zfs("create", "tank/data/with space")
+    world.snapshot("tank/data@one", days_ago=40, recursive=True)
+    here.replicate("gated")
+    world.snapshot("tank/data@two", days_ago=35, recursive=True)
+    world.snapshot("tank/data@three", recursive=True)
+    here.replicate("gated")
+
+    world.write("tank/data", "large", 2_000_000)
+    world.snapshot("tank/data@four", recursive=True)
+    cut_receive("tank/data@four", "-i", "tank/data@three")
+    assert "resume tank/data@four" in here.replicate("gated", "-n").stdout
+    here.replicate("gated", "-k", "30")
+
+    for dataset in ("", "/with space"):
+        assert world.snapshots(COPY + dataset) == ["three", "four"]
+        assert world.guids(COPY + dataset) == world.guids("tank/data" + dataset)[-2:]
+        assert world.holds("tank/data" + dataset) == {"four": {"mirror"}}
+        assert world.holds(COPY + dataset) == {"four": {"mirror:target"}}
+    assert world.read(COPY, "large") == world.read("tank/data", "large")
+    assert world.get(COPY, "mounted") == "no"
+
+    where = ["-h", f"{PULLED}@127.0.0.1", "-r", "tank/data", "-t", "mirror", "-i", here.key("gated")]
+    here.as_puller("python3", f"{CHECKOUT}/bin/zfs_replicate", "release", *where, "--yes")
+    assert world.holds("tank/data") == {}
+    assert here.logged == []
+
+
+def test_the_same_commands_work_without_the_gate(here: Site, world: World) -> None:
+    """No mode on either side: a key with the gate and one without take turns."""
+    world.write("tank/data", "large", 2_000_000)
+    world.snapshot("tank/data@one", days_ago=40)
+    cut_receive("tank/data@one")
+    here.replicate("plain")
+    world.snapshot("tank/data@two", "tank/data@three")
+    plans = [here.replicate(key, "-n", "-k", "30").stdout for key in ("gated", "plain")]
+    assert plans[0] == plans[1]
+    here.replicate("plain", "-k", "30")
+    assert world.snapshots(COPY) == ["two", "three"]
+    assert world.holds("tank/data") == {"three": {"mirror"}}
+
+
+def test_attacks_on_roots_own_key_behind_the_gate(here: Site, world: World) -> None:
+    """Everything that root may do stands behind the gate: nothing happens, 126, and one line each in the auth log."""
+    for name in ("tank/secret", "tank/data2", "tank/data/child"):
+        zfs("create", name)
+    world.snapshot("tank/data@one", "tank/secret@s", "tank/data2@s", "tank/data/child@s")
+    zfs("hold", "legal", "tank/data@one")
+    zfs("bookmark", "tank/data@one", "tank/data#mine")
+    before = world.everything()
+    for attack in ATTACKS:
+        here.logged.clear()
+        done = here.ssh("rootly", attack.text, user="root")
+        assert (done.returncode, done.stdout) == (126, ""), attack.title
+        assert done.stderr.startswith(f"zfs_replicate_gate: refused: {attack.reason}"), attack.title
+        [line] = here.logged
+        assert line.startswith(LOG_AUTH_WARNING), attack.title
+        assert re.search(rf"zfs_replicate_gate\[\d+\]: refused \({re.escape(attack.reason)}", line), attack.title
+        assert " from 127.0.0.1: " in line
+        assert line.isprintable()
+    assert world.everything() == before
+    assert here.ssh("rootly", HOLD, user="root").returncode == 0  # the hold itself is ours
+
+
+def test_the_key_opens_no_forwarding(here: Site) -> None:
+    done = here.as_puller("ssh", "-T", "-i", here.key("gated"), "-W", "127.0.0.1:22", f"{PULLED}@127.0.0.1", expect=255)
+    assert "prohibited" in done.stderr
+
+
+def test_a_token_forged_for_another_dataset_is_refused(here: Site, world: World) -> None:
+    """zfs itself would send the secret: it looks for the guid in the whole pool, whatever the token's toname."""
+    zfs("create", "tank/secret")
+    for name in ("data", "secret"):
+        world.write(f"tank/{name}", "large", 2_000_000)
+        world.snapshot(f"tank/{name}@one")
+    cut_receive("tank/data@one")
+    token = world.get(COPY, "receive_resume_token")
+    forged = forge(token, *(int(world.guids(f"tank/{name}")[0]) for name in ("data", "secret")))
+    assert "full send of tank/secret@one" in zfs("send", "-nvt", forged)
+    sent = here.ssh("rootly", remote_command(("zfs", "send", "-t", token)), "root", to="/dev/null")
+    assert (sent.returncode, here.logged) == (0, [])
+    refused = here.ssh("rootly", remote_command(("zfs", "send", "-t", forged)), "root")
+    assert (refused.returncode, refused.stdout) == (126, "")
+    assert "a token for another snapshot than tank/data@one" in here.logged[0]
+
+
+def forge(token: str, guid: int, other: int) -> str:
+    """The token with one guid in place of another, its checksum (fletcher4's first word) mended."""
+    packed = bytes.fromhex(token.split("-")[3])
+    plain = zlib.decompress(packed)
+    assert struct.pack("<Q", guid) in plain
+    packed = zlib.compress(plain.replace(struct.pack("<Q", guid), struct.pack("<Q", other)))
+    whole = packed[: len(packed) // 4 * 4]
+    checksum = sum(struct.unpack(f"<{len(whole) // 4}I", whole))
+    return f"1-{checksum:x}-{len(plain):x}-{packed.hex()}"
+
+
+def test_encrypted_data_leaves_only_raw(here: Site, world: World) -> None:
+    run("sh", "-c", "echo open sesame | zfs create -o encryption=on -o keyformat=passphrase tank/data/vault")
+    world.snapshot("tank/data@one", recursive=True)
+    plain = here.ssh("gated", remote_command(("zfs", "send", "-L", "tank/data/vault@one")))
+    assert (plain.returncode, plain.stdout) == (126, "")
+    assert "encrypted, and would leave in plain" in here.logged[0]
+    here.replicate("gated")
+    assert world.get(f"{COPY}/vault", "keystatus") == "unavailable"
+
+
+def test_a_read_only_key_shows_a_plan_and_holds_nothing(here: Site, world: World) -> None:
+    world.snapshot("tank/data@one")
+    assert "send tank/data@one in full" in here.replicate("readonly", "-n").stdout
+    done = here.replicate("readonly", expect=1)
+    assert "the gate there refuses it" in done.stderr
+    assert world.holds("tank/data") == {}
+
+
+def test_sudo_in_place_of_zfs_allow(users: Site, world: World) -> None:
+    """packaging/sudoers, and no right from zfs: the client's --sudo without the gate, then the gate's own."""
+    text = (CHECKOUT / "packaging" / "sudoers").read_text().replace("@TAG@", "mirror")
+    text = text.replace("@SOURCE@", "tank/data").replace("@TARGET@", "offsite/backup/data")
+    rules = Path("/etc/sudoers.d/zfs_replicate")
+    rules.write_text(text)
+    rules.chmod(0o440)
+    run("visudo", "-cf", str(rules))
+    zfs("create", "-o", "canmount=off", "offsite/backup")
+    for key, name, days in (("plain", "old", 40), ("elevated", "new", 0)):
+        world.snapshot(f"tank/data@{name}", days_ago=days)
+        users.replicate(key, "--sudo", "-k", "30")
+    assert world.snapshots(COPY) == ["new"]
+    assert world.holds("tank/data") == {"new": {"mirror"}}
+    assert "zfs_replicate_mirror_new" in zfs("list", "-H", "-t", "bookmark", "-o", "name", "tank/data")
+    for refused in (
+        "destroy -r tank/data",
+        "hold mirror tank/data2@new",
+        "send -R tank/data@new",
+        "hold mirror tank/data@new -r",
+    ):
+        done = run("runuser", "-u", PULLED, "--", "sudo", "-n", "zfs", *refused.split(), check=False)
+        assert (done.returncode, "password is required" in done.stderr or "not allowed" in done.stderr) == (1, True)
+    rules.unlink()

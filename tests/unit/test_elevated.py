@@ -1,0 +1,102 @@
+"""--sudo: what needs rights runs by sudo, on both sides; what only reads does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from zfs_replicate import connecting
+from zfs_replicate.config import Connection
+from zfs_replicate.hosts.base import run
+from zfs_replicate.hosts.elevated import ElevatedTarget
+from zfs_replicate.hosts.local import LocalHost
+from zfs_replicate.model import Kind
+from zfs_replicate.steps import CreateParent, Receiving, Resume
+from zfs_replicate.zfs import commands
+
+RECEIVING = Receiving("off/a", Kind.VOLUME)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        commands.hold("t", ["a@x"]),
+        commands.release("t", ["a@x"]),
+        commands.send(Resume("a@x", "1-ab", RECEIVING)),
+        commands.receive(RECEIVING),
+        commands.abort_receive("off/a"),
+        commands.create_parent(CreateParent("off/a", True)),
+        commands.rollback("off/a@x"),
+        commands.clear_placeholder("off/a"),
+        commands.destroy("off/a", ["x"]),
+    ],
+)
+def test_what_changes_or_sends_runs_by_sudo(command: commands.Command) -> None:
+    assert commands.elevated(command) == ("sudo", "-n", *command)
+
+
+def test_of_a_compressed_stream_only_the_sender_runs_by_sudo() -> None:
+    send = commands.send(Resume("a@x", "1-ab", RECEIVING))
+    assert commands.elevated(commands.compressed(send, "lz4")) == commands.compressed(("sudo", "-n", *send), "lz4")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        commands.probe("tank"),
+        commands.list_tree("tank"),
+        commands.list_holds(["tank@x"]),
+        commands.list_guids(["tank@x"]),
+        commands.list_existing(["tank"]),
+        commands.list_placeholders("tank"),
+        commands.available("tank"),
+        commands.decode_token("1-ab"),
+        commands.mbuffer("1M"),
+    ],
+)
+def test_what_only_reads_does_not(command: commands.Command) -> None:
+    assert commands.elevated(command) == command
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """sudo and zfs that write down their arguments."""
+    for name, then in {"sudo": 'shift; exec "$@"', "zfs": "cat >/dev/null"}.items():
+        (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@" >>{tmp_path}/said\n{then}\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    return tmp_path / "said"
+
+
+def test_bookmarks_are_made_one_by_one_by_sudo(stand_ins: Path) -> None:
+    subprocess.run(
+        commands.elevated(commands.bookmark([("a@x", "a#y")], ["a#z"])), stdin=subprocess.DEVNULL, check=True
+    )
+    assert stand_ins.read_text().splitlines()[::2] == ["sudo -n zfs bookmark a@x a#y", "sudo -n zfs destroy a#z"]
+
+
+def test_commands_and_streams_of_a_host_go_by_sudo(stand_ins: Path) -> None:
+    host = ElevatedTarget(LocalHost("nas1"))
+    run(host, commands.hold("t", ["a@x"]))
+    with host.open_sink([("cat",), commands.receive(RECEIVING)]) as sink:
+        sink.write(b"stream")
+        sink.close_input()
+        assert [ended.exit_status for ended in sink.finish()] == [0, 0]
+    assert host.name == "nas1"
+    assert stand_ins.read_text().splitlines()[::2] == ["sudo -n zfs hold t a@x", "sudo -n zfs receive -s -u off/a"]
+
+
+@pytest.mark.parametrize(
+    ("user", "is_elevated", "goes_by_sudo"), [(0, True, False), (7, True, True), (7, False, False)]
+)
+def test_here_sudo_serves_those_who_are_not_root(
+    monkeypatch: pytest.MonkeyPatch, user: int, is_elevated: bool, goes_by_sudo: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    connection = Connection("localhost", is_elevated=is_elevated)
+    assert isinstance(connecting.here(connection), ElevatedTarget) == goes_by_sudo
+    with connecting.connected(connection) as source:
+        assert isinstance(source, ElevatedTarget) == goes_by_sudo

@@ -1,0 +1,33 @@
+"""Any host, with `sudo -n` before what needs rights: for users who are not root and have rules for sudo instead."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from zfs_replicate.hosts.base import Host, Process, Sink, TargetHost
+from zfs_replicate.zfs import commands
+
+
+class Elevated:
+    """A host on which commands run by sudo where they need rights."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    @property
+    def name(self) -> str:
+        return self._host.name
+
+    def start(self, command: Sequence[str]) -> Process:
+        return self._host.start(commands.elevated(tuple(command)))
+
+
+class ElevatedTarget(Elevated):
+    """The same for a host that takes streams in."""
+
+    def __init__(self, host: TargetHost) -> None:
+        super().__init__(host)
+        self._target = host
+
+    def open_sink(self, pipeline: Sequence[Sequence[str]]) -> Sink:
+        return self._target.open_sink([commands.elevated(tuple(command)) for command in pipeline])
