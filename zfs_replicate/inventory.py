@@ -76,10 +76,25 @@ def read_target(host: Host, root: str) -> Inventory:
 
 def read_both(source: Host, source_root: str, target: Host, target_root: str) -> tuple[Inventory, Inventory]:
     """Read both sides at the same time; an error of the source is told first."""
-    with ThreadPoolExecutor(2) as pool:
+    with side_by_side(2) as pool:
         theirs = pool.submit(read_source, source, source_root)
         ours = pool.submit(read_target, target, target_root)
         return theirs.result(), ours.result()
+
+
+@contextlib.contextmanager
+def side_by_side(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that are not waited for when something goes wrong, or a signal comes: a silent peer would keep us.
+
+    What still reads ends with its connection.
+    """
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:

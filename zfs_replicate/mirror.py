@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import wait
 
 from zfs_replicate.config import Config
 from zfs_replicate.errors import ReplicateError, UsageError
 from zfs_replicate.executor import Executor, Moved
 from zfs_replicate.hosts.base import Host, TargetHost
-from zfs_replicate.inventory import probe, read_source, read_target
+from zfs_replicate.inventory import probe, read_source, read_target, side_by_side
 from zfs_replicate.model import Capabilities, Context, Inventory, StreamOptions
 from zfs_replicate.planner import plan
 from zfs_replicate.steps import Plan, RunResult
@@ -85,7 +85,7 @@ class Pass:
         With -j 1 one after the other on each side.
         """
         theirs, ours = (self._source, self._config.remote), (self._target, self._config.local)
-        with ThreadPoolExecutor(4) as pool:
+        with side_by_side(4) as pool:
             probes = [pool.submit(probe, *theirs), pool.submit(probe, *ours)]
             if self._config.jobs == 1:
                 wait(probes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.unit.fakes import Answer, FakeHost
@@ -73,3 +75,18 @@ def test_a_mirror_within_itself_is_refused_even_over_ssh(remote: str, local: str
 
 def test_equal_names_in_two_pools_are_no_mirror_within_itself() -> None:
     assert len(one_pass("tank/a", "tank/a", "x", pool_guids=(1, 2)).plan().datasets) == 1
+
+
+def test_an_error_does_not_wait_for_a_side_that_is_silent() -> None:
+    """A signal does not either: both are raised in the main thread, while the others read."""
+    is_over = threading.Event()
+    target = host("here", "off", 2)
+    answers: list[bool] = []
+    target.answers = {**target.answers, "zfs list": Answer(at_read=lambda: answers.append(is_over.wait(30)))}
+    source = FakeHost("nas1", {"sh -c": Answer(b"Welcome!\n")})
+    try:
+        with pytest.raises(errors.SourceUnusable, match="Welcome!"):
+            Pass(config("tank/a", "off"), source, target, 0).plan()
+        assert answers == []
+    finally:
+        is_over.set()
