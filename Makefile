@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
 DESTDIR ?=
-.PHONY: help install uninstall demo test test-unit test-packaging test-lab test-versions test-transports mutants fuzz check
+.PHONY: help install uninstall demo test test-unit test-packaging test-lab test-versions test-transports mutants fuzz bench bench-full check
 .PHONY: format lab clean
 
 help: ## list the targets
@@ -44,6 +44,12 @@ fuzz: $(VENV)/.ready ## throw hostile commands at the gate and print figures (EX
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris 2>/dev/null || true
 	@EXAMPLES=$(or $(EXAMPLES),20000) SECONDS=$(or $(SECONDS),60) $(BIN)/python -m tests.fuzz_gate
 
+bench: $(VENV)/.bench ## measure beside syncoid, bzfs and zfs_autobackup, in under 10 minutes; writes docs/benchmarks.md
+	@$(BIN)/python -m bench quick start planning bulk
+
+bench-full: $(VENV)/.bench ## measure everything: for a night
+	@$(BIN)/python -m bench trips goals curve start planning bulk full
+
 check: $(VENV)/.ready ## lint, types and fast tests, in under a minute
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -66,6 +72,10 @@ install: ## install below PREFIX (/usr/local), in DESTDIR where a package is bui
 
 uninstall:
 	@packaging/uninstall "$(DESTDIR)" "$(PREFIX)"
+
+$(VENV)/.bench: $(VENV)/.ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	@touch $@
 
 clean: ## remove the virtual environment and caches (the lab stays)
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis

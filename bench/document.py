@@ -1,0 +1,80 @@
+"""Figures → docs/benchmarks.md. Pure: lines in, text out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from bench.figures import Line, is_ours
+from bench.records import Cell, Ended, Scenario
+from bench.tools import Tool
+
+MEBIBYTE = 1 << 20
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Markdown lines.
+
+    >>> table(["a", "b"], [["1", "2"]])
+    ['| a | b |', '|---|---|', '| 1 | 2 |']
+    """
+    return [
+        f"| {' | '.join(head)} |",
+        f"|{'---|' * len(head)}",
+        *(f"| {' | '.join(row)} |" for row in rows),
+    ]
+
+
+def seconds(value: float) -> str:
+    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s" if value < 100 else f"{value:.0f} s"
+
+
+def cell_title(cell: Cell) -> str:
+    return f"{cell.datasets} datasets x {cell.snapshots} snapshots, RTT {cell.rtt_milliseconds} ms"
+
+
+HEAD = (
+    *("tool", "time (median)", "least to most", "runs", "ours is faster by", "SSH connections", "remote commands"),
+    *("zfs here / there", "CPU here / there", "peak memory here / there"),
+)
+
+
+def scenario_rows(lines: Iterable[Line]) -> list[list[str]]:
+    return [_row(line) for line in lines]
+
+
+def _row(line: Line) -> list[str]:
+    run = line.typical
+    name = f"**{line.tool}**" if is_ours(line.tool) else line.tool
+    if line.seconds is None:
+        ended = f"over {seconds(line.most)}" if line.late else "failed"
+        return [name, ended, "", str(line.rounds), "", *[""] * 5]
+    ratio = "" if line.ratio is None or is_ours(line.tool) else f"{line.ratio:.1f} x"
+    return [
+        name,
+        seconds(line.seconds) + (f" ({Ended.LATE} once)" if line.late else ""),
+        f"{line.least:.2f} to {line.most:.2f}",
+        str(line.rounds),
+        ratio,
+        str(run.connections),
+        str(run.remote_commands),
+        f"{run.local_zfs} / {run.remote_zfs}",
+        f"{run.local_cpu_seconds:.2f} s / {run.remote_cpu_seconds:.2f} s",
+        f"{run.local_peak_bytes / MEBIBYTE:.0f} MiB / {run.remote_peak_bytes / MEBIBYTE:.0f} MiB",
+    ]
+
+
+def settings(tools: Iterable[Tool]) -> list[str]:
+    """The command line of each tool, as a person would type it, and why so."""
+    found: list[str] = []
+    for tool in tools:
+        found += [f"- {tool.name}: {tool.why}.", "", f"      {tool.shown}", ""]
+    return found
+
+
+def scenario_heading(scenario: Scenario) -> str:
+    meaning = {
+        Scenario.NO_OP: "Nothing to do: what a cron job does most of the time.",
+        Scenario.ONE_NEW: "One new snapshot on every dataset, with 16 KiB written to each.",
+        Scenario.FIRST: "First mirror: the target is empty.",
+    }
+    return f"{scenario.capitalize()}. {meaning[scenario]}"

@@ -1,0 +1,152 @@
+"""The goals, each with its figure: parts of the bench in, lines out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import linear_regression, median
+from typing import Any
+
+from bench.figures import OURS, lines, ours_and_best
+from bench.records import Ended, Run, Scenario
+
+LARGE = (100, 10)
+"""Datasets and RTT of the goals on speed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """`is_met` None: not measured."""
+
+    what: str
+    goal: str
+    figure: str
+    is_met: bool | None
+
+
+def speed_goals(runs: Sequence[Run]) -> list[Goal]:
+    """No-op and one new snapshot, on 100 datasets at 10 ms, against each kind of peer."""
+    wanted = (
+        (Scenario.NO_OP, (("syncoid",), 10.0)),
+        (Scenario.NO_OP, (("zfs_autobackup",), 10.0)),
+        (Scenario.NO_OP, (("bzfs",), 3.0)),
+        (Scenario.ONE_NEW, (("syncoid",), 5.0)),
+        (Scenario.ONE_NEW, (("zfs_autobackup",), 5.0)),
+        (Scenario.ONE_NEW, (("bzfs",), 1.5)),
+    )
+    return [_speed_goal(runs, scenario, peers, least) for scenario, (peers, least) in wanted]
+
+
+def _speed_goal(runs: Sequence[Run], scenario: Scenario, peers: tuple[str, ...], least: float) -> Goal:
+    what = f"{scenario}, {LARGE[0]} datasets, RTT {LARGE[1]} ms, against {' and '.join(peers)}"
+    for cell in sorted({run.cell for run in runs}, key=lambda each: each.snapshots):
+        if (cell.datasets, cell.rtt_milliseconds) == LARGE:
+            found = ours_and_best(lines(runs, cell, scenario), peers)
+            if found is not None:
+                _ours, ratio, is_bound = found
+                met = ratio >= least
+                figure = f"{'over ' if is_bound else ''}{ratio:.1f} x faster"
+                return Goal(what, f"at least {least:g} x", figure, True if met else None if is_bound else False)
+    return Goal(what, f"at least {least:g} x", "not measured", None)
+
+
+def round_trips(runs: Sequence[Run], datasets: int) -> float | None:
+    """How many round trips one after the other a run with nothing to do waits for.
+
+    The slope of its time over the round-trip time. A delay long against the noise tells it best, hence 500 ms.
+    """
+    good = [
+        run
+        for run in runs
+        if run.tool == OURS
+        and run.scenario is Scenario.NO_OP
+        and run.cell.datasets == datasets
+        and run.ended is Ended.WELL
+    ]
+    by_rtt: dict[int, list[float]] = {}
+    for run in good:
+        by_rtt.setdefault(run.cell.rtt_milliseconds, []).append(run.seconds)
+    if len(by_rtt) < 2:
+        return None
+    points = [(rtt / 1000, median(times)) for rtt, times in by_rtt.items()]
+    return linear_regression([x for x, _ in points], [y for _, y in points]).slope
+
+
+def trip_goals(runs: Sequence[Run]) -> list[Goal]:
+    commands: dict[int, set[int]] = {}
+    for run in runs:
+        if run.tool == OURS and run.scenario is Scenario.NO_OP:
+            commands.setdefault(run.cell.datasets, set()).add(run.remote_commands)
+    sizes = sorted(commands)
+    counted = ", ".join(f"{'/'.join(map(str, sorted(commands[size])))} on {size} datasets" for size in sizes)
+    is_constant = len(set().union(*commands.values())) == 1 if len(sizes) > 1 else None
+    trips = round_trips(runs, max(sizes)) if sizes else None
+    return [
+        Goal("no-op: remote commands", "a constant", counted or "not measured", is_constant),
+        Goal(
+            f"no-op: round trips in all, {max(sizes, default=0)} datasets",
+            "at most 12",
+            "not measured" if trips is None else f"{trips:.1f}",
+            None if trips is None else trips < 12.5,
+        ),
+    ]
+
+
+def bulk_goals(rates: Mapping[str, Sequence[float]], several: Mapping[int, float]) -> list[Goal]:
+    """`rates`: MiB/s of each way, a list of runs; `several`: MiB/s in all by the number of streams at a time."""
+    ours = {name: median(each) for name, each in rates.items() if name.startswith(OURS) and each}
+    hand, peers = (
+        {name: median(each) for name, each in rates.items() if is_wanted(name) and each}
+        for is_wanted in (
+            lambda name: name.startswith("by hand"),
+            lambda name: not name.startswith((OURS, "by hand")),
+        )
+    )
+    if OURS not in ours or not hand:
+        return [Goal("bulk stream against one by hand", "at least 0.95", "not measured", None)]
+    mine, best = ours[OURS], max(hand.values())
+    found = [Goal("bulk stream against one by hand", "at least 0.95", f"{mine / best:.2f}", mine / best >= 0.95)]
+    for name, rate in peers.items():
+        found.append(Goal(f"bulk stream against {name}", "not behind", f"{mine / rate:.2f}", mine / rate >= 0.98))
+    if len(several) > 1:
+        text = ", ".join(f"{count}: {rate:.0f} MiB/s" for count, rate in sorted(several.items()))
+        least, most = several[min(several)], max(several.values())
+        found.append(Goal("bulk, several datasets at once", "grows until the cores are full", text, most > least))
+    return found
+
+
+def planning_goals(points: Sequence[Mapping[str, Any]]) -> list[Goal]:
+    """`points`: snapshots on each side, seconds, peak_bytes."""
+    large = next((point for point in points if point["snapshots"] == 100_000), None)
+    if large is None:
+        return [Goal("planning, 100,000 snapshots on each side", "under 2 s, under 200 MB", "not measured", None)]
+    growth = [point["seconds"] / point["snapshots"] for point in points if point["snapshots"] >= 10_000]
+    megabytes = large["peak_bytes"] / 1e6
+    return [
+        Goal(
+            "planning, 100,000 snapshots on each side: time",
+            "under 2 s",
+            f"{large['seconds']:.2f} s",
+            large["seconds"] < 2,
+        ),
+        Goal("the same: peak memory", "under 200 MB", f"{megabytes:.0f} MB", megabytes < 200),
+        Goal(
+            "the same: time per snapshot, from 10,000 on",
+            "constant (within a half)",
+            f"{min(growth) * 1e6:.1f} to {max(growth) * 1e6:.1f} µs",
+            max(growth) <= 1.5 * min(growth),
+        ),
+    ]
+
+
+def start_goals(found: Sequence[Mapping[str, Any]]) -> list[Goal]:
+    """`found`: what, cpu_seconds, imports_paramiko."""
+    return [
+        Goal(
+            f"start: {each['what']}",
+            "no paramiko" if each["limit"] is None else f"under {each['limit']} s of CPU, no paramiko",
+            f"{each['cpu_seconds']:.3f} s, {'with' if each['imports_paramiko'] else 'no'} paramiko",
+            not each["imports_paramiko"] and (each["limit"] is None or each["cpu_seconds"] < each["limit"]),
+        )
+        for each in found
+    ] or [Goal("start", "under 0.15 s of CPU, no paramiko", "not measured", None)]

@@ -1,0 +1,112 @@
+"""Planning at scale, on the machine itself: the real reading, parsing and planning of long listings.
+
+The listings come from the stand-in for zfs, made before and then printed by cat. What is timed is all of Pass.plan()
+in a process of its own: probe, both inventories, plan; its peak memory is that of the whole process.
+
+    python3 -m bench.planning DATASETS SNAPSHOTS_OF_EACH       prints one point as JSON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from bench.lab import TOP
+
+POINTS = ((10, 10), (10, 100), (100, 100), (250, 100), (500, 100), (1000, 100), (10, 10_000))
+"""Datasets and snapshots of each, on either side."""
+
+ROUNDS = 3
+
+
+def measure() -> list[dict[str, Any]]:
+    """Return a point for each size: datasets, snapshots, seconds, plan_seconds, cpu_seconds, peak_bytes."""
+    return [_point(datasets, snapshots) for datasets, snapshots in POINTS]
+
+
+def _point(datasets: int, snapshots: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="bench.") as name:
+        environment = stand_in(Path(name), datasets, snapshots, "/dev/null", keeps_answers=True)
+        mirror = Path(name) / "received"
+        for number in range(datasets):
+            (mirror / f"offsite+data{f'+d{number:04}' if number else ''}").write_text(str(snapshots - 1))
+        command = [sys.executable, "-m", "bench.planning", str(datasets), str(snapshots)]
+        rounds = []
+        for _ in range(ROUNDS + 1):
+            done = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=True)
+            rounds.append(json.loads(done.stdout))
+        measured: dict[str, Any] = sorted(rounds[1:], key=lambda each: each["seconds"])[ROUNDS // 2]
+        return measured
+
+
+def stand_in(directory: Path, datasets: int, snapshots: int, stream: str, keeps_answers: bool) -> dict[str, str]:
+    """Make a directory in which `zfs` and `zpool` are stand-ins; return the environment that finds them."""
+    (directory / "received").mkdir(exist_ok=True)
+    (directory / "received" / "offsite").write_text("0")
+    (directory / "world.json").write_text(json.dumps({"datasets": datasets, "snapshots": snapshots}))
+    (directory / "stream").symlink_to(stream)
+    if keeps_answers:
+        (directory / "answers").mkdir()
+    for program in ("zfs", "zpool"):
+        script = directory / "bin" / program
+        script.parent.mkdir(exist_ok=True)
+        script.write_text(SCRIPT.format(directory=directory, program=program, python=sys.executable, top=TOP))
+        script.chmod(0o755)
+    return {**os.environ, "PATH": f"{directory}/bin:{os.environ['PATH']}", "STAND_IN": str(directory)}
+
+
+SCRIPT = """#!/bin/sh
+export STAND_IN={directory}
+run() {{ {python} -S -E {top}/bench/stand_in.py {program} "$@"; }}
+[ -d $STAND_IN/answers ] || exec {python} -S -E {top}/bench/stand_in.py {program} "$@"
+file=$STAND_IN/answers/$(printf '%s\\n' {program} "$@" | cksum | tr -d ' ')
+[ -e "$file" ] || {{ run "$@" >"$file.new" && mv "$file.new" "$file"; }} || exit
+exec cat "$file"
+"""
+
+
+def child(datasets: int, snapshots: int) -> dict[str, Any]:
+    """Plan once, in this process."""
+    from zfs_replicate import arguments, mirror, planner
+    from zfs_replicate.config import Config
+    from zfs_replicate.hosts.local import LocalHost
+
+    config = arguments.parse(
+        ["-h", "localhost", "-r", "tank/data", "-l", "offsite/data", "-t", "bench", "-k", "1", "-n"]
+    )
+    if not isinstance(config, Config):
+        raise TypeError("not a mirror run")
+    spent = [0.0]
+    real = planner.plan
+
+    def timed(*given: Any) -> Any:
+        began = time.perf_counter()
+        made = real(*given)
+        spent[0] = time.perf_counter() - began
+        return made
+
+    setattr(mirror, "plan", timed)  # noqa: B010 - looked up by name at each call
+    began, cpu = time.perf_counter(), time.process_time()
+    made = mirror.Pass(config, LocalHost(), LocalHost(), int(time.time())).plan()
+    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
+    if len(made.datasets) != datasets or any(each.conflict for each in made.datasets):
+        raise AssertionError("the plan is not what was meant")
+    return {
+        "datasets": datasets,
+        "snapshots": datasets * snapshots,
+        "seconds": seconds,
+        "cpu_seconds": cpu_seconds,
+        "plan_seconds": spent[0],
+        "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(child(int(sys.argv[1]), int(sys.argv[2]))))

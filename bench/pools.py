@@ -1,0 +1,119 @@
+"""The pools in the guest: a source tree, a target per tool, the delay between them, and the check of guids."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+from bench.records import Cell
+from bench.tools import BACKUP_NAME, SOURCE, TARGET_POOL, Tool
+
+NEW_BYTES = 16 << 10
+"""Written into every dataset before each snapshot."""
+
+ROUNDS_AT_MOST, TOOLS_AT_MOST = 5, 7
+
+FIRST_NAME = 1_700_000_000
+"""The time in the name of the first snapshot; the others follow by the minute."""
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+    return done.stdout
+
+
+class Pools:
+    """`tank` with the source tree, mounted, and `offsite`, in which each tool has a parent for its mirror."""
+
+    def __init__(self, directory: Path, cell: Cell) -> None:
+        self._directory = directory
+        self._cell = cell
+        self._taken = 0
+
+    def make(self) -> None:
+        for pool, options in (("tank", ()), (TARGET_POOL, ("-O", "mountpoint=none", "-O", "canmount=off"))):
+            image = self._directory / f"{pool}.img"
+            image.unlink(missing_ok=True)
+            with image.open("wb") as file:
+                file.truncate(self._size())
+            run("zpool", "create", "-O", "atime=off", "-O", "compression=lz4", *options, pool, str(image))
+        run("zfs", "create", "-o", f"autobackup:{BACKUP_NAME}=true", SOURCE)
+        for number in range(1, self._cell.datasets):
+            run("zfs", "create", f"{SOURCE}/d{number:04}")
+        for _ in range(self._cell.snapshots):
+            self.take()
+
+    def _size(self) -> int:
+        """Small, so that zfs uses space again: the images are in the guest's memory and never shrink."""
+        return (512 << 20) + self._cell.datasets * (
+            self._cell.snapshots + ROUNDS_AT_MOST
+        ) * 2 * NEW_BYTES * TOOLS_AT_MOST
+
+    def take(self) -> None:
+        """Write something into every dataset, then one more snapshot of all."""
+        for directory in self._mounted():
+            (directory / "file").write_bytes(os.urandom(NEW_BYTES))
+        stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(FIRST_NAME + 60 * self._taken))
+        run("zfs", "snapshot", "-r", f"{SOURCE}@{BACKUP_NAME}-{stamp}")
+        self._taken += 1
+
+    def _mounted(self) -> list[Path]:
+        top = Path("/") / SOURCE
+        return [top, *(top / f"d{number:04}" for number in range(1, self._cell.datasets))]
+
+    def clear(self, tool: Tool) -> None:
+        """Let a tool begin with nothing but the parent of its mirror."""
+        subprocess.run(["zfs", "release", "-r", "bench:target", tool.target], capture_output=True, check=False)
+        held = run("zfs", "list", "-Hpr", "-t", "snapshot", "-o", "name,userrefs", TARGET_POOL).splitlines()
+        for name, count in (line.split("\t") for line in held if line.startswith(tool.parent + "/")):
+            if count != "0":
+                for line in run("zfs", "holds", "-H", name).splitlines():
+                    run("zfs", "release", line.split("\t")[1], name)
+        subprocess.run(["zfs", "destroy", "-r", tool.parent], capture_output=True, check=False)
+        run("zfs", "create", "-u", tool.parent)
+
+    def seed(self, tool: Tool) -> None:
+        """Give a tool its mirror by a local stream, where its own first one is not measured."""
+        self.clear(tool)
+        newest = run("zfs", "list", "-Hp", "-d1", "-t", "snapshot", "-o", "name", "-s", "createtxg", SOURCE).split()[-1]
+        options = ("-u", "-x", f"autobackup:{BACKUP_NAME}", "-o", "readonly=on", "-o", "canmount=noauto")
+        run(
+            "bash",
+            "-o",
+            "pipefail",
+            "-c",
+            'zfs send -R "$1" | zfs receive "${@:2}"',
+            "-",
+            newest,
+            *options,
+            tool.target,
+        )
+
+    def is_equal(self, tool: Tool) -> bool:
+        """Whether every snapshot of the source is in the mirror with its guid, and no other is there."""
+        theirs = _guids(SOURCE)
+        return bool(theirs) and theirs == _guids(tool.target)
+
+    def destroy(self) -> None:
+        for pool in ("tank", TARGET_POOL):
+            subprocess.run(["zpool", "destroy", "-f", pool], capture_output=True, check=False)
+
+
+def _guids(root: str) -> dict[str, str]:
+    """Guids by the name below the root."""
+    done = subprocess.run(
+        ["zfs", "list", "-Hpr", "-t", "snapshot", "-o", "name,guid", root], capture_output=True, text=True, check=False
+    )
+    return {name[len(root) :]: guid for name, guid in (line.split("\t") for line in done.stdout.splitlines())}
+
+
+def delay(rtt_milliseconds: int) -> None:
+    """Make every round trip over loopback that long."""
+    subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"], capture_output=True, check=False)
+    if rtt_milliseconds:
+        each = f"{rtt_milliseconds * 500}us"
+        run("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", each, "limit", "100000")

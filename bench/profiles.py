@@ -1,0 +1,77 @@
+"""What is measured in the guest, by name. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import product
+
+from bench.records import Cell, Scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """`rounds` is the most; none begins after `budget_seconds`; a tool slower than `once_seconds` has only one."""
+
+    rounds: int
+    limit_seconds: float
+    budget_seconds: float
+    once_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    cells: tuple[Cell, ...]
+    scenarios: tuple[Scenario, ...]
+    effort: Effort
+    hours: float
+    memory: str = "3G"
+
+
+ALL = tuple(Scenario)
+OURS = ("zfs_replicate",)
+
+PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
+    "quick": (
+        Profile((Cell(10, 5, 10),), ALL, Effort(rounds=5, limit_seconds=60, budget_seconds=85, once_seconds=25), 0.25),
+        (),
+    ),
+    "goals": (
+        Profile(
+            (Cell(100, 10, 10),),
+            (Scenario.NO_OP, Scenario.ONE_NEW),
+            Effort(rounds=3, limit_seconds=600, budget_seconds=900, once_seconds=90),
+            1.5,
+        ),
+        (),
+    ),
+    "trips": (
+        Profile(
+            tuple(Cell(*each) for each in product((10, 100), (5,), (0, 50, 500))),
+            (Scenario.NO_OP,),
+            Effort(rounds=5, limit_seconds=60, budget_seconds=120, once_seconds=30),
+            0.5,
+        ),
+        OURS,
+    ),
+    "curve": (
+        Profile(
+            tuple(Cell(*each) for each in product((10, 100, 300, 1000), (2,), (10,))),
+            ALL,
+            Effort(rounds=3, limit_seconds=1800, budget_seconds=300, once_seconds=120),
+            3,
+            "6G",
+        ),
+        OURS,
+    ),
+    "full": (
+        Profile(
+            tuple(Cell(*each) for each in product((10, 100), (10, 50), (0, 10, 50))),
+            ALL,
+            Effort(rounds=3, limit_seconds=600, budget_seconds=900, once_seconds=90),
+            24,
+            "6G",
+        ),
+        (),
+    ),
+}
+"""Name → profile, and the tools that take part (empty: all)."""

@@ -1,0 +1,92 @@
+"""Where figures are kept between runs, beside the document: a JSON file for each part, with the machine described."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.lab import TOP
+from bench.records import Run, from_line, to_line
+
+DIRECTORY = TOP / "docs" / "benchmarks"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """When, of what and on what a part was measured. Nothing that names a machine."""
+
+    date: str
+    commit: str
+    machine: str
+    load: float
+    versions: tuple[str, ...]
+
+
+def about(peers: Path | None = None) -> About:
+    """Describe this machine, its load now, and the versions at work."""
+    cpu = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
+    )
+    memory = next(int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")) // 1048576
+    machine = f"{os.cpu_count()} x {cpu}, {memory} GiB, Linux {platform.release().split('-')[0]}"
+    return About(
+        time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        subprocess.run(
+            ["git", "-C", str(TOP), "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
+        ).stdout.strip(),
+        machine,
+        round(os.getloadavg()[0], 1),
+        tuple(_versions(peers)) if peers else (f"Python {platform.python_version()}",),
+    )
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
+
+
+def _versions(peers: Path) -> Iterable[str]:
+    lab = Path(os.environ.get("ZFS_LAB", Path.home() / ".cache" / "zfs_replicate" / "lab"))
+    yield from _lines(str(lab / os.environ.get("ZFS_LAB_VARIANT", "2.4") / "ready" / "about"))
+    yield f"sanoid {(peers / 'sanoid' / 'version').read_text().strip()}"
+    for name in ("bzfs", "zfs-autobackup"):
+        found = next((peers / name).glob(f"{name.replace('-', '_')}-*.dist-info"))
+        yield f"{name} {found.name.removesuffix('.dist-info').rpartition('-')[2]}"
+
+
+def save(part: str, told: About, data: Any) -> None:
+    DIRECTORY.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"about": dataclasses.asdict(told), "data": data}, indent=1)
+    temporary = DIRECTORY / f".{part}.json"
+    temporary.write_text(text + "\n")
+    temporary.replace(DIRECTORY / f"{part}.json")
+
+
+def load(part: str) -> tuple[About, Any] | None:
+    path = DIRECTORY / f"{part}.json"
+    if not path.exists():
+        return None
+    given = json.loads(path.read_text())
+    return About(**{**given["about"], "versions": tuple(given["about"]["versions"])}), given["data"]
+
+
+def save_runs(part: str, told: About, runs: Iterable[Run]) -> None:
+    """An empty list leaves what was there: a failed run tells nothing."""
+    lines = [to_line(run) for run in runs]
+    if lines:
+        save(part, told, lines)
+    else:
+        print(f"bench: no figures for {part}", file=sys.stderr)
+
+
+def load_runs(part: str) -> tuple[About, list[Run]] | None:
+    found = load(part)
+    return None if found is None else (found[0], [from_line(line) for line in found[1]])
