@@ -12,6 +12,8 @@
     │   ├── HostKeyRejected                  unknown or changed host key
     │   └── SourceUnusable                   no zfs there, or a shell that prints
     ├── OutputError                 exit 1   a command printed what we cannot read
+    ├── OutputFileError             exit 1   a report or metrics file cannot be written
+    ├── HookFailed                  exit 1   --on-success or --on-failure did not end well; the exit status stays
     ├── VerificationFailed          exit 1   both ends said yes, but the snapshot is not on the target
     └── CommandFailed               exit 1   a command ended with an error that we have no narrower name for
         ├── DatasetMissing                   no such dataset
@@ -85,6 +87,14 @@ class SourceUnusable(SourceError):
 
 
 class OutputError(ReplicateError):
+    pass
+
+
+class OutputFileError(ReplicateError):
+    pass
+
+
+class HookFailed(ReplicateError):
     pass
 
 

@@ -16,6 +16,7 @@ from zfs_replicate.errors import CommandFailed, DatasetMissing, OutOfSpace, Repl
 from zfs_replicate.hosts.base import Ended, Host, run
 from zfs_replicate.inventory import read_guids
 from zfs_replicate.ledger import Ledger
+from zfs_replicate.logs import about
 from zfs_replicate.steps import (
     BookmarkSource,
     DatasetPlan,
@@ -103,7 +104,8 @@ class Executor:
                 failures |= dict.fromkeys(batch, error)
             for snapshot in batch:
                 if snapshot not in failures:
-                    log.info("%s: %s %s", host.name, doing, snapshot)
+                    with about(owners[snapshot][0].source):
+                        log.info("%s: %s %s", host.name, doing, snapshot)
         for snapshot, failure in failures.items():
             plan, step = owners[snapshot]
             self._ledger.fail(plan, failure, step)
@@ -158,12 +160,13 @@ class Executor:
 
     def _stream(self, plan: DatasetPlan) -> None:
         began = time.monotonic()
-        for step in plan.steps:
-            if isinstance(step, STREAM_STEPS) and not self._do(plan, step):
-                break
-        outcome = self._ledger.streamed(plan, time.monotonic() - began)
-        if outcome.error is None and outcome.byte_count:
-            self._moved(outcome)
+        with about(plan.source):
+            for step in plan.steps:
+                if isinstance(step, STREAM_STEPS) and not self._do(plan, step):
+                    break
+            outcome = self._ledger.streamed(plan, time.monotonic() - began)
+            if outcome.error is None and outcome.byte_count:
+                self._moved(outcome)
 
     def _do(self, plan: DatasetPlan, step: Step) -> bool:
         """Carry out one step of a dataset's streams; return whether it went well."""
@@ -223,7 +226,8 @@ class Executor:
         for plan in self._ledger.going():
             for step in plan.steps:
                 if isinstance(step, Expire):
-                    self._expire_dataset(plan, step)
+                    with about(plan.source):
+                        self._expire_dataset(plan, step)
 
     def _expire_dataset(self, plan: DatasetPlan, step: Expire) -> None:
         try:

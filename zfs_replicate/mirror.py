@@ -13,6 +13,7 @@ from zfs_replicate.hosts.base import Host, TargetHost
 from zfs_replicate.inventory import probe, read_source, read_target, side_by_side
 from zfs_replicate.model import Capabilities, Context, Inventory, StreamOptions
 from zfs_replicate.planner import plan
+from zfs_replicate.runs import Attempt
 from zfs_replicate.steps import Plan, RunResult
 from zfs_replicate.streaming import Carrier, Machinery
 from zfs_replicate.transfer import Cancellation, Pipe
@@ -34,6 +35,13 @@ class Pass:
         self._began = time.monotonic()
         self._carrier = carrier
         self._programs: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+        self._made: Plan | None = None
+        self._executor: Executor | None = None
+
+    @property
+    def attempt(self) -> Attempt:
+        """What there is to tell of this pass, however it has ended."""
+        return Attempt(self._made, () if self._executor is None else self._executor.outcomes)
 
     def plan(self) -> Plan:
         """Read both sides and decide. Changes nothing."""
@@ -49,14 +57,17 @@ class Pass:
             )
         _check_there_is_something(source, self._source)
         has_bookmarks = theirs.has_feature("bookmarks")
-        return plan(source, target, Context(config.policy, stream_options(theirs, ours), self._now, has_bookmarks))
+        context = Context(config.policy, stream_options(theirs, ours), self._now, has_bookmarks)
+        self._made = plan(source, target, context)
+        return self._made
 
     def execute(self, made: Plan, cancellation: Cancellation, moved: Moved) -> RunResult:
         config = self._config
         machinery = Machinery(
             self._source, self._target, config.policy, config.jobs, self._pipe(made), carrier=self._carrier
         )
-        outcomes = Executor(machinery, cancellation, moved).execute(made)
+        self._executor = Executor(machinery, cancellation, moved)
+        outcomes = self._executor.execute(made)
         return RunResult(made, outcomes, time.monotonic() - self._began)
 
     def _pipe(self, made: Plan) -> Pipe:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zfs_replicate.reasons import hold_reason, parent_reason, reason
 from zfs_replicate.steps import (
     AbortReceive,
     BookmarkSource,
@@ -26,7 +27,6 @@ from zfs_replicate.steps import (
 )
 
 _TAGGING = {
-    HoldSource: "hold {tag} on",
     HoldTarget: "hold {tag}:target on",
     ReleaseTarget: "release {tag}:target from",
     ReleaseSource: "release {tag} from",
@@ -38,13 +38,13 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 def plan_lines(plan: Plan, tag: str) -> Iterator[str]:
     """The plan as text: a line for each dataset, then its steps with their reasons, in the order in which they run."""
     for ancestor in plan.ancestors:
-        yield f"{ancestor.target}: create as a parent, unmounted"
+        yield f"{ancestor.target}: create as a parent, unmounted: {parent_reason(ancestor)}"
     for dataset in plan.datasets:
         yield f"{dataset.source} → {dataset.target}{': up to date' if _is_up_to_date(dataset) else ''}"
         if dataset.conflict is not None:
             yield f"    conflict: {dataset.conflict.what}; {dataset.conflict.next_step}"
         for step in dataset.steps:
-            yield from (f"    {line}" for line in _step_lines(step, tag))
+            yield from (f"    {line}" for line in _step_lines(step, dataset, tag))
         yield from (f"    keep @{kept.name}: {kept.reason}" for kept in dataset.kept)
         yield from (f"    note: {note}" for note in dataset.notes)
     yield from (f"{orphan}: not on the source, or no longer: kept" for orphan in plan.orphans)
@@ -54,37 +54,62 @@ def _is_up_to_date(plan: DatasetPlan) -> bool:
     return plan.conflict is None and not plan.steps and not plan.notes
 
 
-def _step_lines(step: Step, tag: str) -> Iterator[str]:
+def _step_lines(step: Step, plan: DatasetPlan, tag: str) -> Iterator[str]:
+    """What is done, then why."""
     match step:
-        case HoldSource() | HoldTarget() | ReleaseTarget() | ReleaseSource():
-            yield from (f"{_TAGGING[type(step)].format(tag=tag)} {snapshot}" for snapshot in step.snapshots)
+        case HoldSource():
+            yield from (f"hold {tag} on {name}: {hold_reason(name, plan)}" for name in step.snapshots)
+        case HoldTarget() | ReleaseTarget() | ReleaseSource():
+            words = _TAGGING[type(step)].format(tag=tag)
+            yield from (f"{words} {name}: {reason(step, plan)}" for name in step.snapshots)
         case BookmarkSource():
             if step.bookmark is not None:
-                yield f"bookmark {step.snapshot} as {step.bookmark}"
-            yield from (f"destroy the older bookmark {bookmark}" for bookmark in step.obsolete)
-        case Verify():
-            yield f"verify that {step.snapshot} has arrived"
+                yield f"bookmark {step.snapshot} as {step.bookmark}: {reason(step, plan)}"
+            yield from (f"destroy the bookmark {name}: an older one of ours" for name in step.obsolete)
         case Expire():
             yield from (f"expire @{snapshot.name}: {snapshot.reason}" for snapshot in step.snapshots)
+        case Rollback():
+            yield rollback_line(step)
         case _:
-            yield _stream_line(step)
+            yield f"{_line(step)}: {reason(step, plan)}"
 
 
-def _stream_line(step: AbortReceive | Rollback | CreateParent | Resume | Send | ClearPlaceholder) -> str:
+def _line(step: AbortReceive | CreateParent | Resume | Send | ClearPlaceholder | Verify) -> str:
     match step:
         case AbortReceive():
-            return f"clear the saved state of a cut receive: {step.reason}"
-        case Rollback():
-            return rollback_line(step)
+            return "clear the saved state of a cut receive"
         case CreateParent():
-            return "create as a placeholder, unmounted: it has no snapshot, but datasets below it have"
+            return "create as a placeholder, unmounted"
         case Resume():
-            return f"resume {step.snapshot}"
+            return f"resume {step.snapshot} (of about {size(step.byte_estimate)})"
         case Send():
             how = f"send {step.snapshot} {f'from {step.base}' if step.base else 'in full'}"
-            return f"{how}{', raw' if step.is_raw else ''} ({_counted(step.snapshot_count, 'snapshot')})"
+            amount = f"{_counted(step.snapshot_count, 'snapshot')}, about {size(step.byte_estimate)}"
+            return f"{how}{', raw' if step.is_raw else ''} ({amount})"
         case ClearPlaceholder():
-            return "it is no placeholder any more"
+            return "clear the placeholder mark"
+        case Verify():
+            return f"verify that {step.snapshot} has arrived"
+
+
+def totals_line(plan: Plan) -> str:
+    """The last line of a plan: what all datasets come to."""
+    plans = plan.datasets
+    steps = [step for each in plans for step in each.steps]
+    holds = sum(len(step.snapshots) for step in steps if isinstance(step, HoldSource | HoldTarget))
+    releases = sum(len(step.snapshots) for step in steps if isinstance(step, ReleaseSource | ReleaseTarget))
+    expiring = sum(len(step.snapshots) for step in steps if isinstance(step, Expire))
+    arriving = _counted(sum(each.snapshot_count for each in plans), "snapshot")
+    parts = [
+        f"{_counted(len(plans), 'dataset')}, {sum(1 for each in plans if each.snapshot_count)} to receive {arriving}"
+        f" (about {size(sum(each.byte_estimate for each in plans))})",
+        f"{_counted(holds, 'hold')} to place, {releases} to release",
+        f"{_counted(expiring, 'snapshot')} to expire, {sum(len(each.kept) for each in plans)} kept past the time",
+    ]
+    conflicts = sum(1 for each in plans if each.conflict is not None)
+    if conflicts:
+        parts.append(f"{_counted(conflicts, 'CONFLICT')}")
+    return "; ".join(parts)
 
 
 def rollback_line(step: Rollback) -> str:

@@ -27,7 +27,8 @@ TEXT_ARGUMENT = {
     "_complain": 2,
     "_known": 2,
     "_troubled": 2,
-    "_tell_problem": 0,
+    "Problem": 1,
+    "_print_plainly": 0,
     "say": 0,
 }
 """Which argument of a call is the text."""

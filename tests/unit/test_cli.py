@@ -8,7 +8,7 @@ from unittest import mock
 
 import pytest
 
-from zfs_replicate import cli, errors
+from zfs_replicate import cli, errors, running, signals
 from zfs_replicate.manual import MANUAL
 
 LINE = ["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite"]
@@ -17,7 +17,8 @@ LINE = ["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite"]
 @pytest.fixture
 def mirror_raises(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None], None]:
     def set_up(error: BaseException | None) -> None:
-        monkeypatch.setattr(cli, "mirror", mock.create_autospec(cli.mirror, return_value=0, side_effect=error))
+        attempts = mock.create_autospec(running._attempts, return_value=0, side_effect=error)
+        monkeypatch.setattr(running, "_attempts", attempts)
 
     return set_up
 
@@ -81,12 +82,12 @@ def test_a_mistake_of_ours_is_no_traceback(mirror_raises: Raises, capsys: pytest
 def test_an_ending_signal_is_128_and_its_number(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
-    monkeypatch.setattr(cli, "mirror", lambda _config: signal.raise_signal(number))
+    monkeypatch.setattr(running, "_attempts", lambda _config, _noted: signal.raise_signal(number))
     assert cli.main(LINE) == 128 + number
     assert f"ended by {number.name}" in capsys.readouterr().err
 
 
 def test_signal_handlers_are_put_back() -> None:
-    before = [signal.getsignal(number) for number in cli.ENDING_SIGNALS]
+    before = [signal.getsignal(number) for number in signals.ENDING_SIGNALS]
     cli.main(["--version"])
-    assert [signal.getsignal(number) for number in cli.ENDING_SIGNALS] == before
+    assert [signal.getsignal(number) for number in signals.ENDING_SIGNALS] == before

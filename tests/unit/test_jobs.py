@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
 
-from zfs_replicate import cli
+from zfs_replicate import cli, running
 from zfs_replicate.arguments import parse
 from zfs_replicate.config import Config, Print, RunJobs
 from zfs_replicate.errors import AlreadyRunning, ConnectionFailed, JobFileError, UsageError
@@ -233,14 +234,14 @@ def test_a_job_that_fails_does_not_stop_the_others_and_the_worst_status_counts(
     }
     ran: list[str] = []
 
-    def mirror(config: Config) -> int:
+    def attempts(config: Config, _noted: object) -> int:
         ran.append(config.local)
         end = ends[config.local]
         if isinstance(end, BaseException):
             raise end
         return end
 
-    monkeypatch.setattr(cli, "mirror", mirror)
+    monkeypatch.setattr(running, "_attempts", attempts)
     more = "".join(f'[jobs.{name}]\nremote = "tank/{name}"\nlocal = "off/{name}"\n' for name in ("busy", "last"))
     file.write_text(DEFAULTS + JOB + SECOND + more)
     assert cli.main(["run", "--config", str(file)]) == 3
@@ -252,14 +253,31 @@ def test_a_job_that_fails_does_not_stop_the_others_and_the_worst_status_counts(
     assert "busy" not in stderr
 
 
+def test_a_signal_ends_all_jobs(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ran: list[str] = []
+
+    def attempts(config: Config, _noted: object) -> int:
+        ran.append(config.local)
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    monkeypatch.setattr(running, "_attempts", attempts)
+    file.write_text(DEFAULTS + JOB + SECOND)
+    assert cli.main(["run", "--config", str(file)]) == 128 + signal.SIGTERM
+    assert len(ran) == 1
+    assert capsys.readouterr().err.startswith("zfs_replicate: job web: ended by SIGTERM; ")
+
+
 def test_a_bad_file_is_2_and_nothing_runs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "mirror", lambda _config: pytest.fail("it ran"))
+    monkeypatch.setattr(cli, "mirror", lambda _config, _title="": pytest.fail("it ran"))
     file.write_text(f"{DEFAULTS}{JOB}{SECOND}port = 0\n")
     assert cli.main(["run", "web", "--config", str(file)]) == 2
 
 
 def test_check_only_reads(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "mirror", lambda _config: pytest.fail("it ran"))
+    monkeypatch.setattr(cli, "mirror", lambda _config, _title="": pytest.fail("it ran"))
     file.write_text(DEFAULTS + JOB)
     found = parse(["check", "--config", str(file)])
     assert found == Print("web: nas1:tank/web → off/web, tag offsite, nothing expires\n")

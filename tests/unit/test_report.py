@@ -24,23 +24,37 @@ def plan_text(source_text: str, target_text: str) -> list[str]:
 
 
 def test_steps_are_told_in_the_order_in_which_they_run() -> None:
-    assert plan_text("a! b c", "a^") == [
-        "hold offsite on tank/a@c",
-        "send tank/a@c from tank/a@a (2 snapshots)",
-        "verify that off/a@c has arrived",
-        "hold offsite:target on off/a@c",
-        "release offsite:target from off/a@a",
-        "release offsite from tank/a@a",
+    assert plan_text("a! b+1024 c+4096", "a^") == [
+        "hold offsite on tank/a@c: the next run goes on from it",
+        "send tank/a@c from tank/a@a (2 snapshots, about 5.0 KiB): newer than the newest common snapshot @a",
+        "verify that off/a@c has arrived: no hold moves before it is there",
+        "hold offsite:target on off/a@c: it is the newest common snapshot",
+        "release offsite:target from off/a@a: older than the newest common snapshot @c",
+        "release offsite from tank/a@a: older than the newest common snapshot @c",
     ]
 
 
 @pytest.mark.parametrize(
     ("source", "target", "line"),
     [
-        ("a", "absent", "send tank/a@a in full (1 snapshot)"),
-        ("encrypted a", "absent", "send tank/a@a in full, raw (1 snapshot)"),
-        ("#a b", "a", "send tank/a@b from tank/a#a (1 snapshot)"),
-        ("a", "placeholder", "it is no placeholder any more"),
+        ("a+512", "absent", "send tank/a@a in full (1 snapshot, about 512 B): there is no copy yet"),
+        ("encrypted a", "absent", "send tank/a@a in full, raw (1 snapshot, about 0 B): there is no copy yet"),
+        (
+            "#a b c",
+            "a",
+            "send tank/a@b from tank/a#a (1 snapshot, about 0 B): newer than the newest common snapshot, of which the"
+            " source has only the bookmark #a",
+        ),
+        (
+            "#a b c",
+            "a",
+            "send tank/a@c from tank/a@b (1 snapshot, about 0 B): newer than @b, which arrives just before",
+        ),
+        ("#a b c", "a", "hold offsite on tank/a@b: a stream of this run ends at it"),
+        ("a b", "a", "hold offsite on tank/a@a: this run starts from it"),
+        ("a", "a^", "hold offsite on tank/a@a: the hold on the newest common snapshot is gone"),
+        ("a #b", "a b", "hold offsite on tank/a@a: the newest common snapshot that can be held"),
+        ("a", "placeholder", "clear the placeholder mark: it is a real copy now, no placeholder any more"),
         ("a b", "a resume(damaged)", "clear the saved state of a cut receive: the saved state is damaged"),
         ("x! a!", "a^", "note: the hold offsite on tank/a@x stays: the target does not know that snapshot"),
     ],
@@ -50,7 +64,8 @@ def test_each_kind_of_step_has_its_words(source: str, target: str, line: str) ->
 
 
 def test_a_resume_names_its_snapshot() -> None:
-    assert "    resume tank/a@b" in list(report.plan_lines(Plan(datasets=(MOVED,)), TAG))
+    line = "    resume tank/a@b (of about 0 B): its stream was cut, and what had arrived was saved"
+    assert line in list(report.plan_lines(Plan(datasets=(MOVED,)), TAG))
 
 
 def test_a_conflict_is_told_with_its_way_out() -> None:
@@ -87,7 +102,7 @@ def test_a_dataset_with_anything_to_tell_is_not(source: str, target: str) -> Non
 def test_missing_ancestors_come_first_and_orphans_last() -> None:
     ours = Inventory("off/x/a", target_tree("off/x/a", "gone:a").datasets, ("off/x",))
     first, *_, last = report.plan_lines(plan_of(tree("tank/a", ":a"), ours), TAG)
-    assert first == "off/x: create as a parent, unmounted"
+    assert first == "off/x: create as a parent, unmounted: the copy lies below it"
     assert last == "off/x/a/gone: not on the source, or no longer: kept"
 
 
@@ -101,6 +116,20 @@ def test_details_tell_what_was_kept_noted_and_orphaned() -> None:
 
 def test_details_are_empty_when_all_is_as_it_should_be() -> None:
     assert list(report.detail_lines(plan_of(tree("tank/a", ":a!"), target_tree("off/a", ":a^")))) == []
+
+
+def test_the_totals_of_a_plan() -> None:
+    theirs = tree("tank/a", ":a! b+1024", "new:a+2048 b", "same:a!", "bad:a")
+    ours = target_tree("off/a", ":a^", "same:a^", "bad:empty")
+    assert report.totals_line(plan_of(theirs, ours)) == (
+        "4 datasets, 2 to receive 3 snapshots (about 3.0 KiB); 5 holds to place, 3 to release; 0 snapshots to expire,"
+        " 0 kept past the time; 1 CONFLICT"
+    )
+
+
+def test_the_totals_count_what_expires_and_what_is_kept() -> None:
+    made = planned("c!", "a%:40 b:40 c^", keep_days=30)
+    assert report.totals_line(Plan(datasets=(made,))).endswith("1 snapshot to expire, 1 kept past the time")
 
 
 # --- outcomes ---

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Self
 
+from zfs_replicate.config import THIS_MACHINE
 from zfs_replicate.errors import CommandFailed
 from zfs_replicate.hosts.base import SBIN_PATH, Ended, Process, Sink
 from zfs_replicate.zfs import messages
@@ -34,7 +35,7 @@ PIPE_BYTES = 512 << 10
 class LocalHost:
     """This machine. Always there, never asks for anything."""
 
-    def __init__(self, name: str = "localhost") -> None:
+    def __init__(self, name: str = THIS_MACHINE) -> None:
         self._name = name
 
     @property
@@ -52,7 +53,7 @@ class _Child:
     """One child process with its stderr in an unlinked file, so that no thread need drain it."""
 
     def __init__(self, command: Sequence[str], stdin: int | IO[bytes], stdout: int = subprocess.PIPE) -> None:
-        log.debug("%s", shlex.join(command))
+        log.debug("%s", shlex.join(command), extra={"host": THIS_MACHINE})
         self.command = tuple(command)
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
         path = os.environ.get("PATH", os.defpath)

@@ -68,7 +68,7 @@ class SSHHost:
 
     def start(self, command: Sequence[str]) -> Process:
         text = remote_command(command)
-        log.debug("ssh %s %s", self._name, shlex.quote(text))
+        log.debug("%s", shlex.join((*self._as_ssh(), text)), extra={"host": self._name})
         transport = self._clients[-1].get_transport() if self._clients else None
         if transport is None or not transport.is_active():
             raise ConnectionFailed(f"{self._name}: the connection is lost; run again")
@@ -83,6 +83,13 @@ class SSHHost:
             said = str(error) or "closed"
             raise ConnectionFailed(f"{self._name}: the connection is lost ({said}); run again") from error
         return SSHProcess(self._name, tuple(command), channel)
+
+    def _as_ssh(self) -> tuple[str, ...]:
+        """The words by which OpenSSH's client goes the same way."""
+        host, port, identity = self._wanted
+        ports = () if port is None else ("-p", str(port))
+        identities = () if identity is None else ("-i", identity)
+        return ("ssh", *ports, *identities, host)
 
     # --- connecting ---
 

@@ -1,0 +1,217 @@
+"""What a run tells: plan, report, metrics, logs and hooks, through the command line."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.lab.world import CHECKOUT, World, run, zfs
+
+SCHEMA = json.loads((CHECKOUT / "docs" / "report.schema.json").read_text())
+CLOSED_PORT = "9"
+
+
+def report(text: str) -> Any:
+    """The report, which is as its schema says."""
+    data = json.loads(text)
+    jsonschema.Draft202012Validator(SCHEMA).validate(data)
+    return data
+
+
+def metrics(path: Path) -> dict[str, float]:
+    """Samples by name and the one label that is not of the mirror as a whole, read by a strict parser."""
+    samples = [each for family in text_string_to_metric_families(path.read_text()) for each in family.samples]
+    found: dict[str, float] = {}
+    for sample in samples:
+        own = [value for key, value in sample.labels.items() if key not in ("host", "source", "target", "tag")]
+        found[" ".join([sample.name.removeprefix("zfs_replicate_"), *own])] = sample.value
+    assert len(found) == len(samples)
+    return found
+
+
+def a_busy_day(world: World) -> None:
+    """One dataset of each kind: to send, new, without a snapshot, up to date, in conflict, gone from the source."""
+    zfs("create", "tank/data/old")
+    for name in ("gone", "same", "bad"):
+        zfs("create", f"tank/data/{name}")
+    world.snapshot("tank/data@first", days_ago=50, recursive=True)
+    world.snapshot("tank/data@held", days_ago=45, recursive=True)
+    world.snapshot("tank/data@base", days_ago=40, recursive=True)
+    world.replicate(host="localhost")
+    zfs("hold", "offsite2", "offsite/data/old@held")
+    for name, tags in world.holds("tank/data/gone").items():
+        zfs("release", *tags, f"tank/data/gone@{name}")
+    zfs("destroy", "-r", "tank/data/gone")
+    world.write("offsite/data/bad", "mine", 200_000)
+    world.write("tank/data/old", "file", 300_000)
+    zfs("create", "-p", "tank/data/empty/new")
+    world.write("tank/data/empty/new", "file", 100_000)
+    for name in ("data/old", "data", "data/bad", "data/empty/new"):
+        world.snapshot(f"tank/{name}@now")
+
+
+def steps(data: Any) -> dict[str, list[Any]]:
+    """What is done to each dataset, without what only a real run can know."""
+    later = ("state", "bytes", "seconds", "attempt")
+    return {
+        each["target"]: [{key: value for key, value in step.items() if key not in later} for step in each["steps"]]
+        for each in data["datasets"]
+    }
+
+
+def foretold(world: World, data: Any) -> dict[str, list[str]]:
+    """The snapshots that each target dataset will have, by what the plan says."""
+    found: dict[str, list[str]] = {}
+    for each in data["datasets"]:
+        here = world.snapshots(each["target"]) if world.exists(each["target"]) else []
+        theirs = world.snapshots(each["source"])
+        for step in each["steps"]:
+            if step["action"] == "send":
+                last = theirs.index(step["snapshot"].partition("@")[2])
+                here += theirs[last + 1 - step["snapshot_count"] : last + 1]
+            elif step["action"] == "expire":
+                here = [name for name in here if name not in [gone["name"] for gone in step["snapshots"]]]
+        found[each["target"]] = here
+    return found
+
+
+def test_the_plan_printed_is_the_plan_carried_out(world: World, tmp_path: Path) -> None:
+    a_busy_day(world)
+    before = world.everything()
+    text = world.replicate("-n", "-k", "30", host="localhost", expect=1).stdout
+    planned = report(world.replicate("-n", "-k", "30", "--json", host="localhost", expect=1).stdout)
+    assert world.everything() == before
+    expected = foretold(world, planned)
+    world.replicate("-k", "30", "--report", str(tmp_path / "report.json"), host="localhost", expect=1)
+    done = report((tmp_path / "report.json").read_text())
+
+    assert steps(done) == steps(planned)
+    assert {each["source"]: each["outcome"] for each in planned["datasets"]} == {
+        "tank/data": "planned",
+        "tank/data/bad": "conflict",
+        "tank/data/empty": "planned",
+        "tank/data/empty/new": "planned",
+        "tank/data/old": "planned",
+        "tank/data/same": "planned",
+    }
+    assert {step["state"] for each in done["datasets"] for step in each["steps"]} == {"done"}
+    assert (planned["orphans"], done["orphans"]) == (["offsite/data/gone"], ["offsite/data/gone"])
+    assert {target: world.snapshots(target) for target in expected} == expected
+    held = {each["source"]: {hold["snapshot"] for hold in each["holds"]} for each in done["datasets"]}
+    for source, snapshots in held.items():
+        assert snapshots == {f"{source}@{name}" for name, tags in world.holds(source).items() if "mirror" in tags}
+
+    lines = [line.strip() for line in text.splitlines()]
+    assert "expire @first: older than 30 days" in lines
+    assert "keep @held: held by offsite2" in lines
+    assert any(line.startswith("send tank/data/old@now from tank/data/old@base (1 snapshot, about 3") for line in lines)
+    assert "hold mirror on tank/data/old@now: the next run goes on from it" in lines
+    assert any(line.startswith("conflict: it was changed since the newest common snapshot @base") for line in lines)
+    assert lines[-1].startswith("6 datasets, 3 to receive 3 snapshots (about ")
+    assert lines[-1].endswith("1 CONFLICT")
+    sent = next(each for each in done["datasets"] if each["source"] == "tank/data/old")
+    assert 0.8 < sent["bytes"] / sent["estimated_bytes"] < 1.3
+
+
+def test_a_good_run_then_bad_ones_leave_report_metrics_and_a_call(world: World, tmp_path: Path) -> None:
+    world.snapshot("tank/data@one")
+    asked = [
+        *("--report", f"{tmp_path}/report.json", "--metrics", f"{tmp_path}/mirror.prom"),
+        *("--on-success", f"cat > {tmp_path}/success", "--on-failure", f"cat > {tmp_path}/failure"),
+    ]
+    done = world.replicate(*asked, "--json", host="localhost")
+    assert done.stderr == ""
+    assert done.stdout == (tmp_path / "report.json").read_text() == (tmp_path / "success").read_text()
+    good = report(done.stdout)
+    assert (good["run"]["result"], good["totals"]["snapshots_received"]) == ("success", 1)
+    first = metrics(tmp_path / "mirror.prom")
+    assert first["last_success_timestamp_seconds"] == first["last_run_timestamp_seconds"] > 0
+    assert (first["exit_code"], first["datasets received"], first["dataset_lag_seconds offsite/data"]) == (0, 1, 0)
+    assert first["received_bytes"] == good["totals"]["bytes"] > 0
+
+    lost = world.replicate(*asked, "-p", CLOSED_PORT, expect=3)
+    assert len(lost.stderr.splitlines()) == 1
+    assert report((tmp_path / "failure").read_text())["run"]["error"]["kind"] == "ConnectionFailed"
+    second = metrics(tmp_path / "mirror.prom")
+    assert (second["exit_code"], second["last_success_timestamp_seconds"]) == (3, 0)  # another host, another mirror
+
+    world.write("tank/data", "file")
+    world.snapshot("tank/data@two")
+    world.write("offsite/data", "mine", 200_000)
+    world.replicate(*asked, host="localhost", expect=1)
+    bad = report((tmp_path / "report.json").read_text())
+    assert (bad["run"]["exit_status"], bad["datasets"][0]["outcome"]) == (1, "conflict")
+    assert bad["datasets"][0]["lag_seconds"] >= 0
+
+
+def test_a_failed_run_keeps_the_last_success(world: World, tmp_path: Path) -> None:
+    path = tmp_path / "mirror.prom"
+    world.snapshot("tank/data@one", days_ago=2)
+    world.replicate("--metrics", str(path))
+    first = metrics(path)
+    zfs("create", "tank/data/new")
+    world.snapshot("tank/data/new@one")
+    zfs("create", "offsite/data/new")
+    world.replicate("--metrics", str(path), expect=1)
+    second = metrics(path)
+    assert second["last_success_timestamp_seconds"] == first["last_success_timestamp_seconds"]
+    assert second["last_failure_timestamp_seconds"] == second["last_run_timestamp_seconds"]
+    assert (second["last_run_success"], second["exit_code"], second["datasets conflict"]) == (0, 1, 1)
+    assert (second["runs_total success"], second["runs_total failure"]) == (1, 1)
+    assert 2 * 86400 - 5 < second["dataset_hold_age_seconds offsite/data"] < 2 * 86400 + 600
+
+
+def test_logs_carry_the_run_and_every_command_can_be_pasted(world: World, tmp_path: Path) -> None:
+    world.snapshot("tank/data@one")
+    done = world.replicate(
+        "--log-level", "debug", "--log-format", "json", "--report", f"{tmp_path}/report.json", "--on-success", "true"
+    )
+    records = [json.loads(line) for line in done.stderr.splitlines()]
+    identity = report((tmp_path / "report.json").read_text())["run"]["id"]
+    assert {record["run"] for record in records} == {identity}
+    assert {record["dataset"] for record in records} == {"tank/data"}
+    assert {record["host"] for record in records} == {"127.0.0.1", "localhost"}
+    commands = [record["message"] for record in records if record["level"] == "debug"]
+    listings = [command for command in commands if "zfs list" in command or "'zfs' 'list'" in command]
+    assert any(command.startswith("ssh ") for command in listings)
+    assert any(command.startswith("zfs list ") for command in listings)
+    for command in listings:
+        assert run("sh", "-c", command).stdout
+    sent = next(command for command in commands if " send " in command)
+    assert run("sh", "-c", f"{sent} | wc -c").stdout.strip() != "0"
+
+
+def test_a_silent_run_is_in_syslog(world: World) -> None:
+    world.snapshot("tank/data@one")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
+        Path("/dev/log").unlink(missing_ok=True)
+        server.bind("/dev/log")
+        server.settimeout(10)
+        done = world.replicate("--syslog", host="localhost")
+        got = []
+        server.setblocking(False)
+        try:
+            while True:
+                got.append(server.recv(65536).decode())
+        except BlockingIOError:
+            Path("/dev/log").unlink()
+    assert (done.stdout, done.stderr) == ("", "")
+    assert all("host=localhost dataset=tank/data message=" in line for line in got)
+    assert any("1 dataset, 1 received" in line for line in got)
+
+
+def test_a_hostile_tag_cannot_write_to_the_terminal(world: World) -> None:
+    """A hold tag may hold any byte; whoever has rights on the source can place one."""
+    world.snapshot("tank/data@one")
+    zfs("hold", "evil\x1b[2J", "tank/data@one")
+    world.replicate(host="localhost")
+    zfs("hold", "evil\x1b[2J", "offsite/data@one")
+    world.snapshot("tank/data@two")
+    done = world.replicate("-n", "-k", "0", host="localhost")
+    assert "\x1b" not in done.stdout
+    assert "held by evil\\x1b[2J" in done.stdout

@@ -1,0 +1,65 @@
+"""Files that others read: replaced whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from zfs_replicate import files
+from zfs_replicate.errors import OutputFileError
+from zfs_replicate.files import write_atomically
+
+
+def test_a_file_is_made_and_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    write_atomically(str(path), b"one")
+    before = path.stat().st_ino
+    write_atomically(str(path), b"two")
+    assert path.read_bytes() == b"two"
+    assert path.stat().st_ino != before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
+    path = tmp_path / "mirror.prom"
+    before = os.umask(0o022)
+    try:
+        write_atomically(str(path), b"")
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "report.json"
+    path.write_bytes(b"old")
+
+    def full(_handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    with pytest.raises(OutputFileError, match=r"report\.json: cannot write it: No space left on device"):
+        write_atomically(str(path), b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_symbolic_link_stays(tmp_path: Path) -> None:
+    (tmp_path / "real").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("real")
+    write_atomically(str(tmp_path / "link"), b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").read_bytes() == b"new"
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    (tmp_path / "null").symlink_to("/dev/null")
+    write_atomically(str(tmp_path / "null"), b"new")
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_missing_directory_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OutputFileError, match="No such file or directory"):
+        write_atomically(str(tmp_path / "no" / "file"), b"")

@@ -1,0 +1,68 @@
+"""The user's command at the end: what it gets, how long it may take, and how its failure is told."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from zfs_replicate.errors import HookFailed
+from zfs_replicate.hooks import run_hook
+
+
+def test_it_gets_the_report_on_its_input_and_the_run_in_its_environment(tmp_path: Path) -> None:
+    line = f'cat > {tmp_path}/got; echo "$RESULT" > {tmp_path}/result'
+    run_hook("--on-success", line, "{}\n", {"RESULT": "success"})
+    assert (tmp_path / "got").read_text() == "{}\n"
+    assert (tmp_path / "result").read_text() == "success\n"
+
+
+def test_it_need_not_read_its_input() -> None:
+    run_hook("--on-success", "true", "x" * 1_000_000, {})
+
+
+def test_what_it_prints_goes_to_the_log(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    run_hook("--on-success", "echo sent; echo also >&2", "", {})
+    assert capfd.readouterr() == ("", "")
+    assert "--on-success: sent also" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("echo no route >&2; exit 7", r"ended with status 7 \(no route\): echo"),
+        ("kill -9 $$", "was killed by signal 9"),
+        ("/nonexistent/command", "ended with status 127"),
+    ],
+)
+def test_its_failure_is_told(line: str, said: str) -> None:
+    with pytest.raises(HookFailed, match=f"--on-failure: the command {said}"):
+        run_hook("--on-failure", line, "", {})
+
+
+def test_it_is_killed_with_all_its_children_when_its_time_is_over(tmp_path: Path) -> None:
+    line = f"sleep 60 & echo $! > {tmp_path}/child; wait"
+    with pytest.raises(HookFailed, match=r"has not ended within 0\.5 seconds and was killed"):
+        run_hook("--on-failure", line, "", {}, seconds=0.5)
+    assert ended(int((tmp_path / "child").read_text()))
+
+
+def ended(process: int) -> bool:
+    """Wait for the end of somebody else's child; the kernel needs a moment after a SIGKILL."""
+    for _attempt in range(500):
+        try:
+            if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+                return True
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def test_what_it_leaves_running_does_not_keep_us(tmp_path: Path) -> None:
+    run_hook("--on-success", f"sleep 5 & echo $! > {tmp_path}/child", "", {}, seconds=4)
+    os.kill(int((tmp_path / "child").read_text()), 9)
