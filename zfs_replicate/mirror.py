@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import wait
+from dataclasses import replace
 
 from zfs_replicate.config import Config
 from zfs_replicate.errors import ReplicateError, UsageError
 from zfs_replicate.executor import Executor, Moved
 from zfs_replicate.hosts.base import Host, TargetHost
 from zfs_replicate.inventory import probe, read_source, read_target, side_by_side
+from zfs_replicate.metering import Meter
 from zfs_replicate.model import Capabilities, Context, Inventory, StreamOptions
 from zfs_replicate.planner import plan
 from zfs_replicate.runs import Attempt
@@ -61,11 +63,10 @@ class Pass:
         self._made = plan(source, target, context)
         return self._made
 
-    def execute(self, made: Plan, cancellation: Cancellation, moved: Moved) -> RunResult:
+    def execute(self, made: Plan, cancellation: Cancellation, moved: Moved, meter: Meter | None = None) -> RunResult:
         config = self._config
-        machinery = Machinery(
-            self._source, self._target, config.policy, config.jobs, self._pipe(made), carrier=self._carrier
-        )
+        pipe = replace(self._pipe(made), meter=meter)
+        machinery = Machinery(self._source, self._target, config.policy, config.jobs, pipe, carrier=self._carrier)
         self._executor = Executor(machinery, cancellation, moved)
         outcomes = self._executor.execute(made)
         return RunResult(made, outcomes, time.monotonic() - self._began)

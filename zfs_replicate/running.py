@@ -8,6 +8,7 @@ import logging
 import secrets
 import sys
 import time
+from functools import partial
 
 from zfs_replicate import logs, report
 from zfs_replicate.config import Config, Telling
@@ -18,6 +19,7 @@ from zfs_replicate.ledger import failed
 from zfs_replicate.locking import locked
 from zfs_replicate.logs import about, say
 from zfs_replicate.mirror import Pass
+from zfs_replicate.progress import shown
 from zfs_replicate.runs import Attempt, Run
 from zfs_replicate.signals import Ended
 from zfs_replicate.steps import Outcome, Plan, RunResult
@@ -89,7 +91,8 @@ def _one_pass(config: Config, noted: list[Attempt], is_last: bool) -> int | Repl
                 return _show_plan(config, plan)
             for line in report.detail_lines(plan):
                 log.info("%s", line)
-            result = one.execute(plan, Cancellation(), lambda outcome: _tell_moved(config.telling, outcome))
+            with shown(config.telling, plan) as meter:
+                result = one.execute(plan, Cancellation(), partial(_tell_moved, config.telling), meter)
     except ReplicateError as error:
         if is_last or not error.is_transient:
             raise

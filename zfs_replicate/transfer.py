@@ -17,8 +17,10 @@ from typing import Self
 
 from zfs_replicate.errors import ReplicateError, StreamBroken
 from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, Sink, TargetHost, move
+from zfs_replicate.metering import Gauge, Meter
 from zfs_replicate.steps import Resume, Send
 from zfs_replicate.zfs import commands, messages
+from zfs_replicate.zfs.talk import without_talk
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +65,10 @@ class Pipe:
     stall_seconds: float | None = None
     bytes_per_second: int | None = None
     compressor: str | None = None
+    meter: Meter | None = None
 
     def sending(self, step: Send | Resume) -> commands.Command:
-        send = commands.send(step)
+        send = commands.send(step, is_telling=self.meter is not None)
         return send if self.compressor is None else commands.compressed(send, self.compressor)
 
     def receiving(self, step: Send | Resume) -> list[commands.Command]:
@@ -77,6 +80,23 @@ class Pipe:
 
 def transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, cancellation: Cancellation) -> int:
     """Carry one stream; return its length in bytes. Raises: the error of the side that failed first."""
+    with _metered(pipe.meter, step):
+        return _transfer(source, target, step, pipe, cancellation)
+
+
+@contextlib.contextmanager
+def _metered(meter: Meter | None, step: Send | Resume) -> Iterator[None]:
+    if meter is None:
+        yield
+        return
+    meter.began(step)
+    try:
+        yield
+    finally:
+        meter.ended(step)
+
+
+def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, cancellation: Cancellation) -> int:
     with source.start(pipe.sending(step)) as sender, target.open_sink(pipe.receiving(step)) as sink:
 
         def kill() -> None:
@@ -84,7 +104,7 @@ def transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, 
             sink.kill()
 
         with cancellation.covering(kill), _Watch(pipe.stall_seconds, kill) as watch:
-            byte_count, is_receiver_gone = _copy(sender, sink, watch)
+            byte_count, is_receiver_gone = _copy(sender, sink, watch, Gauge(pipe.meter, step, sender))
             watch.rest()
             if is_receiver_gone:
                 sender.kill()
@@ -99,7 +119,7 @@ def transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, 
                 raise _receiver_error(target, step, received)
             sent = sender.finish()
     if sent.exit_status != 0:
-        raise messages.explain(source.name, step.snapshot, sent.stderr, "send")
+        raise messages.explain(source.name, step.snapshot, without_talk(sent.stderr), "send")
     if any(stage.exit_status != 0 for stage in received):
         raise _receiver_error(target, step, received)
     for line in received[-1].stderr.splitlines():
@@ -141,13 +161,14 @@ class _Watch:
         self._kill()
 
 
-def _copy(sender: Process, sink: Sink, watch: _Watch) -> tuple[int, bool]:
+def _copy(sender: Process, sink: Sink, watch: _Watch, gauge: Gauge) -> tuple[int, bool]:
     """Return how many bytes went through, and whether the receiver stopped taking them."""
     byte_count = 0
     try:
         while moved := move(sender, sink, CHUNK_BYTES):
             byte_count += moved
             watch.passed()
+            gauge.passed(moved)
     except BrokenPipeError:
         return byte_count, True
     return byte_count, False

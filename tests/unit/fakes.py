@@ -62,6 +62,9 @@ class FakeProcess:
         self._at += len(data)
         return data
 
+    def said_since(self, offset: int) -> bytes:
+        return self.answer.stderr.encode()[offset:]
+
     def finish(self) -> Ended:
         return Ended(self.command, -15 if self.is_killed else self.answer.status, self.answer.stderr)
 

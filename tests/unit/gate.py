@@ -88,7 +88,9 @@ BUILDERS = {
     commands.list_holds: st.builds(commands.list_holds, many),
     commands.hold: st.builds(commands.hold, st.just(TAG), many),
     commands.release: st.builds(commands.release, st.just(TAG), many),
-    commands.send: st.builds(commands.send, sends() | st.builds(Resume, snapshots, tokens, st.just(RECEIVING))),
+    commands.send: st.builds(
+        commands.send, sends() | st.builds(Resume, snapshots, tokens, st.just(RECEIVING)), st.booleans()
+    ),
     commands.bookmark: bookmarks(),
     commands.compressed: st.builds(
         commands.compressed, st.builds(commands.send, sends()), st.sampled_from(list(commands.COMPRESSORS))
@@ -112,8 +114,9 @@ _SAFE = re.compile(
             rf"zfs\0list\0-Hp\0-t\0snapshot\0-o\0name,guid(?:\0{_SNAPSHOT})+",
             rf"zfs\0holds\0-H(?:\0{_SNAPSHOT})+",
             rf"zfs\0(?:hold|release)\0offsite(?:\0{_SNAPSHOT})+",
-            rf"zfs\0send(?:\0-L)?(?:\0-w)?(?:\0-c)?(?:\0-[iI]\0{_DATASET}[@#][A-Za-z0-9_.: -]+)?\0{_SNAPSHOT}",
-            r"zfs\0send\0-t\x001-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+",
+            r"zfs\0send(?:\0-vP)?(?:\0-L)?(?:\0-w)?(?:\0-c)?"
+            rf"(?:\0-[iI]\0{_DATASET}[@#][A-Za-z0-9_.: -]+)?\0{_SNAPSHOT}",
+            r"zfs\0send(?:\0-vP)?\0-t\x001-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+",
             re.escape("\0".join(commands.bookmark((), ())[:-1]))
             + rf"(?:\0{_SNAPSHOT}\0{_DATASET}{_OURS})*\0--(?:\0{_DATASET}{_OURS})*",
         )

@@ -15,7 +15,7 @@ import zfs_replicate
 
 PACKAGE = Path(zfs_replicate.__file__).parent
 
-ZFS = ("zfs.names", "zfs.parse", "zfs.messages", "zfs.commands")
+ZFS = ("zfs.names", "zfs.parse", "zfs.messages", "zfs.commands", "zfs.talk")
 SSH = tuple(f"hosts.{part}" for part in ("ssh_config", "ssh_keys", "ssh_transport", "ssh_process", "ssh_way", "ssh"))
 DECISIONS = (
     "retention",
@@ -40,11 +40,12 @@ LAYERS = (
     DECISIONS,
     ("files", "hooks", "logs", "metrics", "signals", "endings"),
     ("hosts", "hosts.base", "hosts.local", "hosts.quoting", "hosts.openssh", "hosts.elevated", *SSH),
+    ("metering",),
     ("inventory", "transfer", "locking", "ledger"),
     ("streaming",),
     ("executor", "retiring"),
     ("checks", "connecting", "mirror"),
-    ("wanted", "monitoring", "telling"),
+    ("wanted", "monitoring", "telling", "progress"),
     ("running",),
     ("jobs",),
     ("arguments",),

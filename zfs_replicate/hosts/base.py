@@ -40,6 +40,9 @@ class Process(Protocol):
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, at least one; empty at the end. Raises: ConnectionFailed."""
 
+    def said_since(self, offset: int) -> bytes:
+        """What it has said on stderr beyond so many bytes, as far as that is known; it may still run."""
+
     def finish(self) -> Ended:
         """Wait for the end. Raises: ConnectionFailed when the exit status never came."""
 

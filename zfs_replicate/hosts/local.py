@@ -24,6 +24,9 @@ from zfs_replicate.zfs import messages
 
 log = logging.getLogger(__name__)
 
+STDERR_BYTES = 1 << 16
+"""How much of it is looked at in one go while the command runs."""
+
 GRACE_SECONDS = 20
 """How long a receiver may take to save its state once its input has ended."""
 
@@ -73,6 +76,10 @@ class _Child:
                 f"cannot run {command[0]} on this machine: {error.strerror}; is it installed?"
             ) from error
 
+    def said_since(self, offset: int) -> bytes:
+        # reading by place leaves the offset, which the child shares, where it is
+        return os.pread(self._stderr.fileno(), STDERR_BYTES, offset)
+
     def ended(self) -> Ended:
         status = self.popen.wait()
         self._stderr.seek(0)
@@ -109,6 +116,9 @@ class LocalProcess:
 
     def read(self, size: int) -> bytes:
         return b"" if self.pipe is None else os.read(self.pipe, size)
+
+    def said_since(self, offset: int) -> bytes:
+        return self._child.said_since(offset)
 
     def finish(self) -> Ended:
         return self._child.ended()

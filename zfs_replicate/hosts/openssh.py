@@ -10,6 +10,7 @@ import logging
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +19,7 @@ from zfs_replicate.hosts.base import Ended, Host, Process
 from zfs_replicate.hosts.local import LocalProcess
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import messages
+from zfs_replicate.zfs.talk import without_talk
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,7 @@ class OpenSSHProcess(LocalProcess):
 
     def finish(self) -> Ended:
         ended = super().finish()
+        ended = replace(ended, stderr=without_talk(ended.stderr))
         if ended.exit_status != FAILED_STATUS or _OF_ZFS.search(ended.stderr):
             return Ended(self._command, ended.exit_status, ended.stderr)
         said = " ".join(ended.stderr.split())
@@ -146,6 +149,9 @@ class _FirstTry:
             self._process = self._owner.fall_back(self._command, error)
             return self._process.read(size)
         return data
+
+    def said_since(self, offset: int) -> bytes:
+        return self._process.said_since(offset)
 
     def finish(self) -> Ended:
         return self._process.finish()

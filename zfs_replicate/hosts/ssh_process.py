@@ -28,7 +28,7 @@ class SSHProcess:
         self._host = host
         self._command = command
         self._channel = channel
-        self._stderr: list[bytes] = []
+        self._stderr = bytearray()
         channel.settimeout(PATIENCE_SECONDS)
 
     @property
@@ -46,11 +46,14 @@ class SSHProcess:
                 self._drain_stderr()
                 return data
 
+    def said_since(self, offset: int) -> bytes:
+        return bytes(self._stderr[offset:])
+
     def finish(self) -> Ended:
         with self._lost_when_broken():
             status = self._channel.recv_exit_status()
             self._drain_stderr()
-        said = b"".join(self._stderr).decode(errors="replace")
+        said = self._stderr.decode(errors="replace")
         if status == -1:  # paramiko: the channel was closed before a status came
             transport = self._channel.get_transport()
             if transport is None or not transport.is_active():
@@ -71,7 +74,7 @@ class SSHProcess:
 
     def _drain_stderr(self) -> None:
         while self._channel.recv_stderr_ready():
-            self._stderr.append(self._channel.recv_stderr(65536))
+            self._stderr += self._channel.recv_stderr(65536)
 
     @contextlib.contextmanager
     def _lost_when_broken(self) -> Iterator[None]:

@@ -102,15 +102,15 @@ def release(tag: str, snapshots: Sequence[str]) -> Command:
     return ("zfs", "release", tag, *snapshots)
 
 
-def send(step: Send | Resume) -> Command:
-    """`zfs send` for one stream (zfs-send(8)).
+def send(step: Send | Resume, is_telling: bool = False) -> Command:
+    """`zfs send` for one stream (zfs-send(8)); `is_telling`: with its sizes on stderr (zfs/talk.py).
 
     A raw stream is compressed as it lies on disk, so -c says nothing there. -L is constant for one target
     (OpenZFS #6224).
     """
+    flags = ["-vP"] if is_telling else []
     if isinstance(step, Resume):
-        return ("zfs", "send", "-t", step.token)
-    flags: list[str] = []
+        return ("zfs", "send", *flags, "-t", step.token)
     if step.options.large_blocks:
         flags.append("-L")
     if step.is_raw:

@@ -1,0 +1,102 @@
+"""The live display, in a terminal that tmux emulates: what a person sees of three datasets at once."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.world import PROGRAM, World, run, zfs
+
+NAMES = ("one", "two", "three")
+MIRROR = ("-h", "127.0.0.1", "-r", "tank/data", "-l", "offsite/data", "-t", "mirror", "--retries", "0")
+WAIT_SECONDS = 60
+FIGURES = r"[\d.]+/([\d.]+) MiB +[\d.]+ [kM]B/s +0:\d\d:\d\d"
+"""Bytes of how many, rate, time left."""
+
+
+class Screen:
+    """A terminal of 110 columns with one program in it."""
+
+    def __init__(self, socket: Path) -> None:
+        self._tmux = ("tmux", "-u", "-S", str(socket))
+
+    def start(self, *command: str) -> None:
+        line = f"{shlex.join(command)}; echo status $?; sleep {WAIT_SECONDS}"
+        utf8 = {"LC_ALL": "C.UTF-8"}
+        run(*self._tmux, "-f", "/dev/null", "new-session", "-d", "-x", "110", "-y", "24", line, env=utf8)
+
+    def frame(self) -> str:
+        return run(*self._tmux, "capture-pane", "-p").stdout
+
+    def frames(self) -> Iterator[str]:
+        """What it shows, again and again, until the program has ended."""
+        until = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < until:
+            yield (frame := self.frame())
+            if "status " in frame:
+                return
+            time.sleep(0.2)
+        raise AssertionError(f"it does not end:\n{self.frame()}")
+
+    def close(self) -> None:
+        run(*self._tmux, "kill-server", check=False)
+
+
+@pytest.fixture
+def screen(tmp_path: Path) -> Iterator[Screen]:
+    made = Screen(tmp_path / "tmux")
+    yield made
+    made.close()
+
+
+def test_three_datasets_at_once(world: World, screen: Screen) -> None:
+    for name in NAMES:
+        zfs("create", f"tank/data/{name}")
+        world.write(f"tank/data/{name}", "file", 3 << 20)
+    world.snapshot("tank/data@now", recursive=True)
+    screen.start(sys.executable, PROGRAM, *MIRROR, "-j", "3", "--bwlimit", "3M")
+    recording = list(screen.frames())
+    shown = [
+        frame for frame in recording if all(re.search(f"^tank/data/{name} .*{FIGURES}", frame, re.M) for name in NAMES)
+    ]
+    assert shown, recording[-1]
+    whole = re.search(f"^whole run .*{FIGURES}", shown[-1], re.M)
+    assert whole is not None, shown[-1]
+    assert 9 <= float(whole[1]) < 10  # three times 3 MiB, as zfs itself has said
+    last = recording[-1]
+    assert "status 0" in last
+    assert "whole run" not in last  # it leaves nothing behind
+    for name in NAMES:
+        assert re.search(rf"^offsite/data/{name}: 1 snapshot, 3\.\d MiB in ", last, re.M), last
+
+
+def test_an_error_is_told_clean_above_the_display(world: World, screen: Screen) -> None:
+    """What zfs says for the display is not what went wrong."""
+    zfs("create", "tank/data/big")
+    world.write("tank/data/big", "file", 3 << 20)
+    world.snapshot("tank/data@now", recursive=True)
+    zfs("create", "-o", "quota=1M", "offsite/data")
+    run("sh", "-c", "zfs send tank/data@now | zfs receive -F offsite/data")
+    screen.start(sys.executable, PROGRAM, *MIRROR)
+    last = list(screen.frames())[-1]
+    assert "status 1" in last
+    text = " ".join(last.split())
+    assert "offsite/data/big on localhost: cannot receive" in text
+    assert "size " not in text
+    assert "full " not in text
+
+
+def test_no_terminal_no_display(world: World) -> None:
+    world.snapshot("tank/data@now")
+    done = world.replicate(host="localhost")
+    assert (done.stdout, done.stderr) == ("", "")
+    world.snapshot("tank/data@next")
+    done = world.replicate("--progress", "always", host="localhost")
+    assert "whole run" in done.stderr
+    assert done.stdout == ""

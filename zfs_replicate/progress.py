@@ -1,0 +1,127 @@
+"""What is under way, live on a terminal: a line for each dataset whose stream runs, and one for the whole.
+
+A Plan in, a Meter out. rich is imported only where there is something to show. The display takes standard error while
+it lives, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from zfs_replicate.config import Telling
+from zfs_replicate.metering import Meter
+from zfs_replicate.steps import DatasetPlan, Plan, Resume, Send
+from zfs_replicate.visible import visible
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+WHOLE = "whole run"
+
+
+def is_wanted(telling: Telling, plan: Plan) -> bool:
+    """Whether there is something to show, and somebody to see it. `auto` gives way to a log that fills the terminal."""
+    if telling.progress == "never" or not plan.stream_count:
+        return False
+    if telling.progress == "always":
+        return True
+    has_terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    is_for_people = telling.log_format == "human" and telling.log_level != "debug"
+    return has_terminal and is_for_people and importlib.util.find_spec("rich") is not None
+
+
+@contextlib.contextmanager
+def shown(telling: Telling, plan: Plan) -> Iterator[Meter | None]:
+    """Show the streams of a plan while in it; None where nothing is shown."""
+    if not is_wanted(telling, plan):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    is_forced = telling.progress == "always"
+    # rich draws nothing on a terminal without a name or a dumb one
+    environment = os.environ | ({"TERM": "xterm"} if is_forced and os.environ.get("TERM", "dumb") == "dumb" else {})
+    console = Console(file=sys.stderr, force_terminal=True if is_forced else None, _environ=environment)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    # standard output is caught only where it is the same terminal: what goes into a file or pipe must get there
+    catches_output = sys.stdout.isatty()
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=catches_output, refresh_per_second=4
+    ) as progress:
+        yield Display(progress, plan)
+
+
+@dataclass(slots=True)
+class Line:
+    """One dataset: bytes and expected size by stream, and how many streams are still to end."""
+
+    plan: DatasetPlan
+    task: TaskID | None = None
+    left: int = 0
+    done: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
+class Display:
+    """A Meter that draws. Sizes are the plan's estimates until zfs tells better ones."""
+
+    def __init__(self, progress: Progress, plan: Plan) -> None:
+        self._progress = progress
+        self._lock = threading.Lock()
+        self._lines = {each.source: Line(each) for each in plan.datasets if each.snapshot_count}
+        for line in self._lines.values():
+            streams = [step for step in line.plan.steps if isinstance(step, Send | Resume)]
+            line.left = len(streams)
+            line.sizes = {step.snapshot: step.byte_estimate for step in streams}
+        self._whole = progress.add_task(WHOLE, total=self._total())
+
+    def began(self, step: Send | Resume) -> None:
+        with self._lock:
+            line = self._line(step)
+            if line.task is None:
+                line.task = self._progress.add_task(visible(line.plan.source), total=sum(line.sizes.values()))
+
+    def reached(self, step: Send | Resume, byte_count: int, size: int | None) -> None:
+        with self._lock:
+            line = self._line(step)
+            line.done[step.snapshot] = byte_count
+            line.sizes[step.snapshot] = max(byte_count, line.sizes[step.snapshot] if size is None else size)
+            self._draw(line)
+
+    def ended(self, step: Send | Resume) -> None:
+        """What has passed is all there is, also of a stream that failed."""
+        with self._lock:
+            line = self._line(step)
+            line.sizes[step.snapshot] = line.done.get(step.snapshot, 0)
+            line.left -= 1
+            self._draw(line)
+            if line.left == 0 and line.task is not None:
+                self._progress.remove_task(line.task)
+                line.task = None
+
+    def _line(self, step: Send | Resume) -> Line:
+        return self._lines[step.snapshot.partition("@")[0]]
+
+    def _draw(self, line: Line) -> None:
+        if line.task is not None:
+            total = sum(line.sizes.values())
+            self._progress.update(line.task, completed=sum(line.done.values()), total=total)
+        done = sum(sum(each.done.values()) for each in self._lines.values())
+        self._progress.update(self._whole, completed=done, total=self._total())
+
+    def _total(self) -> int:
+        return sum(sum(each.sizes.values()) for each in self._lines.values())
