@@ -115,7 +115,9 @@ KNOWN = (
         "move these aside with 'zfs rename', then run again",
     ),
     _known(
-        r"dataset does not exist|no such (?:dataset|snapshot)|could not find any snapshots to destroy",
+        # `send -vP` has the text of ESRCH for a bookmark that is gone (lab: OpenZFS 2.1 to 2.4)
+        r"dataset does not exist|no such (?:dataset|snapshot)|could not find any snapshots to destroy|No such process"
+        r"|incremental source \([^)]*\) does not exist",
         errors.DatasetMissing,
         "it does not exist, or has just vanished",
         "check the name; if it was destroyed or renamed meanwhile, run again",
