@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -107,6 +109,14 @@ def test_what_has_expired_is_counted() -> None:
     ledger.expired(made.datasets[0], ("a", "b"))
     read, _text = after(run(made, ledger.outcomes()))
     assert read.value("expired_snapshots") == 2
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool comes with Prometheus")
+def test_promtool_finds_nothing_to_say() -> None:
+    _read, text = after(good_run())
+    _read, text = after(lost_run(), text)
+    done = subprocess.run(("promtool", "check", "metrics"), input=text, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_another_mirror_in_the_same_file_is_not_ours() -> None:
