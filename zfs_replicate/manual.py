@@ -38,7 +38,7 @@ What to mirror:
 
 How:
   -j N, --jobs N              datasets received at the same time [default: 2]
-  -b SIZE, --mbuffer SIZE     buffer of each stream, such as 64M or 1G [default: 128M]
+  -b SIZE, --mbuffer SIZE     buffer of each stream of a megabyte or more, such as 64M [default: 128M]
   --bwlimit RATE              at most so many bytes per second, such as 10M, all streams together (needs mbuffer)
   -z PROGRAM, --compress PROGRAM
                               compress streams on their way over a slow link, by zstd, lz4 or pigz, which both sides

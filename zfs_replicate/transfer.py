@@ -54,6 +54,10 @@ class Cancellation:
             kill()
 
 
+TINY_BYTES = 1 << 20
+"""Below that the pipes are buffer enough, and mbuffer is one process more for each of many small datasets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pipe:
     """How streams run. `mbuffer_size` None: without mbuffer. `stall_seconds` None: wait for ever.
@@ -73,8 +77,12 @@ class Pipe:
 
     def receiving(self, step: Send | Resume) -> list[commands.Command]:
         """The stages on the target, in their order: what is buffered is what came, still compressed."""
-        stages = [] if self.mbuffer_size is None else [commands.mbuffer(self.mbuffer_size, self.bytes_per_second)]
-        stages += [] if self.compressor is None else [commands.decompress(self.compressor)]
+        is_tiny = step.byte_estimate < TINY_BYTES and self.bytes_per_second is None
+        stages = []
+        if self.mbuffer_size is not None and not is_tiny:
+            stages.append(commands.mbuffer(self.mbuffer_size, self.bytes_per_second))
+        if self.compressor is not None:
+            stages.append(commands.decompress(self.compressor))
         return [*stages, commands.receive(step.receiving)]
 
 

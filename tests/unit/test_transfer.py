@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ from zfs_replicate.hosts.base import CHUNK_BYTES, move, run
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import Kind
 from zfs_replicate.steps import Receiving, Resume
-from zfs_replicate.transfer import Cancellation, Pipe, transfer
+from zfs_replicate.transfer import TINY_BYTES, Cancellation, Pipe, transfer
 from zfs_replicate.zfs import commands
 
-STEP = Resume("tank/a@b", "1-ab", Receiving("off/a", Kind.FILESYSTEM))
+STEP = Resume("tank/a@b", "1-ab", Receiving("off/a", Kind.FILESYSTEM), byte_estimate=TINY_BYTES)
 STREAM = bytes(range(256)) * 10_000  # more than one chunk
 BROKEN = Answer(status=1, stderr="cannot receive resume stream: checksum mismatch or incomplete stream.\n")
 
@@ -48,6 +49,12 @@ def test_mbuffer_stands_before_receive() -> None:
     target = FakeHost("here")
     carry(source(), target, "64M")
     assert target.asked == ["mbuffer -q -s 128k -m 64M", "zfs receive -s -u off/a"]
+
+
+def test_a_tiny_stream_needs_no_buffer_but_may_need_a_limit() -> None:
+    tiny = replace(STEP, byte_estimate=TINY_BYTES - 1)
+    assert Pipe("64M").receiving(tiny) == [commands.receive(tiny.receiving)]
+    assert [stage[0] for stage in Pipe("64M", bytes_per_second=9).receiving(tiny)] == ["mbuffer", "zfs"]
 
 
 def test_without_mbuffer_receive_is_alone() -> None:
