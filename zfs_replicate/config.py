@@ -9,6 +9,7 @@ from zfs_replicate.model import Policy
 THIS_MACHINE = "localhost"
 """The host that means both pools are here; 127.0.0.1 is SSH like any address."""
 
+COMPRESSORS = ("zstd", "lz4", "pigz")
 TRANSPORTS = ("auto", "paramiko", "openssh")
 
 

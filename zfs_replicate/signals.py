@@ -9,6 +9,9 @@ from types import FrameType
 
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+SIGNALLED = 128
+"""Exit statuses from here on: ended by a signal."""
+
 
 class Ended(BaseException):
     """A signal asks us to end. No error: nothing on the way may catch it for good."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from zfs_replicate import checks
 from zfs_replicate.config import (
+    COMPRESSORS,
     LOG_FORMATS,
     LOG_LEVELS,
     PROGRESS,
@@ -21,7 +22,6 @@ from zfs_replicate.config import (
 from zfs_replicate.errors import UsageError
 from zfs_replicate.model import Policy
 from zfs_replicate.zfs import names
-from zfs_replicate.zfs.commands import COMPRESSORS
 
 Given = Mapping[str, Any]
 

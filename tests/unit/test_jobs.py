@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from zfs_replicate import cli, running
+from zfs_replicate import cli, dispatch, running
 from zfs_replicate.arguments import parse
 from zfs_replicate.config import Config, Print, RunJobs
 from zfs_replicate.errors import AlreadyRunning, ConnectionFailed, JobFileError, UsageError
@@ -271,13 +271,13 @@ def test_a_signal_ends_all_jobs(
 
 
 def test_a_bad_file_is_2_and_nothing_runs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "mirror", lambda _config, _title="": pytest.fail("it ran"))
+    monkeypatch.setattr(dispatch, "mirror", lambda _config, _title="": pytest.fail("it ran"))
     file.write_text(f"{DEFAULTS}{JOB}{SECOND}port = 0\n")
     assert cli.main(["run", "web", "--config", str(file)]) == 2
 
 
 def test_check_only_reads(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "mirror", lambda _config, _title="": pytest.fail("it ran"))
+    monkeypatch.setattr(dispatch, "mirror", lambda _config, _title="": pytest.fail("it ran"))
     file.write_text(DEFAULTS + JOB)
     found = parse(["check", "--config", str(file)])
     assert found == Print("web: nas1:tank/web → off/web, tag offsite, nothing expires\n")

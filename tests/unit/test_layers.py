@@ -47,6 +47,7 @@ LAYERS = (
     ("checks", "connecting", "mirror"),
     ("wanted", "monitoring", "telling", "progress"),
     ("running",),
+    ("dispatch",),
     ("jobs",),
     ("arguments",),
     ("cli",),
@@ -163,7 +164,17 @@ def test_only_the_arguments_import_docopt() -> None:
     assert {module for module in modules() if "docopt" in outside_imports(module)} == {"arguments"}
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["-h", "nas1"]])
+def test_an_answer_without_a_run_loads_nothing_that_works(words: list[str]) -> None:
+    check = (
+        "import sys, zfs_replicate.cli; zfs_replicate.cli.main(sys.argv[1:]);"
+        " sys.exit(bool({'paramiko', 'zfs_replicate.hosts', 'zfs_replicate.planner'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", check, *words], check=False, capture_output=True)
+    assert done.returncode == 0
+
+
 def test_a_run_on_this_machine_needs_no_paramiko() -> None:
     """Its import costs more time than a whole local run with nothing to do."""
-    check = "import sys, zfs_replicate.cli; sys.exit('paramiko' in sys.modules)"
+    check = "import sys, zfs_replicate.cli, zfs_replicate.dispatch; sys.exit('paramiko' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
