@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.lab.conftest import KNOWN_HOSTS
+from tests.lab.servers import sshd, trust
 from tests.lab.world import PROGRAM, World, run, zfs
 
+PACED_PORT = 2226
 NAMES = ("one", "two", "three")
 MIRROR = ("-h", "127.0.0.1", "-r", "tank/data", "-l", "offsite/data", "-t", "mirror", "--retries", "0")
 WAIT_SECONDS = 60
@@ -55,25 +58,37 @@ def screen(tmp_path: Path) -> Iterator[Screen]:
     made.close()
 
 
-def test_three_datasets_at_once(world: World, screen: Screen) -> None:
+def paced(go: Path) -> str:
+    """What a sshd runs instead of each command: streams of the children trickle until there is the file `go`."""
+    trickle = f"while [ ! -e {go} ]; do dd bs=65536 count=1 iflag=fullblock status=none; sleep 0.1; done; cat"
+    return f"""run() {{ sh -c "$SSH_ORIGINAL_COMMAND"; }}
+case "$SSH_ORIGINAL_COMMAND" in *" send "*tank/data/*) run | {{ {trickle}; }};; *) run;; esac"""
+
+
+def test_three_datasets_at_once(world: World, screen: Screen, tmp_path: Path) -> None:
     for name in NAMES:
         zfs("create", f"tank/data/{name}")
-        world.write(f"tank/data/{name}", "file", 3 << 20)
+        world.write(f"tank/data/{name}", "file", 8 << 20)
     world.snapshot("tank/data@now", recursive=True)
-    screen.start(sys.executable, PROGRAM, *MIRROR, "-j", "3", "--bwlimit", "3M")
-    recording = list(screen.frames())
-    shown = [
-        frame for frame in recording if all(re.search(f"^tank/data/{name} .*{FIGURES}", frame, re.M) for name in NAMES)
-    ]
-    assert shown, recording[-1]
-    whole = re.search(f"^whole run .*{FIGURES}", shown[-1], re.M)
-    assert whole is not None, shown[-1]
-    assert 9 <= float(whole[1]) < 10  # three times 3 MiB, as zfs itself has said
-    last = recording[-1]
+    go = tmp_path / "go"
+    with sshd(tmp_path, PACED_PORT, wrapper=paced(go)):
+        trust(PACED_PORT, KNOWN_HOSTS)
+        screen.start(sys.executable, PROGRAM, *MIRROR, "-j", "4", "-p", str(PACED_PORT))
+        shown = next(filter(has_all, screen.frames()), None)
+        assert shown is not None, screen.frame()
+        go.touch()
+        last = list(screen.frames())[-1]
+    whole = re.search(f"^whole run .*{FIGURES}", shown, re.M)
+    assert whole is not None, shown
+    assert 24 <= float(whole[1]) < 26  # three times 8 MiB, as zfs itself has said
     assert "status 0" in last
     assert "whole run" not in last  # it leaves nothing behind
     for name in NAMES:
-        assert re.search(rf"^offsite/data/{name}: 1 snapshot, 3\.\d MiB in ", last, re.M), last
+        assert re.search(rf"^offsite/data/{name}: 1 snapshot, 8\.\d MiB in ", last, re.M), last
+
+
+def has_all(frame: str) -> bool:
+    return all(re.search(f"^tank/data/{name} .*{FIGURES}", frame, re.M) for name in NAMES)
 
 
 def test_an_error_is_told_clean_above_the_display(world: World, screen: Screen) -> None:
