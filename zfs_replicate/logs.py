@@ -10,14 +10,11 @@ import contextlib
 import contextvars
 import json
 import logging
-import logging.handlers
-import os
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from zfs_replicate.config import Telling
 from zfs_replicate.visible import visible
@@ -54,15 +51,15 @@ def about(dataset: str) -> Iterator[None]:
 @contextlib.contextmanager
 def told(telling: Telling, subject: Subject) -> Iterator[None]:
     """Log as asked while in it. A syslog that cannot be reached is said once, and ends nothing."""
-    handlers: list[logging.Handler] = [_StderrHandler(_stderr_level(telling))]
-    if telling.syslog is not None:
-        handlers += _syslog(telling.syslog)
+    to_stderr = _StderrHandler(_stderr_level(telling))
+    to_stderr.setFormatter(_formatter(telling.log_format))
+    handlers: list[logging.Handler] = [to_stderr]
+    for handler in () if telling.syslog is None else _syslog(telling.syslog):
+        handler.setLevel(_level(telling.log_level or "info"))
+        handler.setFormatter(_JsonFormatter() if telling.log_format == "json" else _LogfmtFormatter(has_time=False))
+        handlers.append(handler)
     for handler in handlers:
         handler.addFilter(_filter(subject))
-        is_syslog = isinstance(handler, logging.handlers.SysLogHandler)
-        handler.setFormatter(_formatter(telling.log_format, is_syslog))
-        if is_syslog:
-            handler.setLevel(_level(telling.log_level or "info"))
         log.addHandler(handler)
     before = log.level, log.propagate
     log.setLevel(min(handler.level for handler in handlers))
@@ -84,10 +81,10 @@ def say(text: str) -> None:
     if log.handlers:
         log.error("%s", text)
     else:
-        _print_plainly(text)
+        print_plainly(text)
 
 
-def _print_plainly(text: str) -> None:
+def print_plainly(text: str) -> None:
     """What cannot be a record of the log."""
     print(f"{PROGRAM}:", visible(text, keep="\n"), file=sys.stderr)
 
@@ -114,28 +111,13 @@ class _StderrHandler(logging.Handler):
             self.handleError(record)
 
 
-class _SyslogHandler(logging.handlers.SysLogHandler):
-    """A record that does not get through is lost; that is said once."""
-
-    append_nul = False
-    is_lost = False
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - the name is logging's
-        if not self.is_lost:
-            self.is_lost = True
-            _print_plainly(f"cannot log to syslog at {self.address}: {sys.exc_info()[1]}; going on without it")
-
-
 def _syslog(address: str) -> Iterator[logging.Handler]:
-    host, _, port = address.rpartition(":")
-    where: Any = address if address.startswith("/") else (host.strip("[]"), int(port))
+    from zfs_replicate.syslog import SyslogHandler
+
     try:
-        handler = _SyslogHandler(where, facility=logging.handlers.SysLogHandler.LOG_DAEMON)
+        yield SyslogHandler(address, PROGRAM, print_plainly)
     except OSError as error:
-        _print_plainly(f"cannot log to syslog at {address}: {error}; going on without it")
-        return
-    handler.ident = f"{PROGRAM}[{os.getpid()}]: "
-    yield handler
+        print_plainly(f"cannot log to syslog at {address}: {error}; going on without it")
 
 
 def _filter(subject: Subject) -> logging.Filter:
@@ -152,11 +134,9 @@ def _filter(subject: Subject) -> logging.Filter:
 # --- how a record is written ---
 
 
-def _formatter(log_format: str, is_syslog: bool) -> logging.Formatter:
+def _formatter(log_format: str) -> logging.Formatter:
     if log_format == "json":
         return _JsonFormatter()
-    if is_syslog:
-        return _LogfmtFormatter(has_time=False)
     return _LogfmtFormatter() if log_format == "logfmt" else _HumanFormatter()
 
 

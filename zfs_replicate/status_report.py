@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from zfs_replicate.config import Wishes
 from zfs_replicate.status import DatasetStatus, Level, Status, age
+from zfs_replicate.visible import visible
 
 SERVICE = "ZFS_REPLICATE"
 SCHEMA_VERSION = 1
@@ -21,12 +22,12 @@ _COLOURS = {Level.OK: "32", Level.WARNING: "33", Level.CRITICAL: "31", Level.UNK
 
 def first_line(status: Status, wishes: Wishes) -> str:
     """`ZFS_REPLICATE OK - off/a: 3 datasets, oldest copy 2 h old (off/a/web@x) | age=7200s;;;0 …`."""
-    return f"{SERVICE} {status.level.name} - {_text(status)} | {_figures(status, wishes)}"
+    return visible(f"{SERVICE} {status.level.name} - {_text(status)} | {_figures(status, wishes)}")
 
 
 def unknown_line(problem: str) -> str:
     """What could not be found out; the bar would begin the figures."""
-    return f"{SERVICE} {Level.UNKNOWN.name} - {' '.join(problem.split()).replace('|', '/')}"
+    return f"{SERVICE} {Level.UNKNOWN.name} - {visible(' '.join(problem.split())).replace('|', '/')}"
 
 
 def table(status: Status, is_coloured: bool) -> Iterator[str]:
@@ -41,7 +42,7 @@ def table(status: Status, is_coloured: bool) -> Iterator[str]:
     for dataset, row in zip(status.datasets, rows[1:], strict=True):
         level = dataset.level.name
         state = f"\033[{_COLOURS[dataset.level]}m{level}\033[0m" if is_coloured else level
-        said = "; ".join((*dataset.problems, *dataset.notes))
+        said = visible("; ".join((*dataset.problems, *dataset.notes)))
         yield f"{_aligned(row, widths)}  {state}{f': {said}' if said else ''}"
 
 

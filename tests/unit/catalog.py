@@ -28,7 +28,7 @@ TEXT_ARGUMENT = {
     "_known": 2,
     "_troubled": 2,
     "Problem": 1,
-    "_print_plainly": 0,
+    "print_plainly": 0,
     "say": 0,
 }
 """Which argument of a call is the text."""

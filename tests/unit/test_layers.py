@@ -38,7 +38,7 @@ LAYERS = (
     ("steps", "config"),
     ("zfs", *ZFS),
     DECISIONS,
-    ("files", "hooks", "logs", "metrics", "signals", "endings"),
+    ("files", "hooks", "syslog", "logs", "metrics", "signals", "endings"),
     ("hosts", "hosts.base", "hosts.local", "hosts.quoting", "hosts.openssh", "hosts.elevated", *SSH),
     ("metering",),
     ("inventory", "transfer", "locking", "ledger"),

@@ -1,0 +1,32 @@
+"""Syslog as a handler of the log: an address in, a handler out. Apart from logs.py, since few runs need the import."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+Print = Callable[[str], None]
+
+
+class SyslogHandler(logging.handlers.SysLogHandler):
+    """A record that does not get through is lost; that is said once, and ends nothing."""
+
+    append_nul = False
+    is_lost = False
+
+    def __init__(self, address: str, ident: str, print_plainly: Print) -> None:
+        self.print_plainly = print_plainly
+        self._where = address
+        host, _, port = address.rpartition(":")
+        where: Any = address if address.startswith("/") else (host.strip("[]"), int(port))
+        super().__init__(where, facility=logging.handlers.SysLogHandler.LOG_DAEMON)
+        self.ident = f"{ident}[{os.getpid()}]: "
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - the name is logging's
+        if not self.is_lost:
+            self.is_lost = True
+            self.print_plainly(f"cannot log to syslog at {self._where}: {sys.exc_info()[1]}; going on without it")
