@@ -54,7 +54,7 @@ def _jobs(given: wanted.Given, argv: list[str]) -> Asked:
 
 def _given(manual: str, argv: list[str]) -> dict[str, Any]:
     try:
-        return docopt(manual, _with_syslog_address(argv), default_help=False)
+        return docopt(manual, _with_syslog_address(argv), False)
     except DocoptExit as error:
         raise UsageError(_usage_problem(argv, error)) from error
 

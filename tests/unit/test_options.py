@@ -52,7 +52,7 @@ Ending.
 
 def test_every_option_of_the_command_line_is_known_with_its_default() -> None:
     readable = MANUAL.replace("--syslog[=ADDRESS]", "--syslog=ADDRESS  ")
-    given = docopt(readable, ["check"], default_help=False)
+    given = docopt(readable, ["check"], False)
     of_docopt = {name: value for name, value in given.items() if name.startswith("--")}
     assert {option.long for option in ALL} == set(of_docopt)
     for option in ALL:
