@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
 DESTDIR ?=
-.PHONY: help install uninstall demo test test-unit test-packaging test-lab test-versions test-transports mutants fuzz bench bench-full check
-.PHONY: format lab clean
+.PHONY: help install uninstall demo test test-unit test-packaging test-lab test-versions test-transports transcripts
+.PHONY: mutants fuzz bench bench-full check format lab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test-versions: $(VENV)/.ready ## run the lab tests on OpenZFS 2.1 and 2.3 too
 
 test-transports: $(VENV)/.ready ## put the whole fault matrix through OpenSSH's client too
 	@ZFS_REPLICATE_TRANSPORT=openssh PYTHON=$(CURDIR)/$(BIN)/python tests/lab/run tests/lab/test_faults.py
+
+transcripts: ## play the main situations in the lab and write docs/transcripts.md
+	@$(MAKE) --no-print-directory test-lab ARGS=tests/lab/test_transcripts.py
 
 mutants: $(VENV)/.ready ## break the program in a dozen ways and see that the fast tests notice
 	@$(BIN)/python tests/mutants.py

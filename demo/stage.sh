@@ -1,0 +1,56 @@
+# shellcheck shell=bash
+# What the demo and the transcripts play on: pools on files, an own sshd, all gone at the end. Sourced by both, as root
+# in a mount name space that may be changed.
+work=$(mktemp -d /tmp/zfs_replicate-demo.XXXXXX)
+port=2222
+sshd=''
+made=()
+
+cleanup() {
+	[ -z "$sshd" ] || kill "$sshd" 2>/dev/null || true
+	for pool in ${made[@]+"${made[@]}"}; do zpool destroy -f "$pool" || true; done
+	umount "$work/mount" 2>/dev/null || true
+	rm -rf "$work"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+pool() { # NAME: a pool of 256 MB on a file
+	if zpool list "$1" >/dev/null 2>&1; then
+		echo "demo: there is a pool named $1 on this machine already; the demo does not touch it" >&2
+		exit 1
+	fi
+	truncate -s 256M "$work/$1.img"
+	zpool create -O mountpoint=none -O atime=off "$1" "$work/$1.img"
+	made+=("$1")
+}
+
+data() { # DATASET FILE MEGABYTES
+	mkdir -p "$work/mount"
+	mount -t zfs -o zfsutil "$1" "$work/mount"
+	head -c "${3}M" /dev/urandom >"$work/mount/$2"
+	umount "$work/mount"
+}
+
+# A sshd of our own, with own keys, known to root's ssh only in this name space, as the host nas1.
+start_sshd() {
+	mkdir -m 700 "$work/ssh"
+	ssh-keygen -q -t ed25519 -N '' -f "$work/host_key"
+	ssh-keygen -q -t ed25519 -N '' -f "$work/ssh/id_ed25519"
+	cp "$work/ssh/id_ed25519.pub" "$work/ssh/authorized_keys"
+	sed "s/^/[127.0.0.1]:$port /" "$work/host_key.pub" >"$work/ssh/known_hosts"
+	printf 'Host nas1\n  HostName 127.0.0.1\n  Port %s\n  User root\n' "$port" >"$work/ssh/config"
+	mkdir -p /root/.ssh /run/sshd
+	mount --bind "$work/ssh" /root/.ssh
+	/usr/sbin/sshd -D -f /dev/null -h "$work/host_key" -p "$port" \
+		-o ListenAddress=127.0.0.1 -o PidFile=none -o StrictModes=no -o PermitRootLogin=prohibit-password \
+		-o AuthorizedKeysFile=/root/.ssh/authorized_keys &
+	sshd=$!
+	for _ in $(seq 50); do
+		(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
+		sleep 0.1
+	done
+	echo "demo: sshd does not start" >&2
+	exit 1
+}
