@@ -1,0 +1,89 @@
+"""What docs/ tell an administrator to type works, in the order in which it is told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.world import CHECKOUT, World, run, zfs
+
+SSH = Path("/root/.ssh/config")
+BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page: str) -> Iterator[str]:
+    for match in BLOCK.finditer((CHECKOUT / "docs" / page).read_text()):
+        yield match[1]
+
+
+def typed(text: str) -> None:
+    """As a person types it, line by line in one shell that ends at the first failure."""
+    run("bash", "-euo", "pipefail", "-c", f"PATH={CHECKOUT}/bin:$PATH\n{text}")
+
+
+@pytest.fixture
+def hosts(world: World) -> Iterator[World]:
+    """The two machines of the pages are this one. zfs_replicate is in PATH there, too."""
+    SSH.write_text("Host nas1 backup\n  HostName 127.0.0.1\n  User root\n")
+    link = Path("/usr/local/bin/zfs_replicate")
+    link.write_text(f'#!/bin/sh\nexec python3 {CHECKOUT}/bin/zfs_replicate "$@"\n')
+    link.chmod(0o755)
+    zfs("create", "tank/data/web")
+    world.write("tank/data", "report.txt")
+    world.snapshot("tank/data@monday", days_ago=2, recursive=True)
+    world.write("tank/data", "later.txt")
+    world.snapshot("tank/data@tuesday", recursive=True)
+    yield world
+    SSH.unlink()
+    link.unlink()
+
+
+def test_restoring(hosts: World, tmp_path: Path) -> None:
+    hosts.replicate_from("tank/data", "offsite/data", host="localhost", tag="offsite")
+    one_file, one_dataset, trial, lost, goes_on, away, back, forth = blocks("restoring.md")
+    typed(one_file)
+    assert Path("/tmp/report.txt").stat().st_size == 4096
+    typed(one_dataset)
+    assert hosts.snapshots("tank/restored") == ["monday"]
+    typed(trial)
+
+    report = hosts.read("tank/data", "report.txt")
+    run("zpool", "destroy", "-f", "tank")
+    run("zpool", "create", "-O", "mountpoint=none", "tank", str(tmp_path / "tank.img"))
+    typed(lost)
+    assert hosts.read("tank/data", "report.txt") == report
+    assert [hosts.get(name, "readonly") for name in hosts.datasets("tank/data")] == ["off", "off"]
+    assert hosts.holds("offsite/data") == {"tuesday": {"offsite:target"}}
+    typed(goes_on)
+    assert hosts.snapshots("offsite/data") == ["monday", "tuesday", "after"]
+
+    typed(away)
+    Path("/srv/data/new.txt").write_text("written on the copy")
+    hosts.write("tank/data", "never-arrived.txt", 1 << 20)
+    typed(back)
+    assert hosts.read("tank/data", "new.txt")
+    typed(forth)
+    assert hosts.guids("tank/data") == hosts.guids("offsite/data")
+    assert hosts.holds("tank/data") == {"worked": {"offsite"}}
+    assert hosts.holds("offsite/data") == {"worked": {"offsite:target"}}
+
+
+def test_chains_and_retiring(hosts: World) -> None:
+    first, second, direct = blocks("chains.md")
+    typed(first)
+    typed(second)
+    assert hosts.guids("offsite/vault/data") == hosts.guids("tank/data")
+    hosts.snapshot("tank/data@wednesday", recursive=True)
+    typed(direct)
+    assert hosts.guids("offsite/vault/data") == hosts.guids("tank/data")
+
+    hosts.replicate_from("tank/data", "offsite/data", host="localhost", tag="offsite")
+    release, destroy = blocks("retiring.md")
+    typed(release)
+    assert "offsite" not in {tag for tags in hosts.holds("tank/data").values() for tag in tags}
+    typed(destroy)
+    assert not hosts.exists("offsite/data")
+    assert hosts.exists("offsite/vault/data")
