@@ -114,16 +114,14 @@ def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe,
         with cancellation.covering(kill), _Watch(pipe.stall_seconds, kill) as watch:
             byte_count, is_receiver_gone = _copy(sender, sink, watch, Gauge(pipe.meter, step, sender))
             watch.rest()
-            if is_receiver_gone:
-                sender.kill()
             sink.close_input()
-            received = sink.finish()
+            received = sink.finish() if not is_receiver_gone else _given_up(sender, sink)
             if watch.is_stalled:
                 raise StreamBroken(
                     f"{step.snapshot} on {source.name}: no byte passed for {pipe.stall_seconds:g} seconds: the stream"
                     " was ended; look at the network and at both pools, then run again: it continues where it stopped"
                 )
-            if is_receiver_gone:
+            if is_receiver_gone and any(stage.exit_status != 0 for stage in received):
                 raise _receiver_error(target, step, received)
             sent = sender.finish()
     if sent.exit_status != 0:
@@ -180,6 +178,21 @@ def _copy(sender: Process, sink: Sink, watch: _Watch, gauge: Gauge) -> tuple[int
     except BrokenPipeError:
         return byte_count, True
     return byte_count, False
+
+
+def _given_up(sender: Process, sink: Sink) -> tuple[Ended, ...]:
+    """How the receiver ended that takes no more; the sender is ended, too, unless the receiver has all it wants.
+
+    `zfs receive` ends at the record that ends its stream, and does not wait for what may follow: that is no failure,
+    and what is left is read away, so that the sender can end well.
+    """
+    received = sink.finish()
+    if any(stage.exit_status != 0 for stage in received):
+        sender.kill()
+    else:
+        while sender.read(CHUNK_BYTES):
+            pass
+    return received
 
 
 def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Ended, ...]) -> ReplicateError:

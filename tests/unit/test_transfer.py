@@ -146,9 +146,18 @@ def test_a_pipe_that_breaks_at_once_is_the_receiver_failing() -> None:
     assert isinstance(failure(source(), target), errors.DatasetBusy)
 
 
-def test_a_broken_pipe_is_a_failure_even_where_all_statuses_are_0() -> None:
-    error = failure(source(), FakeHost("here", breaks_after=1))
-    assert "the receiver stopped without a word" in str(error)
+def test_a_receiver_that_has_all_it_wants_may_end_before_the_last_bytes() -> None:
+    """`zfs receive` ends at the end record; without mbuffer in between, the rest meets a pipe that is closed."""
+    nas1 = source(stdout=b"stream and more")
+    nas1.chunk_bytes = 6
+    carry(nas1, FakeHost("here", breaks_after=1))
+    assert not nas1.processes[0].is_killed
+    assert nas1.processes[0].read(1) == b""
+
+
+def test_a_sender_that_fails_after_that_has_failed_all_the_same() -> None:
+    nas1 = source(status=1, stderr="warning: cannot send 'tank/a@b': Input/output error")
+    assert "cannot send" in str(failure(nas1, FakeHost("here", breaks_after=0)))
 
 
 def test_receive_is_believed_before_mbuffer() -> None:
