@@ -18,8 +18,8 @@ class Meter(Protocol):
 
     def began(self, step: Send | Resume) -> None: ...
 
-    def reached(self, step: Send | Resume, byte_count: int, size: int | None) -> None:
-        """The stream is so far; `size`: what zfs expects it to be, None: not said yet."""
+    def reached(self, step: Send | Resume, byte_count: int, expected: int | None) -> None:
+        """The stream is so far; `expected`: what zfs expects it to be, None: not said yet."""
 
     def ended(self, step: Send | Resume) -> None: ...
 

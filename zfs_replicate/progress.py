@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from zfs_replicate.config import Telling
 from zfs_replicate.metering import Meter
+from zfs_replicate.report import size
 from zfs_replicate.steps import DatasetPlan, Plan, Resume, Send
 from zfs_replicate.visible import visible
 
@@ -44,7 +45,14 @@ def shown(telling: Telling, plan: Plan) -> Iterator[Meter | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        """In the units of every other line."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{size(task.speed)}/s" if task.speed else "-")
 
     is_forced = telling.progress == "always"
     # rich draws nothing on a terminal without a name or a dumb one
@@ -54,7 +62,7 @@ def shown(telling: Telling, plan: Plan) -> Iterator[Meter | None]:
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         DownloadColumn(binary_units=True),
-        TransferSpeedColumn(),
+        RateColumn(),
         TimeRemainingColumn(),
     )
     # standard output is caught only where it is the same terminal: what goes into a file or pipe must get there
@@ -95,11 +103,11 @@ class Display:
             if line.task is None:
                 line.task = self._progress.add_task(visible(line.plan.source), total=sum(line.sizes.values()))
 
-    def reached(self, step: Send | Resume, byte_count: int, size: int | None) -> None:
+    def reached(self, step: Send | Resume, byte_count: int, expected: int | None) -> None:
         with self._lock:
             line = self._line(step)
             line.done[step.snapshot] = byte_count
-            line.sizes[step.snapshot] = max(byte_count, line.sizes[step.snapshot] if size is None else size)
+            line.sizes[step.snapshot] = max(byte_count, line.sizes[step.snapshot] if expected is None else expected)
             self._draw(line)
 
     def ended(self, step: Send | Resume) -> None:

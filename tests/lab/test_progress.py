@@ -19,7 +19,7 @@ PACED_PORT = 2226
 NAMES = ("one", "two", "three")
 MIRROR = ("-h", "127.0.0.1", "-r", "tank/data", "-l", "offsite/data", "-t", "mirror", "--retries", "0")
 WAIT_SECONDS = 60
-FIGURES = r"[\d.]+/([\d.]+) MiB +[\d.]+ [kM]B/s +0:\d\d:\d\d"
+FIGURES = r"[\d.]+/([\d.]+) MiB +[\d.]+ [KM]iB/s +0:\d\d:\d\d"
 """Bytes of how many, rate, time left."""
 
 
