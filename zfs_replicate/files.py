@@ -28,10 +28,10 @@ def write_atomically(path: str, data: bytes) -> None:
 
 
 def _replace(target: Path, data: bytes) -> None:
-    # no name that node_exporter or a log shipper would take for the real one
-    draft = target.with_name(f".{target.name}.{os.getpid()}.new")
+    # no name that node_exporter would take for the real one, nor one that others in /tmp could foresee
+    draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}.new")
+    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()

@@ -103,12 +103,9 @@ class _StderrHandler(logging.Handler):
     """To whatever standard error is at that moment: a live display puts itself before it for a while."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
+        # who read it has left: no reason to end a mirror that is under way
+        with contextlib.suppress(BrokenPipeError):
             print(self.format(record), file=sys.stderr, flush=True)
-        except BrokenPipeError:
-            raise
-        except Exception:
-            self.handleError(record)
 
 
 def _syslog(address: str) -> Iterator[logging.Handler]:

@@ -56,6 +56,14 @@ def test_much_on_stderr_does_not_block() -> None:
     assert (text, len(ended.stderr)) == ("done\n", 1_000_000)
 
 
+def test_what_was_said_so_far_is_known_while_the_command_runs() -> None:
+    with LocalHost().start(shell("echo said >&2; echo out; echo more >&2")) as process:
+        assert process.read(1) == b"o"
+        assert process.said_since(0).startswith(b"said\n")
+        assert process.said_since(2).startswith(b"id\n")
+        assert process.finish().stderr == "said\nmore\n"  # looking has moved nothing
+
+
 def test_much_on_stdout_arrives_whole() -> None:
     with HOST.start(shell("head -c 5000000 /dev/zero")) as process:
         assert sum(map(len, iter(lambda: process.read(1 << 20), b""))) == 5_000_000

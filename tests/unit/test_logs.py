@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import socket
+import sys
 import threading
 from pathlib import Path
 
@@ -101,6 +103,16 @@ def test_the_log_is_taken_down_after_the_run(capsys: Capture) -> None:
     with told(Telling(), SUBJECT):
         log.warning("once")
     assert capsys.readouterr().err.count("once") == 1
+
+
+def test_a_reader_that_has_left_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Gone(io.StringIO):
+        def write(self, _text: str) -> int:
+            raise BrokenPipeError
+
+    monkeypatch.setattr(sys, "stderr", Gone())
+    with told(Telling(), SUBJECT):
+        log.warning("nobody reads this")
 
 
 # --- syslog ---

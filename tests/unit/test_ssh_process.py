@@ -50,3 +50,15 @@ def test_a_read_that_waits_long_goes_on_waiting() -> None:
     channel.recv.side_effect = [TimeoutError(), TimeoutError(), b"data"]
     channel.recv_stderr_ready.return_value = False
     assert process(channel).read(10) == b"data"
+
+
+def test_what_was_said_so_far_is_known_before_the_end() -> None:
+    channel = create_autospec(paramiko.Channel, instance=True)
+    channel.recv.side_effect = [b"data", b"more"]
+    channel.recv_stderr_ready.side_effect = [True, False, True, False]
+    channel.recv_stderr.side_effect = [b"size\t", b"30\n"]
+    running = process(channel)
+    running.read(10)
+    assert running.said_since(0) == b"size\t"
+    running.read(10)
+    assert (running.said_since(0), running.said_since(5)) == (b"size\t30\n", b"30\n")
