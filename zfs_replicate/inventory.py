@@ -45,7 +45,7 @@ def probe(host: Host, root: str) -> Capabilities:
 
 def read_source(host: Host, root: str) -> Inventory:
     """Given a host, return its tree at `root` with all holds. Two commands. Raises: DatasetMissing and others."""
-    listing = _read_tree(host, root)
+    listing = _read_tree(host, root, commands.list_tree(root))
     if listing is None:
         raise DatasetMissing(f"{root} on {host.name}: there is no such dataset; check -r")
     return _inventory(host, root, _with_holds(host, listing))
@@ -54,15 +54,14 @@ def read_source(host: Host, root: str) -> Inventory:
 def read_target(host: Host, root: str) -> Inventory:
     """Given a host, return its tree at `root` with holds, placeholders and decoded tokens; it may be absent.
 
-    Three commands, and one more for each unfinished receive.
+    One command; one more where there are holds, one where datasets have no snapshots, and one for each unfinished
+    receive.
     """
-    listing = _read_tree(host, root)
+    listing = _read_tree(host, root, commands.list_copies(root))
     if listing is None:
         above = names.ancestors(root)
         return Inventory(root, {}, missing_ancestors=_missing(host, above) if above else ())
-    found = _lines(host, commands.list_placeholders(root), root)
-    with _readable(host, root, "zfs get"):
-        placeholders = frozenset(parse.first_column(found, 2))
+    placeholders = _placeholders(host, root, listing)
     tokens = {name: _decode(host, token) for name, token in listing.tokens.items()}
     return _inventory(
         host,
@@ -108,11 +107,11 @@ def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def _read_tree(host: Host, root: str) -> parse.Listing | None:
+def _read_tree(host: Host, root: str, command: commands.Command) -> parse.Listing | None:
     """Return the tree, or None when the root itself does not exist."""
     try:
         with _readable(host, root, "zfs list"):
-            return parse.listing(read_lines(host, commands.list_tree(root)))
+            return parse.listing(read_lines(host, command))
     except CommandEnded as error:
         if messages.absent_datasets(error.ended.stderr) == frozenset({root}):
             return None
@@ -131,11 +130,16 @@ def _readable(host: Host, subject: str, command: str) -> Iterator[None]:
         ) from error
 
 
-def _lines(host: Host, command: commands.Command, subject: str) -> Iterable[str]:
-    text, ended = run(host, command)
-    if ended.exit_status != 0:
-        raise messages.explain(host.name, subject, ended.stderr, f"run {' '.join(command[:2])}")
-    return text.splitlines()
+def _placeholders(host: Host, root: str, listing: parse.Listing) -> frozenset[str]:
+    """Only what has no snapshots can be one; one that has vanished meanwhile is none."""
+    empty = [dataset.name for dataset in listing.datasets if not dataset.snapshots]
+    found: set[str] = set()
+    for batch in commands.batches(empty):
+        text, ended = run(host, commands.list_placeholders(batch))
+        _only_absent(host, ended, batch[0])
+        with _readable(host, root, "zfs get"):
+            found.update(parse.first_column(text.splitlines(), 2))
+    return frozenset(found)
 
 
 def _with_holds(host: Host, listing: parse.Listing) -> list[Dataset]:

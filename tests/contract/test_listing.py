@@ -87,7 +87,7 @@ def test_empty_dataset_counts_as_written(zfs: Zfs) -> None:
 
 
 def test_missing_root_is_named_and_nothing_else_is_said(zfs: Zfs) -> None:
-    said = zfs.run(commands.list_tree(zfs.target))
+    said = zfs.run(commands.list_copies(zfs.target))
     assert (said.stdout, said.status) == ("", 1)
     assert messages.absent_datasets(said.stderr) == frozenset({zfs.target})
 
@@ -128,7 +128,7 @@ def test_names_with_spaces(zfs: Zfs) -> None:
 def test_placeholder_property_is_listed_only_where_it_was_set(zfs: Zfs) -> None:
     zfs.ok("create", "-o", "canmount=off", "-o", f"{PLACEHOLDER_PROPERTY}=on", zfs.target)
     zfs.ok("create", f"{zfs.target}/child")
-    said = zfs.run(commands.list_placeholders(zfs.target))
+    said = zfs.run(commands.list_placeholders([zfs.target, f"{zfs.target}/child"]))
     assert parse.first_column(said.lines, 2) == (zfs.target,)
     assert zfs.setting(f"{zfs.target}/child", PLACEHOLDER_PROPERTY) == ("on", f"inherited from {zfs.target}")
 
@@ -137,7 +137,7 @@ def test_cleared_placeholder_is_listed_no_more(zfs: Zfs) -> None:
     zfs.ok("create", "-o", f"{PLACEHOLDER_PROPERTY}=on", zfs.target)
     for _time in range(2):
         assert zfs.run(commands.clear_placeholder(zfs.target)).status == 0
-    said = zfs.run(commands.list_placeholders(zfs.target))
+    said = zfs.run(commands.list_placeholders([zfs.target]))
     assert (said.stdout, said.status) == ("", 0)
 
 

@@ -76,8 +76,8 @@ def test_names_with_spaces_stay_one_argument() -> None:
         (commands.list_existing(["a", "a/b"]), "zfs list -Hp -o name a a/b"),
         (commands.list_guids(["a@x"]), "zfs list -Hp -t snapshot -o name,guid a@x"),
         (
-            commands.list_placeholders("off"),
-            "zfs get -Hp -r -t filesystem -s local -o name,value zfs_replicate:placeholder off",
+            commands.list_placeholders(["off", "off/a"]),
+            "zfs get -Hp -s local -o name,value zfs_replicate:placeholder off off/a",
         ),
         (commands.decode_token("1-ab"), "zfs send -nvt 1-ab"),
         (commands.list_holds(["a@x", "b@y"]), "zfs holds -H a@x b@y"),
@@ -103,6 +103,7 @@ def test_the_tree_is_listed_with_the_columns_that_parse_expects() -> None:
     assert command[-1] == "tank/a"
     assert command[command.index("-o") + 1].split(",") == list(parse.LIST_COLUMNS)
     assert command[command.index("-t") + 1] == "filesystem,volume,snapshot,bookmark"
+    assert [*commands.list_copies("tank/a")] == [word.removesuffix(",bookmark") for word in command]
 
 
 # --- batches ---

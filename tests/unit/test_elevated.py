@@ -48,10 +48,11 @@ def test_of_a_compressed_stream_only_the_sender_runs_by_sudo() -> None:
     [
         commands.probe("tank"),
         commands.list_tree("tank"),
+        commands.list_copies("tank"),
         commands.list_holds(["tank@x"]),
         commands.list_guids(["tank@x"]),
         commands.list_existing(["tank"]),
-        commands.list_placeholders("tank"),
+        commands.list_placeholders(["tank"]),
         commands.available("tank"),
         commands.decode_token("1-ab"),
         commands.mbuffer("1M"),

@@ -18,7 +18,7 @@ from zfs_replicate.zfs import commands, names, parse
 
 TARGET_ONLY = {
     *("abort_receive", "available", "clear_placeholder", "create_parent", "destroy", "list_existing"),
-    *("list_placeholders", "mbuffer", "receive", "rollback", "decode_token"),
+    *("list_placeholders", "list_copies", "mbuffer", "receive", "rollback", "decode_token"),
     "decompress",
 }
 """Builders whose commands never run on a source."""

@@ -9,6 +9,7 @@ from tests.unit.test_parse import PROBE, TOKEN_TEXT, line
 from zfs_replicate import errors
 from zfs_replicate.inventory import probe, read_both, read_guids, read_source, read_target
 from zfs_replicate.model import Inventory
+from zfs_replicate.zfs import commands
 from zfs_replicate.zfs.parse import PROBE_GREETING
 
 ABSENT = Answer(status=1, stderr="cannot open 'tank/a': dataset does not exist\n")
@@ -158,6 +159,21 @@ def target_with(*lines: str, **answers: Answer) -> Inventory:
 def test_a_target_is_read_with_its_placeholders() -> None:
     found = target_with(line("filesystem", "off/a"), line("filesystem", "off/a/b"), get=Answer(text("off/a\ton")))
     assert [each.is_placeholder for each in found.datasets.values()] == [True, False]
+
+
+def test_only_what_has_no_snapshots_is_asked_whether_it_is_a_placeholder() -> None:
+    lines = (line("filesystem", "off/a"), line("snapshot", "off/a@x"), line("filesystem", "off/a/b"))
+    host = FakeHost("here", {"zfs list": Answer(text(*lines))})
+    read_target(host, "off/a")
+    assert host.asked_for("zfs get") == [" ".join(commands.list_placeholders(["off/a/b"]))]
+    host = FakeHost("here", {"zfs list": Answer(text(*lines[:2]))})
+    read_target(host, "off/a")
+    assert host.asked_for("zfs get") == []
+
+
+def test_an_empty_dataset_that_has_vanished_is_no_placeholder() -> None:
+    gone = Answer(status=1, stderr="cannot open 'off/a': dataset does not exist\n")
+    assert not target_with(line("filesystem", "off/a"), get=gone).datasets["off/a"].is_placeholder
 
 
 def test_a_target_is_read_with_its_tokens_decoded() -> None:

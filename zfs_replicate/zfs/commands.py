@@ -57,7 +57,16 @@ def batches(names: Sequence[str], limit: int = BATCH_BYTES) -> Iterator[tuple[st
 
 def list_tree(root: str) -> Command:
     """The whole tree with all that a plan needs, in one command (zfs-list(8))."""
-    return ("zfs", "list", "-Hp", "-r", "-t", "filesystem,volume,snapshot,bookmark", "-o", ",".join(LIST_COLUMNS), root)
+    return _list("filesystem,volume,snapshot,bookmark", root)
+
+
+def list_copies(root: str) -> Command:
+    """The same of a target, whose bookmarks are nobody's business: looking for them takes a while."""
+    return _list("filesystem,volume,snapshot", root)
+
+
+def _list(kinds: str, root: str) -> Command:
+    return ("zfs", "list", "-Hp", "-r", "-t", kinds, "-o", ",".join(LIST_COLUMNS), root)
 
 
 def list_existing(datasets: Sequence[str]) -> Command:
@@ -68,22 +77,9 @@ def list_guids(snapshots: Sequence[str]) -> Command:
     return ("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,guid", *snapshots)
 
 
-def list_placeholders(root: str) -> Command:
-    """Only where the property was set itself: children inherit user properties."""
-    return (
-        "zfs",
-        "get",
-        "-Hp",
-        "-r",
-        "-t",
-        "filesystem",
-        "-s",
-        "local",
-        "-o",
-        "name,value",
-        PLACEHOLDER_PROPERTY,
-        root,
-    )
+def list_placeholders(datasets: Sequence[str]) -> Command:
+    """Those of them where the property was set itself: children inherit user properties."""
+    return ("zfs", "get", "-Hp", "-s", "local", "-o", "name,value", PLACEHOLDER_PROPERTY, *datasets)
 
 
 def decode_token(token: str) -> Command:
