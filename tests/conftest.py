@@ -1,8 +1,12 @@
-"""For all tests: a share of them can be chosen, so that several guests of the lab divide the work."""
+"""For all tests: a share can be chosen, so that several guests of the lab divide the work; no example has a deadline."""
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("noisy machines", deadline=None)
+hypothesis.settings.load_profile("noisy machines")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
