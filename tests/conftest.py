@@ -1,4 +1,4 @@
-"""For all tests: a share can be chosen, so that several guests of the lab divide the work; no example has a deadline."""
+"""For all tests: guests of the lab divide the work (--shard), and no example of a property has a deadline."""
 
 from __future__ import annotations
 
