@@ -60,6 +60,8 @@ def _compressor(value: str) -> str | None:
 
 def release(given: Given) -> Release:
     _refuse(given, MIRROR_ONLY, "is for a mirror run, not for release")
+    if given["--json"]:
+        raise UsageError("release: --json is for a mirror run, or for status")
     return Release(
         connection=_connection(given),
         remote=checks.dataset("-r", given["--remote"]),

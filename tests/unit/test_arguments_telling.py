@@ -77,3 +77,4 @@ def test_retiring_leaves_nothing_behind(option: str) -> None:
     retiring = ["release", "-h", "nas1", "-r", "tank/a", "-t", "offsite"]
     parse(retiring)
     assert "is for a mirror run" in refused([*retiring, option])
+    assert "is for a mirror run" in refused([*retiring, "--json"])
