@@ -7,7 +7,9 @@ BIN := $(VENV)/bin
 .DEFAULT_GOAL := help
 PREFIX ?= /usr/local
 DESTDIR ?=
-.PHONY: help install uninstall demo test test-unit test-packaging test-lab test-versions test-transports transcripts
+DEB ?= dist
+.PHONY: help install uninstall deb demo test test-unit test-packaging test-deb test-lab test-versions test-transports
+.PHONY: transcripts
 .PHONY: mutants fuzz bench bench-full check format lab clean
 
 help: ## list the targets
@@ -25,7 +27,10 @@ test-unit: $(VENV)/.ready ## run the fast tests
 test-packaging: $(VENV)/.ready ## install it in several ways, and check man page, completion and units
 	@echo "== packaging"
 	@tests/make-tools mandoc zsh systemd-analyze:systemd
-	@$(BIN)/python -m pytest -q tests/packaging
+	@$(BIN)/python -m pytest -q tests/packaging --ignore=tests/packaging/test_debian.py
+
+test-deb: $(VENV)/.ready ## build the Debian package and look into it
+	@$(BIN)/python -m pytest -q tests/packaging/test_debian.py
 
 test-lab: $(VENV)/.ready ## run the tests on real OpenZFS, in the lab (ARGS: what pytest gets)
 	@echo "== tests on real OpenZFS; the first time the lab is built, which takes about ten minutes"
@@ -72,6 +77,9 @@ $(VENV)/.ready: setup.cfg pyproject.toml tests/constraints.txt
 
 install: ## install below PREFIX (/usr/local), in DESTDIR where a package is built; uninstall removes it
 	@packaging/install "$(DESTDIR)" "$(PREFIX)" "$(PYTHON)"
+
+deb: ## build the Debian package into DEB (dist/), and look it over with lintian
+	@packaging/make-deb "$(DEB)"
 
 uninstall:
 	@packaging/uninstall "$(DESTDIR)" "$(PREFIX)"
