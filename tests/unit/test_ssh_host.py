@@ -124,7 +124,7 @@ def test_an_unknown_host_key_is_refused_with_the_line_that_mends_it(server: Serv
     with pytest.raises(errors.HostKeyRejected) as caught:
         server.connect().__enter__()
     text = str(caught.value)
-    assert f"[127.0.0.1]:{server.port}: unknown host key {fingerprint(server.host_key)}" in text
+    assert f"nas1 ([127.0.0.1]:{server.port}): unknown host key {fingerprint(server.host_key)}" in text
     assert f"ssh-keyscan -p {server.port} 127.0.0.1 >> {server.known_hosts}" in text
     assert server.commands == []
 
@@ -155,7 +155,7 @@ def test_a_wrong_key_is_refused(server: Server) -> None:
     write_key(server.user_key)
     with pytest.raises(errors.AuthenticationFailed) as caught:
         server.connect().__enter__()
-    assert f"{USER}@127.0.0.1: the source accepts none of our keys" in str(caught.value)
+    assert f"nas1 ({USER}@127.0.0.1): the source accepts none of our keys" in str(caught.value)
     assert f"ssh -p {server.port} {USER}@nas1" in str(caught.value)
 
 
@@ -208,7 +208,7 @@ def test_a_refused_port_is_told_with_what_to_try(server: Server, monkeypatch: py
     resolved(monkeypatch, replace(server.endpoint, port=port))
     with pytest.raises(errors.ConnectionFailed) as caught:
         server.connect().__enter__()
-    assert f"127.0.0.1 port {port}: cannot connect (Connection refused)" in str(caught.value)
+    assert f"nas1 (127.0.0.1 port {port}): cannot connect (Connection refused)" in str(caught.value)
     assert f"ssh -p {port} nas1" in str(caught.value)
 
 
@@ -218,7 +218,7 @@ def test_an_unknown_host_name_is_told(server: Server, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(socket, "create_connection", nobody)
     resolved(monkeypatch, replace(server.endpoint, hostname="nowhere.invalid"))
-    with pytest.raises(errors.ConnectionFailed, match=r"nowhere\.invalid: no such host \(Name or service not known\)"):
+    with pytest.raises(errors.ConnectionFailed, match=r"nas1 \(nowhere\.invalid\): no such host \("):
         server.connect().__enter__()
 
 

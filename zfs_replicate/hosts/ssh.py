@@ -111,12 +111,12 @@ class SSHHost:
             return open_tcp(endpoint)
         except socket.gaierror as error:
             raise ConnectionFailed(
-                f"{endpoint.hostname}: no such host ({error.strerror}); check -h, or the name service"
+                f"{endpoint.called(endpoint.hostname)}: no such host ({error.strerror}); check -h, or the name service"
             ) from error
         except (OSError, paramiko.SSHException) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "timed out"
             raise ConnectionFailed(
-                f"{endpoint.hostname} port {endpoint.port}: cannot connect ({reason}); check that sshd runs there,"
+                f"{endpoint.called(_port(endpoint))}: cannot connect ({reason}); check that sshd runs there,"
                 f" and the way to it: ssh -p {endpoint.port} {endpoint.alias}"
             ) from error
 
@@ -157,7 +157,7 @@ class SSHHost:
         except CHANNEL_ERRORS as error:
             said = str(error) or "closed by the other side"
             raise ConnectionFailed(
-                f"{endpoint.hostname} port {endpoint.port}: no SSH connection ({said});"
+                f"{endpoint.called(_port(endpoint))}: no SSH connection ({said});"
                 f" try ssh -p {endpoint.port} {endpoint.alias}"
             ) from error
 
@@ -201,9 +201,13 @@ class SSHHost:
             raise
 
 
+def _port(endpoint: Endpoint) -> str:
+    return f"{endpoint.hostname} port {endpoint.port}"
+
+
 def _refused(endpoint: Endpoint, said: str) -> AuthenticationFailed:
     return AuthenticationFailed(
-        f"{endpoint.user}@{endpoint.hostname}: the source accepts none of our keys ({said}); try"
+        f"{endpoint.called(f'{endpoint.user}@{endpoint.hostname}')}: the source accepts none of our keys ({said}); try"
         f" ssh -p {endpoint.port} {endpoint.user}@{endpoint.alias}, install a key with ssh-copy-id, or name one with -i"
     )
 

@@ -37,6 +37,10 @@ class Endpoint:
     def address(self) -> str:
         return self.hostname if self.port == DEFAULT_PORT else f"[{self.hostname}]:{self.port}"
 
+    def called(self, place: str) -> str:
+        """What messages call it: by the name that the user wrote, and by `place`, where that is another."""
+        return place if self.alias == self.hostname else f"{self.alias} ({place})"
+
 
 def resolve(host: str, port: int | None, identity: str | None) -> Endpoint:
     """Given `[USER@]HOST` or an alias, and what the command line says about it, return the endpoint.

@@ -22,15 +22,15 @@ class RejectUnknown(paramiko.MissingHostKeyPolicy):
         files = " or ".join(map(str, endpoint.known_hosts_files[:1]))
         scan = f"ssh-keyscan -p {endpoint.port} {endpoint.hostname} >> {shlex.quote(files)}"
         raise HostKeyRejected(
-            f"{endpoint.address}: unknown host key {fingerprint(key)}. Compare it with what the source shows"
-            f" (there: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then: {scan}"
+            f"{endpoint.called(endpoint.address)}: unknown host key {fingerprint(key)}. Compare it with what the source"
+            f" shows (there: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then: {scan}"
         )
 
 
 def changed_key(endpoint: Endpoint, error: paramiko.BadHostKeyException) -> HostKeyRejected:
     """The refusal of a host whose key is another one than we know."""
     return HostKeyRejected(
-        f"{endpoint.address}: the host key has CHANGED: it offers {fingerprint(error.key)}, we know"
+        f"{endpoint.called(endpoint.address)}: the host key has CHANGED: it offers {fingerprint(error.key)}, we know"
         f" {fingerprint(error.expected_key)}. Someone may be in between. If the key was changed on purpose:"
         f" ssh-keygen -R {shlex.quote(endpoint.address)}, then connect once with"
         f" ssh -p {endpoint.port} {endpoint.alias}"
