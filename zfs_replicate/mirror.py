@@ -80,7 +80,11 @@ class Pass:
         has_compressor = config.compressor is None or config.compressor in theirs & ours
         if not has_compressor and not config.connection.is_local:
             where = self._source.name if config.compressor in ours else "this machine"
-            log.warning("%s is not installed on %s: streams go uncompressed", config.compressor, where)
+            log.warning(
+                "%s is not installed on %s: streams go uncompressed; install it, or leave -z out",
+                config.compressor,
+                where,
+            )
         limit = config.bytes_per_second
         if limit is not None:
             limit = max(1, limit // max(1, min(config.jobs, made.stream_count)))

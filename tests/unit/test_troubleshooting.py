@@ -61,3 +61,18 @@ def test_the_catalog_finds_all_kinds_of_messages() -> None:
 )
 def test_a_heading_is_what_comes_before_the_remedy(template: str, expected: str) -> None:
     assert heading(template) == expected
+
+
+TOP = Path(__file__).resolve().parents[2]
+PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/*.md"), *TOP.glob("lab/*.md")])
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text()
+    links = re.findall(r"\]\((?!https?://|#)([^)#\s]+)", text)
+    mentioned = re.findall(r"(?<![\w/.-])(docs/[\w.-]+\.(?:md|json))", text)
+    lost = [link for link in links if not (page.parent / link).exists()]
+    lost += [path for path in mentioned if not (TOP / path).exists()]
+    # written by long runs in the lab: the fault matrix, the bench
+    assert [path for path in lost if not path.endswith(("reliability.md", "benchmarks.md"))] == []
