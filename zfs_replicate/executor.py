@@ -55,7 +55,7 @@ class Executor:
     def execute(self, plan: Plan) -> tuple[Outcome, ...]:
         """Carry out the plan; return an outcome for each dataset, in the plan's order. Raises: what is nobody's own."""
         tag, target_tag = self._with.policy.tag, self._with.policy.target_tag
-        self._ledger = Ledger(plan)
+        self._ledger = Ledger(plan, self._with.source.name)
         self._tag_snapshots(HoldSource, self._with.source, tag)
         for ancestor in plan.ancestors:
             on_target(self._with.target, commands.create_parent(ancestor), ancestor.target, "create it")

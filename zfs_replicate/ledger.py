@@ -13,19 +13,21 @@ from zfs_replicate.steps import DatasetPlan, Done, Outcome, Plan, Step
 class ConflictFound(CommandFailed):
     """A dataset that cannot be mirrored without a decision by a person."""
 
-    def __init__(self, plan: DatasetPlan) -> None:
+    def __init__(self, plan: DatasetPlan, source_host: str) -> None:
         if plan.conflict is None:
             raise AssertionError("only a plan with a conflict has one")
-        super().__init__(f"{plan.target}: conflict with {plan.source}: {plan.conflict.what}; {plan.conflict.next_step}")
+        source = f"{plan.source} on {source_host}"
+        super().__init__(f"{plan.target}: conflict with {source}: {plan.conflict.what}; {plan.conflict.next_step}")
 
 
 class Ledger:
     """One outcome for each dataset plan, in the plan's order; a conflict is a failure from the beginning."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, source_host: str = "the source") -> None:
         self._lock = threading.Lock()
         self._outcomes = {
-            each.source: Outcome(each, None if each.conflict is None else ConflictFound(each)) for each in plan.datasets
+            each.source: Outcome(each, None if each.conflict is None else ConflictFound(each, source_host))
+            for each in plan.datasets
         }
 
     def outcomes(self) -> tuple[Outcome, ...]:

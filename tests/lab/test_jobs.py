@@ -30,7 +30,7 @@ def test_jobs_of_a_file_run_one_after_the_other_and_one_that_fails_stops_none(wo
     assert world.everything() == before
 
     done = world.program("run", "--config", str(file), expect=1)
-    assert "offsite/two: conflict with tank/two" in done.stderr
+    assert "offsite/two: conflict with tank/two on localhost" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert world.snapshots("offsite/one") == ["a", "b"]
     assert world.snapshots("offsite/three") == ["b"]

@@ -13,7 +13,12 @@ EXPECTED = {
     "A new snapshot": ("expired @monday, @tuesday",),
     "How old are the copies?": ("ZFS_REPLICATE OK - ", "ZFS_REPLICATE WARNING - 2 of 2", "behind=1;;;0", "status 1]"),
     "The source cannot destroy what the next run needs": ("it's being held",),
-    "Somebody wrote to the copy": ("conflict with tank/web: it was changed", "status 1]", "roll back to", "1 received"),
+    "Somebody wrote to the copy": (
+        "conflict with tank/web on nas1: it was changed",
+        "status 1]",
+        "roll back to",
+        "1 received",
+    ),
     "No space left, and the stream that was cut": ("there is no space left", "status 1]", "@friday → offsite/web"),
     "No common snapshot is left": ("no common snapshot is left", "status 1]", "2 datasets, 2 received"),
     "The source cannot be reached, or cannot be trusted": (

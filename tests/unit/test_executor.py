@@ -187,6 +187,6 @@ def test_a_conflict_is_an_outcome_and_the_others_go_on() -> None:
     run = execute(tree("t", ":a!", "p:a", "q:a! b"), target_tree("o", ":a^", "p:x", "q:a^"))
     assert run.errors() == {"o": None, "o/p": ConflictFound, "o/q": None}
     (outcome,) = failed(run.outcomes)
-    assert str(outcome.error).startswith("o/p: conflict with t/p: no common snapshot is left")
+    assert str(outcome.error).startswith("o/p: conflict with t/p on nas1: no common snapshot is left")
     assert outcome.error is not None
     assert "t/p" not in " ".join(run.source.asked)
