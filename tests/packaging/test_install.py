@@ -68,8 +68,25 @@ def test_the_man_page_has_no_lint_and_every_option(prefix: Path) -> None:
             assert option.long in text
 
 
-def test_completion_of_zsh_is_no_nonsense(prefix: Path) -> None:
-    said("zsh", "-n", prefix / "share/zsh/site-functions/_zfs_replicate")
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("zfs_replicate ", "check*release*run*status"),
+        ("zfs_replicate --roll", "--rollback"),
+        ("zfs_replicate run --progress ", "always*auto*never"),
+    ],
+)
+def test_completion_of_zsh(prefix: Path, line: str, offered: str) -> None:
+    """A zsh at a terminal, in which somebody presses TAB; it ends when the words have come."""
+    functions = prefix / "share/zsh/site-functions"
+    script = f"""zmodload zsh/zpty
+zpty z zsh -f -i
+zpty -w z "PROMPT=; fpath=({functions} \\$fpath); autoload -Uz compinit; compinit -u -D; LISTMAX=1000; print REA''DY"
+zpty -r z out '*READY*'
+zpty -w -n z '{line}'$'\\t'
+zpty -r z out '*{offered}*'
+zpty -d z"""
+    said("timeout", "60", "zsh", "-f", "-c", script)
 
 
 def test_systemd_units_are_good(prefix: Path) -> None:
