@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from zfs_replicate.errors import BadValue
-from zfs_replicate.zfs import names
+from zfs_replicate.zfs import names, properties
 
 _HOST_AND_PORT = re.compile(r"[^\s/:\x00-\x1f]+:[0-9]{1,5}|\[[0-9A-Fa-f:.%]+\]:[0-9]{1,5}")
 _SIZE = re.compile(r"([1-9][0-9]*)([kMGT]?)")
@@ -94,6 +94,15 @@ def syslog(value: str | None) -> str | None:
     if value is not None and not value.startswith("/") and not _HOST_AND_PORT.fullmatch(value):
         fail("--syslog", value, "must be a socket such as /dev/log, or HOST:PORT")
     return value
+
+
+def settings(value: str | None) -> tuple[str, ...]:
+    found = () if value is None else tuple(value.split(","))
+    for each in found:
+        problem = properties.setting_problem(each)
+        if problem is not None:
+            fail("-o", value or "", f"{each!r} {problem}")
+    return found
 
 
 def mbuffer_size(value: str) -> str:

@@ -58,7 +58,10 @@ class Telling:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A mirror run. None: `stall_seconds`: wait for ever; `bytes_per_second`: no limit; `compressor`: none."""
+    """A mirror run. None: `stall_seconds`: wait for ever; `bytes_per_second`: no limit; `compressor`: none.
+
+    `properties`: `NAME=VALUE`, for datasets that are made here.
+    """
 
     connection: Connection
     remote: str
@@ -73,6 +76,7 @@ class Config:
     jobs: int
     is_dry_run: bool
     telling: Telling
+    properties: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

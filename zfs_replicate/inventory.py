@@ -111,7 +111,11 @@ def _read_tree(host: Host, root: str, command: commands.Command) -> parse.Listin
     """Return the tree, or None when the root itself does not exist."""
     try:
         with _readable(host, root, "zfs list"):
-            return parse.listing(read_lines(host, command))
+            found = parse.listing(read_lines(host, command))
+            for dataset in found.datasets:
+                if not names.is_within(dataset.name, root):
+                    raise OutputError(f"{dataset.name} is not in {root}")
+            return found
     except CommandEnded as error:
         if messages.absent_datasets(error.ended.stderr) == frozenset({root}):
             return None

@@ -46,6 +46,8 @@ How:
   --transport KIND            what carries the streams: paramiko; openssh, the ssh program; or auto, which takes ssh
                               for large ones where it is installed [default: auto]
   -p PORT, --port PORT        port of sshd (otherwise as ssh_config says, or 22)
+  -o LIST, --properties LIST  set these on datasets that are made here, such as setuid=off,devices=off,exec=off; of the
+                              source's own properties none is received
   --rollback                  where the copy here was changed: discard the changes and the newer snapshots, down to the
                               newest common one, and say what is lost; never through a hold of others, or a clone
   --retries N                 further attempts after an error that may pass, such as a lost connection, after growing

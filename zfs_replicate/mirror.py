@@ -20,6 +20,7 @@ from zfs_replicate.steps import Plan, RunResult
 from zfs_replicate.streaming import Carrier, Machinery
 from zfs_replicate.transfer import Cancellation, Pipe
 from zfs_replicate.zfs import names
+from zfs_replicate.zfs.properties import Settings
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,7 @@ class Pass:
             config.stall_seconds,
             limit,
             config.compressor if has_compressor and not config.connection.is_local else None,
+            settings=Settings(config.properties, self._target.is_root),
         )
 
     def _read(self) -> tuple[tuple[Capabilities, Inventory], tuple[Capabilities, Inventory]]:

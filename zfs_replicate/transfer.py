@@ -19,7 +19,7 @@ from zfs_replicate.errors import ReplicateError, StreamBroken
 from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, Sink, TargetHost, move
 from zfs_replicate.metering import Gauge, Meter
 from zfs_replicate.steps import Resume, Send
-from zfs_replicate.zfs import commands, messages
+from zfs_replicate.zfs import commands, messages, properties
 from zfs_replicate.zfs.talk import without_talk
 
 log = logging.getLogger(__name__)
@@ -70,6 +70,7 @@ class Pipe:
     bytes_per_second: int | None = None
     compressor: str | None = None
     meter: Meter | None = None
+    settings: properties.Settings = commands.PLAIN
 
     def sending(self, step: Send | Resume) -> commands.Command:
         send = commands.send(step, is_telling=self.meter is not None)
@@ -83,7 +84,7 @@ class Pipe:
             stages.append(commands.mbuffer(self.mbuffer_size, self.bytes_per_second))
         if self.compressor is not None:
             stages.append(commands.decompress(self.compressor))
-        return [*stages, commands.receive(step.receiving)]
+        return [*stages, commands.receive(step.receiving, self.settings)]
 
 
 def transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, cancellation: Cancellation) -> int:

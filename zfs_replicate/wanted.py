@@ -49,6 +49,7 @@ def mirror(given: Given) -> Config:
         jobs=checks.whole("-j", given["--jobs"], 1, 64),
         is_dry_run=given["--dry-run"],
         telling=telling(given),
+        properties=checks.settings(given["--properties"]),
     )
     return _check_overlap(config)
 

@@ -57,6 +57,9 @@ class SimulatedHost:
             process.faults = _by_place(firing)
             return process
 
+    is_root = False
+    """As the tests know it: -x for each property is tried on real OpenZFS."""
+
     def open_sink(self, pipeline: Sequence[Sequence[str]]) -> SimulatedSink:
         with self.world.lock:
             stages = [tuple(command) for command in pipeline]

@@ -129,6 +129,7 @@ class FakeHost:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     breaks_after: int | None = None
     chunk_bytes: int | None = None
+    is_root: bool = False
     asked: list[str] = field(default_factory=list)
     processes: list[FakeProcess] = field(default_factory=list)
     sinks: list[FakeSink] = field(default_factory=list)

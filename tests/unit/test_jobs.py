@@ -118,6 +118,7 @@ def test_every_option_of_a_run_can_be_in_a_file(file: Path, tmp_path: Path) -> N
     (tmp_path / "key").touch()
     values = {
         "exclude": '["a"]',
+        "properties": '"setuid=off"',
         "identity": f'"{tmp_path}/key"',
         "mbuffer": '"1G"',
         "progress": '"never"',

@@ -15,7 +15,7 @@ import zfs_replicate
 
 PACKAGE = Path(zfs_replicate.__file__).parent
 
-ZFS = ("zfs.names", "zfs.parse", "zfs.messages", "zfs.commands", "zfs.talk")
+ZFS = ("zfs.names", "zfs.properties", "zfs.parse", "zfs.messages", "zfs.commands", "zfs.talk")
 SSH = tuple(f"hosts.{part}" for part in ("ssh_config", "ssh_keys", "ssh_transport", "ssh_process", "ssh_way", "ssh"))
 DECISIONS = (
     "retention",

@@ -6,16 +6,28 @@ length needs no more memory than its parsed values.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
-from zfs_replicate.errors import CommandFailed, OutputError
+from zfs_replicate.errors import CommandFailed, OutputError, ReplicateError
 
 CHUNK_BYTES = 1 << 20
 """How much is read at once; a pipe or SSH window gives less."""
+
+MOST_LISTED_BYTES = 256 << 20
+MOST_BYTES = 64 << 20
+MOST_LINE_BYTES = 1 << 20
+MOST_SECONDS = 3600
+"""A host that prints for ever, or never ends, is cut off: a million snapshots are about 120 MiB of a listing; other
+commands than listings print little; a line is long by the clones of a snapshot."""
+
+MOST_STDERR_BYTES = 64 << 20
+"""What a command says beyond this is dropped, or ends it; `zfs send -vP` says 5 MB a day."""
 
 SBIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 """Where zfs lives on systems whose ordinary PATH leaves it out."""
@@ -92,6 +104,10 @@ class Host(Protocol):
 class TargetHost(Host, Protocol):
     """A host that can also take a stream in."""
 
+    @property
+    def is_root(self) -> bool:
+        """Whether what changes something runs there with all rights."""
+
     def open_sink(self, pipeline: Sequence[Sequence[str]]) -> Sink: ...
 
 
@@ -109,26 +125,69 @@ def move(process: Process, sink: Sink, size: int) -> int:
 
 
 def run(host: Host, command: Sequence[str]) -> tuple[str, Ended]:
-    """Run a command to its end; return what it printed on stdout, and how it ended (any status)."""
-    with host.start(command) as process:
-        chunks = iter(lambda: process.read(CHUNK_BYTES), b"")
-        text = b"".join(chunks)
-        return _decode(text), process.finish()
+    """Run a command to its end; return what it printed on stdout, and how it ended (any status).
+
+    Raises: OutputError when it prints for ever.
+    """
+    with _bounded(host, command) as process:
+        chunks = list(_chunks(process, MOST_BYTES))
+        return _decode(b"".join(chunks)), process.finish()
 
 
 def read_lines(host: Host, command: Sequence[str]) -> Iterator[str]:
-    """Run a command and yield the lines of its stdout as they come. Raises: CommandEnded when it ended badly."""
-    with host.start(command) as process:
+    """Run a command and yield the lines of its stdout as they come.
+
+    Raises: CommandEnded when it ended badly, OutputError when it does not end.
+    """
+    with _bounded(host, command) as process:
         rest = b""
-        while chunk := process.read(CHUNK_BYTES):
+        for chunk in _chunks(process, MOST_LISTED_BYTES):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 yield _decode(line)
+            if len(rest) > MOST_LINE_BYTES:
+                raise OutputError(f"a line of more than {MOST_LINE_BYTES >> 20} MiB")
         if rest:
             yield _decode(rest)
         ended = process.finish()
         if ended.exit_status != 0:
             raise CommandEnded(ended)
+
+
+def _chunks(process: Process, most_bytes: int) -> Iterator[bytes]:
+    left = most_bytes
+    while chunk := process.read(CHUNK_BYTES):
+        left -= len(chunk)
+        if left < 0:
+            raise OutputError(f"more than {most_bytes >> 20} MiB")
+        yield chunk
+
+
+@contextlib.contextmanager
+def _bounded(host: Host, command: Sequence[str]) -> Iterator[Process]:
+    """A running command that is ended when it takes too long, whatever its host says meanwhile."""
+    with host.start(command) as process:
+        is_overdue = threading.Event()
+
+        def end() -> None:
+            is_overdue.set()
+            process.kill()
+
+        timer = threading.Timer(MOST_SECONDS, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield process
+        except ReplicateError:
+            if not is_overdue.is_set():
+                raise
+        finally:
+            timer.cancel()
+        if is_overdue.is_set():
+            raise CommandFailed(
+                f"{host.name}: {' '.join(command[:2])} did not end within {MOST_SECONDS // 60} minutes, and was ended;"
+                " look at that host and its pool, then run again"
+            )
 
 
 class CommandEnded(CommandFailed):

@@ -29,5 +29,9 @@ class ElevatedTarget(Elevated):
         super().__init__(host)
         self._target = host
 
+    @property
+    def is_root(self) -> bool:
+        return True
+
     def open_sink(self, pipeline: Sequence[Sequence[str]]) -> Sink:
         return self._target.open_sink([commands.elevated(tuple(command)) for command in pipeline])

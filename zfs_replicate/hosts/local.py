@@ -45,6 +45,10 @@ class LocalHost:
     def name(self) -> str:
         return self._name
 
+    @property
+    def is_root(self) -> bool:
+        return os.geteuid() == 0
+
     def start(self, command: Sequence[str]) -> Process:
         return LocalProcess(command)
 
@@ -108,6 +112,10 @@ class LocalProcess:
 
     def __init__(self, command: Sequence[str]) -> None:
         self._child = _Child(command, subprocess.DEVNULL)
+
+    @property
+    def pid(self) -> int:
+        return self._child.popen.pid
 
     @property
     def pipe(self) -> int | None:

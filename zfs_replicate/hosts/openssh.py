@@ -6,8 +6,10 @@ connection for each stream: sharing one would put all streams back into one proc
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import resource
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import ConnectionFailed, SourceUnusable
-from zfs_replicate.hosts.base import Ended, Host, Process
+from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Ended, Host, Process
 from zfs_replicate.hosts.local import LocalProcess
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import messages
@@ -81,6 +83,10 @@ class OpenSSHProcess(LocalProcess):
 
     def __init__(self, host: str, command: tuple[str, ...], ssh: Sequence[str]) -> None:
         super().__init__(ssh)
+        # its stderr goes to a file, and comes from the other side: a flood of it ends the process, not our disk
+        if hasattr(resource, "prlimit"):
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (MOST_STDERR_BYTES, MOST_STDERR_BYTES))
         self._host = host
         self._command = command
 

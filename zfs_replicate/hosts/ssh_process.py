@@ -10,7 +10,7 @@ from typing import Self
 import paramiko
 
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import Ended
+from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Ended
 from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS
 from zfs_replicate.zfs import messages
 
@@ -74,7 +74,8 @@ class SSHProcess:
 
     def _drain_stderr(self) -> None:
         while self._channel.recv_stderr_ready():
-            self._stderr += self._channel.recv_stderr(65536)
+            said = self._channel.recv_stderr(65536)
+            self._stderr += said[: MOST_STDERR_BYTES - len(self._stderr)]
 
     @contextlib.contextmanager
     def _lost_when_broken(self) -> Iterator[None]:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zfs_replicate.model import PLACEHOLDER_PROPERTY, Kind
+from zfs_replicate.model import PLACEHOLDER_PROPERTY
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
+from zfs_replicate.zfs import properties
 from zfs_replicate.zfs.parse import LIST_COLUMNS, PROBE_GREETING
 
 Command = tuple[str, ...]
+
+PLAIN = properties.Settings()
 
 BATCH_BYTES = 100_000
 """Bytes of names in one command. Linux takes 128 KiB in one argument, and an SSH command string is one argument."""
@@ -134,20 +137,11 @@ def decompress(compressor: str) -> Command:
     return (*COMPRESSORS[compressor].split(), "-d")
 
 
-def receive(receiving: Receiving) -> Command:
-    """`zfs receive` that saves its state when cut (-s) and never mounts (-u).
-
-    Properties are set only when the dataset is made, so that what an administrator changes later stays. A volume has
-    no canmount, and an -o that does not apply is an error (zrepl#747). -F fills our own empty placeholder only.
-    """
-    command = ["zfs", "receive", "-s", "-u"]
-    if receiving.onto_placeholder:
-        command.append("-F")
-    if receiving.is_first:
-        command += ["-o", "readonly=on"]
-        if receiving.kind is Kind.FILESYSTEM:
-            command += ["-o", "canmount=noauto"]
-    return (*command, receiving.target)
+def receive(receiving: Receiving, settings: properties.Settings = PLAIN) -> Command:
+    """`zfs receive` that saves its state when cut (-s) and never mounts (-u); -F only to fill our empty placeholder."""
+    force = ("-F",) if receiving.onto_placeholder else ()
+    words = properties.words(settings, receiving.kind, receiving.is_first)
+    return ("zfs", "receive", "-s", "-u", *force, *words, receiving.target)
 
 
 def abort_receive(target: str) -> Command:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from zfs_replicate import errors
 
+MOST_QUOTED = 1000
+"""Characters of a message that are repeated to the user: one paragraph, whatever a hostile host says."""
+
 KILLED = "it was ended by a signal"
 """What our own hosts add to stderr when a command ended without an exit status."""
 
@@ -177,6 +180,7 @@ def explain(host: str, subject: str, stderr: str, doing: str) -> errors.CommandF
     `subject` is the dataset or snapshot at stake, `doing` a verb phrase such as "list the datasets".
     """
     said = " ".join(stderr.split())
+    said = said if len(said) <= MOST_QUOTED else f"{said[:MOST_QUOTED]}…"
     for known in KNOWN:
         if known.pattern.search(said):
             next_step = known.next_step.format(subject=shlex.quote(subject))

@@ -56,6 +56,8 @@ class _Collected:
         # createtxg is the order of one pool; zfs sorts by name here
         self.snapshots.sort(key=lambda snapshot: snapshot.createtxg)
         self.bookmarks.sort(key=lambda bookmark: bookmark.createtxg)
+        if len({snapshot.name for snapshot in self.snapshots}) < len(self.snapshots):
+            raise OutputError(f"{self.name} has two snapshots of the same name")
         return Dataset(
             self.name, self.kind, self.is_encrypted, self.written, tuple(self.snapshots), tuple(self.bookmarks)
         )
@@ -108,7 +110,7 @@ def listing(lines: Iterable[str]) -> Listing:
                 Bookmark(short, number(guid, line), number(createtxg, line), number(creation, line))
             )
         elif kind in ("filesystem", "volume") and not mark:
-            collected[name] = _Collected(
+            collected[_new(name, collected)] = _Collected(
                 name, Kind(kind), encryption not in ("off", "-"), 0 if written == "-" else number(written, line)
             )
             if token not in ("", "-"):
@@ -124,6 +126,12 @@ def listing(lines: Iterable[str]) -> Listing:
     return found
 
 
+def _new(name: str, known: Mapping[str, object]) -> str:
+    if name in known:
+        raise OutputError(f"{name} is listed twice")
+    return name
+
+
 def _clones(text: str) -> tuple[str, ...]:
     """Given `a/b,c/d` or `-`, return the clones."""
     return tuple(text.split(",")) if text not in ("", "-") else ()
@@ -132,7 +140,13 @@ def _clones(text: str) -> tuple[str, ...]:
 def _split(name: str, line: str) -> tuple[str, str, str]:
     """`a/b@c` gives `a/b`, `@`, `c`; `a/b` gives `a/b`, empty, empty. Names that ZFS cannot have are refused."""
     match = re.fullmatch(r"([^@#]+)(?:([@#])(.+))?", name)
-    if match is None or names.dataset_problem(match[1]) or (match[3] and not names.is_component(match[3])):
+    is_too_long = len(name) > names.MAX_NAME_LENGTH
+    if (
+        match is None
+        or is_too_long
+        or names.dataset_problem(match[1])
+        or (match[3] and not names.is_component(match[3]))
+    ):
         raise OutputError(f"not a name that ZFS allows, in: {line!r}")
     return match[1], match[2] or "", match[3] or ""
 

@@ -1,0 +1,76 @@
+"""A source that means harm, and names that only look as if: what reaches the target is data, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import KNOWN_HOSTS
+from tests.lab.servers import sshd, trust
+from tests.lab.world import World, run, zfs
+
+PORT = 2230
+HARM = (
+    "mountpoint=/etc",
+    "canmount=on",
+    "setuid=on",
+    "devices=on",
+    "exec=on",
+    "overlay=on",
+    "quota=1G",
+    "org.evil:x=1",
+)
+
+
+@pytest.fixture
+def generous_port(tmp_path: Path) -> Iterator[str]:
+    """A sshd that adds -p to each `zfs send`: all properties travel, unasked."""
+    asked = 'case "$SSH_ORIGINAL_COMMAND" in *"zfs send -t"*) ;; *)'
+    with_properties = (
+        f"{asked} SSH_ORIGINAL_COMMAND=$(echo \"$SSH_ORIGINAL_COMMAND\" | sed 's/zfs send /&-p /') ;; esac"
+    )
+    with sshd(tmp_path, PORT, wrapper=f'{with_properties}\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
+        trust(PORT, KNOWN_HOSTS)
+        yield str(PORT)
+
+
+def received(dataset: str) -> list[str]:
+    return zfs("get", "-H", "-r", "-s", "received", "-t", "filesystem,volume", "-o", "property", "all", dataset).split()
+
+
+def test_properties_that_a_source_sends_unasked_are_not_received(world: World, generous_port: str) -> None:
+    """User properties come through: zfs has no way to leave out all of them, and nothing here believes them."""
+    harm = [word for each in HARM for word in ("-o", each)]
+    zfs("create", "-u", *harm, "tank/data/evil")
+    zfs("create", "-V", "8M", "-o", "volmode=none", "-o", "snapdev=visible", "tank/data/volume")
+    run("sh", "-c", "echo open sesame | zfs create -u -o encryption=on -o keyformat=passphrase tank/data/vault")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate("-p", generous_port, "-o", "setuid=off,devices=off")
+    zfs("set", "exec=off", "offsite/data/evil")
+    world.snapshot("tank/data@two", recursive=True)
+    world.replicate("-p", generous_port)
+
+    assert set(received("offsite")) == {"org.evil:x"}
+    expected = {"setuid": "off", "devices": "off", "exec": "off", "mountpoint": "none", "canmount": "noauto"}
+    found = {name: world.get("offsite/data/evil", name) for name in expected}
+    assert found == expected
+    assert {world.get("offsite/data/volume", name) for name in ("volmode", "snapdev")} == {"default", "hidden"}
+    assert world.guids("offsite/data/vault") == world.guids("tank/data/vault")
+
+
+def test_unusual_but_legal_names(world: World) -> None:
+    """Options, spaces and colons; 49 levels; 255 bytes on both sides."""
+    deepest = "tank/data/" + "/".join("d" * 47)
+    longest = f"tank/data/-R -F: x.y_z/{'x' * 150}"
+    for name in (deepest, longest):
+        zfs("create", "-p", "-u", name)
+    longest_snapshot = f"{longest}@{'y' * (254 - len(longest))}"
+    assert len(longest_snapshot) == 255
+    world.snapshot(f"{deepest}@-n", longest_snapshot, f"{longest}@-r --: 1")
+    world.replicate_from("tank/data", "offsite/z", "-k", "0")
+    assert len(f"{deepest}@-n".replace("tank/data", "offsite/z").split("/")) == 49
+    for name in (deepest, longest):
+        copy = name.replace("tank/data", "offsite/z")
+        assert world.guids(copy) == world.guids(name)[-1:]
