@@ -48,9 +48,11 @@ class Ledger:
             self._outcomes[plan.source] = replace(self._outcomes[plan.source], error=error, failed=step)
 
     def did(self, plan: DatasetPlan, step: Step, byte_count: int = 0, seconds: float = 0.0) -> None:
+        """A step is done. They are told in the plan's order, whichever of two at the same time ends first."""
         with self._lock:
             before = self._outcomes[plan.source]
             done = (*before.done, Done(step, byte_count, seconds))
+            done = tuple(sorted(done, key=lambda each: before.plan.steps.index(each.step)))
             total = before.byte_count + byte_count
             self._outcomes[plan.source] = replace(before, done=done, byte_count=total)
 

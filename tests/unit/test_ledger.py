@@ -19,6 +19,14 @@ def test_a_run_that_goes_well_has_done_all_its_steps_in_order() -> None:
     assert outcome.failed is None
 
 
+def test_steps_that_ended_in_another_order_are_told_in_the_plans() -> None:
+    (outcome,) = execute(*NEXT).outcomes
+    ledger = Ledger(Plan(datasets=(outcome.plan,)))
+    for step in reversed(outcome.plan.steps):
+        ledger.did(outcome.plan, step)
+    assert [each.step for each in ledger.outcome(outcome.plan).done] == list(outcome.plan.steps)
+
+
 def test_bytes_belong_to_the_stream_that_moved_them() -> None:
     (outcome,) = execute(*NEXT).outcomes
     assert {type(each.step): each.byte_count for each in outcome.done if each.byte_count} == {Send: len(b"stream")}
