@@ -74,12 +74,12 @@ def cells(runs: Iterable[Run]) -> list[Cell]:
 
 
 def ours_and_best(found: Sequence[Line], wanted: Sequence[str]) -> tuple[Line, float, bool] | None:
-    """Our line, the least ratio of the peers whose names begin so, and whether that is only a bound.
+    """Our line, the least ratio of the peers of these names, and whether that is only a bound.
 
     A peer that exceeded its limit stands with the limit: it is at least that slow. None: not measured.
     """
     ours = next((line for line in found if line.tool == OURS and line.seconds), None)
-    peers = [line for line in found if line.tool.split()[0] in wanted]
+    peers = [line for line in found if line.tool in wanted]
     if ours is None or ours.seconds is None or not peers:
         return None
     best = min(peers, key=lambda line: line.seconds if line.seconds is not None else line.most)
