@@ -40,13 +40,19 @@ def about(peers: Path | None = None) -> About:
     machine = f"{os.cpu_count()} x {cpu}, {memory} GiB, Linux {platform.release().split('-')[0]}"
     return About(
         time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
-        subprocess.run(
-            ["git", "-C", str(TOP), "describe", "--always", "--dirty"], capture_output=True, text=True, check=True
-        ).stdout.strip(),
+        _commit(),
         machine,
         round(os.getloadavg()[0], 1),
         tuple(_versions(peers)) if peers else (f"Python {platform.python_version()}",),
     )
+
+
+def _commit() -> str:
+    """The newest commit that changed the program, with a + when it is not even committed."""
+    git = ("git", "-C", str(TOP))
+    log = subprocess.run((*git, "log", "-1", "--format=%h", "--", "zfs_replicate"), capture_output=True, check=True)
+    changed = subprocess.run((*git, "status", "--porcelain", "zfs_replicate"), capture_output=True, check=True)
+    return log.stdout.decode().strip() + ("+" if changed.stdout else "")
 
 
 def _lines(path: str) -> list[str]:
