@@ -73,8 +73,8 @@ def settings(tools: Iterable[Tool]) -> list[str]:
 
 def scenario_heading(scenario: Scenario) -> str:
     meaning = {
-        Scenario.NO_OP: "Nothing to do: what a cron job does most of the time.",
-        Scenario.ONE_NEW: "One new snapshot on every dataset, with 16 KiB written to each.",
-        Scenario.FIRST: "First mirror: the target is empty.",
+        Scenario.NO_OP: "Nothing to do, as for a cron job most of the time:",
+        Scenario.ONE_NEW: "One new snapshot on every dataset, with 16 KiB written to each:",
+        Scenario.FIRST: "First mirror, onto an empty target:",
     }
-    return f"{scenario.capitalize()}. {meaning[scenario]}"
+    return meaning[scenario]

@@ -12,7 +12,7 @@ from bench.records import Cell, Run, Scenario
 from bench.tools import all_tools
 
 DOCUMENT = lab.TOP / "docs" / "benchmarks.md"
-RUN_PARTS = ("quick", "goals", "full")
+RUN_PARTS = ("quick", "goals", "full", "transports")
 OWN_PARTS = ("trips", "curve")
 
 INTRODUCTION = """# Benchmarks

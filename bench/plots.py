@@ -8,11 +8,14 @@ from typing import Any
 
 from bench.figures import Line, is_ours
 
-OURS_COLOUR, OTHERS = "#1b6ca8", ("#b0b0b0", "#8c8c8c", "#6e6e6e", "#c9b79c", "#9cb8c9", "#7fa0b5")
+OURS_COLOURS, OTHERS = (
+    ("#1b6ca8", "#4f97c9", "#86bce0"),
+    ("#b0b0b0", "#8c8c8c", "#6e6e6e", "#c9b79c", "#9cb8c9", "#7fa0b5"),
+)
 
 
 def bars(by_group: Mapping[str, Sequence[Line]], title: str, path: Path) -> None:
-    """A group of bars for each cell, one for each tool; logarithmic, since peers differ by orders of magnitude."""
+    """A group of bars for each cell, one for each tool; logarithmic where they differ by orders of magnitude."""
     names = list(dict.fromkeys(line.tool for lines in by_group.values() for line in lines))
     figure, axes = _axes(title, width=max(6.0, 1.2 + 0.32 * len(by_group) * (len(names) + 1)))
     width = 0.8 / max(1, len(names))
@@ -24,11 +27,14 @@ def bars(by_group: Mapping[str, Sequence[Line]], title: str, path: Path) -> None
             heights,
             width * 0.92,
             label=name,
-            color=OURS_COLOUR if is_ours(name) else OTHERS[place % len(OTHERS)],
+            color=OURS_COLOURS[place % 3] if is_ours(name) else OTHERS[place % len(OTHERS)],
             hatch=["" if line.seconds else "//" for _, line in found],
         )
         axes.bar_label(drawn, [f"{height:.1f}" for height in heights], fontsize=7, padding=1)
-    axes.set_yscale("log")
+    every = [line.seconds or line.most for lines in by_group.values() for line in lines]
+    if max(every) > 40 * min(every):
+        axes.set_yscale("log")
+        axes.set_ylim(bottom=min(every) / 3)
     axes.set_xticks(range(len(by_group)), list(by_group))
     axes.set_ylabel("seconds (hatched: over the time limit)")
     axes.legend(fontsize=7, frameon=False)
@@ -54,7 +60,7 @@ def rates(by_name: Mapping[str, float], title: str, path: Path) -> None:
     figure, axes = _axes(title)
     names = list(by_name)
     drawn = axes.barh(
-        names, list(by_name.values()), color=[OURS_COLOUR if is_ours(name) else OTHERS[0] for name in names]
+        names, list(by_name.values()), color=[OURS_COLOURS[0] if is_ours(name) else OTHERS[0] for name in names]
     )
     axes.bar_label(drawn, fmt="%.0f", fontsize=8, padding=2)
     axes.invert_yaxis()

@@ -29,11 +29,22 @@ class Profile:
 
 ALL = tuple(Scenario)
 OURS = ("zfs_replicate",)
+PEERS = (*OURS, "syncoid", "bzfs", "bzfs cached", "zfs_autobackup")
+TRANSPORTS = ("zfs_replicate paramiko", "zfs_replicate openssh")
 
 PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
     "quick": (
-        Profile((Cell(10, 5, 10),), ALL, Effort(rounds=5, limit_seconds=60, budget_seconds=85, once_seconds=25), 0.25),
-        (),
+        Profile((Cell(10, 5, 10),), ALL, Effort(rounds=5, limit_seconds=90, budget_seconds=80, once_seconds=40), 0.25),
+        PEERS,
+    ),
+    "transports": (
+        Profile(
+            (Cell(20, 2, 10),),
+            (Scenario.ONE_NEW, Scenario.FIRST),
+            Effort(rounds=5, limit_seconds=90, budget_seconds=120, once_seconds=60),
+            0.25,
+        ),
+        TRANSPORTS,
     ),
     "goals": (
         Profile(
@@ -42,7 +53,7 @@ PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
             Effort(rounds=3, limit_seconds=600, budget_seconds=900, once_seconds=90),
             1.5,
         ),
-        (),
+        PEERS,
     ),
     "trips": (
         Profile(
@@ -71,7 +82,7 @@ PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
             24,
             "6G",
         ),
-        (),
+        PEERS,
     ),
 }
 """Name → profile, and the tools that take part (empty: all)."""
