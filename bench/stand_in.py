@@ -118,6 +118,7 @@ DEFAULTS = {
     "available": "99999999999",
     "userrefs": "0",
     "recordsize": "131072",
+    "canmount": "on",
     "mounted": "no",
 }
 
