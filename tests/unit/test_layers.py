@@ -178,3 +178,9 @@ def test_a_run_on_this_machine_needs_no_paramiko() -> None:
     """Its import costs more time than a whole local run with nothing to do."""
     check = "import sys, zfs_replicate.cli, zfs_replicate.dispatch; sys.exit('paramiko' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("package", ["rich", "prometheus_client", "logging.handlers", "jsonschema"])
+def test_what_only_some_runs_need_is_imported_by_them(package: str) -> None:
+    check = f"import sys, zfs_replicate.cli, zfs_replicate.dispatch; sys.exit({package!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
