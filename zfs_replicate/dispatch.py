@@ -25,10 +25,12 @@ def carry_out(asked: Config | RunJobs | AskStatus | Release, logging: contextlib
         case RunJobs():
             return _run_jobs(asked)
         case AskStatus():
-            logging.enter_context(logs.told(asked.telling, Subject("", THIS_MACHINE, asked.local)))
+            logging.enter_context(logs.told(asked.telling, Subject(logs.new_identity(), THIS_MACHINE, asked.local)))
             return monitoring.tell_status(asked)
         case Release():
-            logging.enter_context(logs.told(asked.telling, Subject("", asked.connection.host, asked.remote)))
+            logging.enter_context(
+                logs.told(asked.telling, Subject(logs.new_identity(), asked.connection.host, asked.remote))
+            )
             return release(asked)
 
 

@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 import json
 import logging
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -36,6 +37,11 @@ class Subject:
     run: str
     host: str
     dataset: str
+
+
+def new_identity() -> str:
+    """What tells a run from all others: 16 hexadecimal digits."""
+    return os.urandom(8).hex()
 
 
 @contextlib.contextmanager

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import logging
-import os
 import sys
 import time
 from functools import partial
@@ -39,7 +38,7 @@ def mirror(config: Config, title: str = "") -> int:
 
     `title` goes before what is said of an error that ended the run as a whole.
     """
-    identity, began = os.urandom(8).hex(), time.time()
+    identity, began = logs.new_identity(), time.time()
     subject = logs.Subject(identity, config.connection.host, config.remote)
     with logs.told(config.telling, subject):
         attempts: list[Attempt] = []

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from zfs_replicate.config import Telling
-from zfs_replicate.logs import Subject, about, log, say, told
+from zfs_replicate.logs import Subject, about, log, new_identity, say, told
 
 SUBJECT = Subject("0123456789abcdef", "nas1", "tank/a")
 Capture = pytest.CaptureFixture[str]
@@ -31,6 +31,11 @@ def test_json_carries_run_host_and_dataset(capsys: Capture) -> None:
     record = json.loads(capsys.readouterr().err)
     assert (record["run"], record["host"], record["dataset"]) == (SUBJECT.run, "nas1", "tank/a/web")
     assert (record["level"], record["message"]) == ("warning", 'a "word"\n\x1b[2J')
+
+
+def test_every_run_has_an_identity_of_its_own() -> None:
+    assert new_identity() != new_identity()
+    assert len(new_identity()) == 16
 
 
 def test_a_record_may_be_of_another_host(capsys: Capture) -> None:
