@@ -6,7 +6,7 @@ Nothing here runs a command. `-H` output is split on TAB only, since names may c
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zfs_replicate.errors import OutputError
@@ -86,24 +86,16 @@ def listing(lines: Iterable[str]) -> Listing:
     collected: dict[str, _Collected] = {}
     snapshots: dict[str, list[Snapshot]] = {}
     bookmarks: dict[str, list[Bookmark]] = {}
+    split = _Splitter().split
     for line in lines:
         kind, name, guid, createtxg, creation, userrefs, clones, written, encryption, token = columns(
             line, len(LIST_COLUMNS)
         )
-        dataset, mark, short = _split(name, line)
+        dataset, mark, short = split(name, line)
         if kind == "snapshot" and mark == "@":
-            snapshots.setdefault(dataset, []).append(
-                Snapshot(
-                    short,
-                    number(guid, line),
-                    number(createtxg, line),
-                    number(creation, line),
-                    number(written, line),
-                    clones=tuple(clone for clone in _clones(clones) if not clone.endswith(PARTIAL_RECEIVE)),
-                    has_partial_receive=any(clone.endswith(PARTIAL_RECEIVE) for clone in _clones(clones)),
-                )
-            )
-            if number(userrefs, line) > 0:
+            *identity, refs = _numbers((guid, createtxg, creation, written, userrefs), line)
+            snapshots.setdefault(dataset, []).append(_snapshot(short, identity, clones))
+            if refs > 0:
                 found.held.append(name)
         elif kind == "bookmark" and mark == "#":
             bookmarks.setdefault(dataset, []).append(
@@ -126,29 +118,47 @@ def listing(lines: Iterable[str]) -> Listing:
     return found
 
 
+def _snapshot(name: str, identity: Sequence[int], clones: str) -> Snapshot:
+    """`identity`: guid, createtxg, creation, written; `clones`: `a/b,c/d` or `-`."""
+    guid, createtxg, creation, written = identity
+    if clones in ("", "-"):
+        return Snapshot(name, guid, createtxg, creation, written)
+    found = clones.split(",")
+    real = tuple(clone for clone in found if not clone.endswith(PARTIAL_RECEIVE))
+    return Snapshot(name, guid, createtxg, creation, written, (), real, len(real) < len(found))
+
+
+def _numbers(texts: Sequence[str], line: str) -> list[int]:
+    """All of them in one look: a listing has hundreds of thousands."""
+    joined = "".join(texts)
+    if joined.isascii() and joined.isdigit() and all(texts):
+        return list(map(int, texts))
+    return [number(text, line) for text in texts]
+
+
 def _new(name: str, known: Mapping[str, object]) -> str:
     if name in known:
         raise OutputError(f"{name} is listed twice")
     return name
 
 
-def _clones(text: str) -> tuple[str, ...]:
-    """Given `a/b,c/d` or `-`, return the clones."""
-    return tuple(text.split(",")) if text not in ("", "-") else ()
+class _Splitter:
+    """Splits names of a listing; the name of a dataset is checked once for all its snapshots in a row."""
 
+    def __init__(self) -> None:
+        self._checked = ""
 
-def _split(name: str, line: str) -> tuple[str, str, str]:
-    """`a/b@c` gives `a/b`, `@`, `c`; `a/b` gives `a/b`, empty, empty. Names that ZFS cannot have are refused."""
-    match = re.fullmatch(r"([^@#]+)(?:([@#])(.+))?", name)
-    is_too_long = len(name) > names.MAX_NAME_LENGTH
-    if (
-        match is None
-        or is_too_long
-        or names.dataset_problem(match[1])
-        or (match[3] and not names.is_component(match[3]))
-    ):
-        raise OutputError(f"not a name that ZFS allows, in: {line!r}")
-    return match[1], match[2] or "", match[3] or ""
+    def split(self, name: str, line: str) -> tuple[str, str, str]:
+        """`a/b@c` gives `a/b`, `@`, `c`; `a/b` gives `a/b`, empty, empty. Names that ZFS cannot have are refused."""
+        mark = "@" if "@" in name else "#" if "#" in name else ""
+        dataset, _, short = name.partition(mark) if mark else (name, "", "")
+        if dataset != self._checked:
+            if names.dataset_problem(dataset) is not None:
+                raise OutputError(f"not a name that ZFS allows, in: {line!r}")
+            self._checked = dataset
+        if (mark and not names.is_component(short)) or len(name) > names.MAX_NAME_LENGTH:
+            raise OutputError(f"not a name that ZFS allows, in: {line!r}")
+        return dataset, mark, short
 
 
 def holds(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
