@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import io
 import os
 import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from zfs_replicate.config import Telling
 from zfs_replicate.metering import Meter
@@ -24,7 +25,10 @@ from zfs_replicate.visible import visible
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+Lock = contextlib.AbstractContextManager[bool]
+
 WHOLE = "whole run"
+DRAWING_SECONDS = 0.25
 
 
 def is_wanted(telling: Telling, plan: Plan) -> bool:
@@ -67,10 +71,64 @@ def shown(telling: Telling, plan: Plan) -> Iterator[Meter | None]:
     )
     # standard output is caught only where it is the same terminal: what goes into a file or pipe must get there
     catches_output = sys.stdout.isatty()
-    with Progress(
-        *columns, console=console, transient=True, redirect_stdout=catches_output, refresh_per_second=4
-    ) as progress:
-        yield Display(progress, plan)
+    progress = Progress(*columns, console=console, transient=True, redirect_stdout=catches_output, auto_refresh=False)
+    display = Display(progress, plan)
+    with progress, _one_at_a_time(display.lock, catches_output), _redrawn(progress, display.lock):
+        yield display
+
+
+@contextlib.contextmanager
+def _one_at_a_time(lock: Lock, catches_output: bool) -> Iterator[None]:
+    """Let what is printed meanwhile wait for the drawing, and the reverse.
+
+    rich computes where its lines are before it takes the terminal: two threads would leave some of them behind.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stderr(_Waiting(sys.stderr, lock)))
+        if catches_output:
+            stack.enter_context(contextlib.redirect_stdout(_Waiting(sys.stdout, lock)))
+        yield
+
+
+class _Waiting(io.TextIOBase):
+    """A stream that writes only while it has the lock."""
+
+    def __init__(self, stream: TextIO, lock: Lock) -> None:
+        self._stream = stream
+        self._lock = lock
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._lock:
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+@contextlib.contextmanager
+def _redrawn(progress: Progress, lock: Lock) -> Iterator[None]:
+    """Draw again and again, from a thread of its own."""
+    over = threading.Event()
+
+    def draw() -> None:
+        while not over.wait(DRAWING_SECONDS):
+            with lock:
+                progress.refresh()
+
+    thread = threading.Thread(target=draw, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 @dataclass(slots=True)
@@ -89,7 +147,7 @@ class Display:
 
     def __init__(self, progress: Progress, plan: Plan) -> None:
         self._progress = progress
-        self._lock = threading.Lock()
+        self.lock = threading.RLock()
         self._lines = {each.source: Line(each) for each in plan.datasets if each.snapshot_count}
         for line in self._lines.values():
             streams = [step for step in line.plan.steps if isinstance(step, Send | Resume)]
@@ -98,13 +156,13 @@ class Display:
         self._whole = progress.add_task(WHOLE, total=self._total())
 
     def began(self, step: Send | Resume) -> None:
-        with self._lock:
+        with self.lock:
             line = self._line(step)
             if line.task is None:
                 line.task = self._progress.add_task(visible(line.plan.source), total=sum(line.sizes.values()))
 
     def reached(self, step: Send | Resume, byte_count: int, expected: int | None) -> None:
-        with self._lock:
+        with self.lock:
             line = self._line(step)
             line.done[step.snapshot] = byte_count
             line.sizes[step.snapshot] = max(byte_count, line.sizes[step.snapshot] if expected is None else expected)
@@ -112,7 +170,7 @@ class Display:
 
     def ended(self, step: Send | Resume) -> None:
         """What has passed is all there is, also of a stream that failed."""
-        with self._lock:
+        with self.lock:
             line = self._line(step)
             line.sizes[step.snapshot] = line.done.get(step.snapshot, 0)
             line.left -= 1

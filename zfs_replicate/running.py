@@ -129,6 +129,8 @@ def _tell_result(telling: Telling, result: RunResult) -> int:
 def _tell(telling: Telling, line: str) -> None:
     """One line of good news: to who sits at a terminal, otherwise to the log."""
     if sys.stdout.isatty() and not telling.is_json and telling.log_format == "human":
-        print(visible(line), flush=True)
+        # in one piece: datasets end at the same time
+        sys.stdout.write(f"{visible(line)}\n")
+        sys.stdout.flush()
     else:
         log.info("%s", line)

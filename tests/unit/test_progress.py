@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 
 import pytest
 from rich.console import Console
@@ -144,6 +145,21 @@ def test_it_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "a line of the log" in text
     assert "\x1b[?25h" in text  # the cursor is back
     assert text.rstrip().endswith("\x1b[2K")  # the last line is erased
+
+
+def test_what_is_printed_meanwhile_waits_for_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise lines of the display stay behind on the screen, where several threads print (lab: OpenZFS 2.3)."""
+    terminal = at_a_terminal(monkeypatch)
+    with shown(Telling(), TWO) as display:
+        assert isinstance(display, Display)
+        thread = threading.Thread(target=lambda: sys.stderr.write("a line of the log\n"))
+        with display.lock:
+            thread.start()
+            thread.join(0.2)
+            assert thread.is_alive()
+        thread.join(30)
+        assert not thread.is_alive()
+    assert "a line of the log" in terminal.getvalue()
 
 
 # --- the figures, from a stream ---
