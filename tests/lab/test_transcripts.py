@@ -12,7 +12,7 @@ EXPECTED = {
     "The first run": ("offsite/web: 2 snapshots", "2 datasets, 0 received"),
     "A new snapshot": ("expired @monday, @tuesday",),
     "How old are the copies?": ("ZFS_REPLICATE OK - ", "ZFS_REPLICATE WARNING - 2 of 2", "behind=1;;;0", "status 1]"),
-    "The source cannot destroy what the next run needs": ("it's being held",),
+    "The source cannot destroy what the next run needs": ("$ zfs destroy", "status 1]", "@wednesday  offsite"),
     "Somebody wrote to the copy": (
         "conflict with tank/web on nas1: it was changed",
         "status 1]",
