@@ -10,7 +10,7 @@ DESTDIR ?=
 DEB ?= dist
 .PHONY: help install uninstall deb demo test test-unit test-packaging test-deb test-lab test-versions test-transports
 .PHONY: transcripts
-.PHONY: mutants fuzz bench bench-full check format lab clean
+.PHONY: mutants fuzz lock audit bench bench-full check format lab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,15 @@ bench: $(VENV)/.bench ## measure beside syncoid, bzfs and zfs_autobackup, in und
 bench-full: $(VENV)/.bench ## measure everything: for a night
 	@$(BIN)/python -m bench trips goals curve start planning bulk full
 
+lock: ## write tests/requirements.lock anew, after a change of tests/constraints.txt
+	@tests/make-lock "$(PYTHON)"
+
+audit: $(VENV)/.ready ## ask pip-audit for known holes in what we depend on, where it can be installed
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit || \
+		{ echo "pip-audit cannot be installed here: nothing was checked"; exit 0; }; \
+		$(VENV)/audit/bin/pip-audit --disable-pip --require-hashes -r tests/requirements.lock
+
 check: $(VENV)/.ready ## lint, types and fast tests, in under a minute
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -71,7 +80,7 @@ format: $(VENV)/.ready ## let ruff lay out the code
 lab: $(VENV)/.ready ## build the lab (once)
 	@PYTHON=$(CURDIR)/$(BIN)/python lab/build
 
-$(VENV)/.ready: setup.cfg pyproject.toml tests/constraints.txt
+$(VENV)/.ready: setup.cfg pyproject.toml tests/constraints.txt tests/requirements.lock
 	@tests/make-venv "$(PYTHON)" "$(VENV)"
 	@touch $@
 

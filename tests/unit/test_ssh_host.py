@@ -265,7 +265,7 @@ def test_a_proxy_command_ends_with_the_connection(relayed: SSHHost, tmp_path: Pa
 
 
 def test_a_proxy_command_that_ends_is_a_lost_connection(relayed: SSHHost, tmp_path: Path) -> None:
-    with relayed, relayed.start(("sleep", "60")) as process:
+    with relayed, relayed.start(("sleep", "5")) as process:
         os.kill(int((tmp_path / "pid").read_text()), signal.SIGTERM)
         with pytest.raises(errors.ConnectionFailed, match="lost"):
             process.finish()

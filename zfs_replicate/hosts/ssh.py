@@ -22,7 +22,14 @@ from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.hosts.ssh_config import Endpoint, resolve
 from zfs_replicate.hosts.ssh_keys import RejectUnknown, changed_key, load_known_hosts
 from zfs_replicate.hosts.ssh_process import SSHProcess
-from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS, CONNECT_SECONDS, make_transport, watch_peer
+from zfs_replicate.hosts.ssh_transport import (
+    CHANNEL_ERRORS,
+    CONNECT_SECONDS,
+    LOGIN_SECONDS,
+    make_transport,
+    watch_peer,
+    within,
+)
 from zfs_replicate.hosts.ssh_way import ProxyCommand, open_tcp
 
 log = logging.getLogger(__name__)
@@ -74,7 +81,8 @@ class SSHHost:
             raise ConnectionFailed(f"{self._name}: the connection is lost; run again")
         try:
             channel = transport.open_session(timeout=CONNECT_SECONDS)
-            channel.exec_command(text)
+            with within(CONNECT_SECONDS, channel.close):
+                channel.exec_command(text)
         except paramiko.ChannelException as error:
             raise ConnectionFailed(
                 f"{self._name}: sshd refuses another session ({error}); lower --jobs, or raise MaxSessions there"
@@ -170,6 +178,10 @@ class SSHHost:
 
     def _attempt(self, client: paramiko.SSHClient, endpoint: Endpoint, secret: str | None) -> None:
         way = self._open_way(endpoint)
+        with within(LOGIN_SECONDS, way.close):
+            self._greet(client, endpoint, way, secret)
+
+    def _greet(self, client: paramiko.SSHClient, endpoint: Endpoint, way: Any, secret: str | None) -> None:
         try:
             client.connect(
                 endpoint.hostname,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import paramiko
@@ -44,7 +45,25 @@ def fingerprint(key: paramiko.PKey) -> str:
 
 
 def load_known_hosts(client: paramiko.SSHClient, path: Path) -> None:
+    """Add the keys of a file, hashed names too. A key that a line marks @revoked is trusted under no name.
+
+    Lines with @cert-authority are left out: paramiko cannot check the certificate of a host.
+    """
     try:
-        client.load_system_host_keys(str(path))
-    except (OSError, ValueError, paramiko.hostkeys.InvalidHostKey) as error:
+        lines = path.read_text().splitlines()
+        revoked = {words[3] for words in map(str.split, lines) if len(words) > 3 and words[0] == "@revoked"}
+        entries = [paramiko.hostkeys.HostKeyEntry.from_line(line, number) for number, line in _plain(lines)]
+    except (OSError, ValueError, paramiko.SSHException, paramiko.hostkeys.InvalidHostKey) as error:
         raise HostKeyRejected(f"{path}: cannot be read as known hosts ({error}); mend or remove the line") from error
+    keys = client.get_host_keys()
+    for entry in entries:
+        if entry is not None and entry.key is not None and entry.key.get_base64() not in revoked:
+            for name in entry.hostnames or ():
+                keys.add(name, entry.key.get_name(), entry.key)
+
+
+def _plain(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text and not text.startswith(("#", "@")):
+            yield number, text
