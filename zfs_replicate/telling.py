@@ -16,6 +16,9 @@ from zfs_replicate.files import write_atomically
 from zfs_replicate.logs import log, say
 from zfs_replicate.runs import Problem, Run
 
+PRIVATE, PUBLIC = 0o600, 0o644
+"""A report names datasets and hosts; metrics are for node_exporter, which is another user."""
+
 
 def leave_behind(run: Run) -> int:
     """Write and run all that was asked for; return the exit status.
@@ -25,9 +28,9 @@ def leave_behind(run: Run) -> int:
     telling = run.config.telling
     is_real = not run.config.is_dry_run and not run.is_skipped
     if telling.report is not None and not run.is_skipped:
-        run = _written(run, telling.report, document.text(run).encode())
+        run = _written(run, telling.report, document.text(run).encode(), PRIVATE)
     if telling.metrics is not None and is_real:
-        run = _written(run, telling.metrics, metrics.render(run, _known(telling.metrics)))
+        run = _written(run, telling.metrics, metrics.render(run, _known(telling.metrics)), PUBLIC)
     if is_real:
         _call(run)
     if telling.is_json:
@@ -36,10 +39,10 @@ def leave_behind(run: Run) -> int:
     return run.exit_status
 
 
-def _written(run: Run, path: str, data: bytes) -> Run:
+def _written(run: Run, path: str, data: bytes, mode: int) -> Run:
     """Write a file; return the run, which is a failed one if that failed."""
     try:
-        write_atomically(path, data)
+        write_atomically(path, data, mode)
     except OutputFileError as error:
         say(str(error))
         problem = run.problem or Problem(type(error).__name__, str(error))

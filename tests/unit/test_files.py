@@ -22,14 +22,31 @@ def test_a_file_is_made_and_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_others_may_read_it_as_the_umask_says(tmp_path: Path) -> None:
+def test_nobody_else_may_read_it_unless_that_is_wanted(tmp_path: Path) -> None:
+    for mode in (0o600, 0o644):
+        write_atomically(str(tmp_path / "file"), b"", mode)
+        assert (tmp_path / "file").stat().st_mode & 0o777 == mode
+    write_atomically(str(tmp_path / "file"), b"")
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_that_another_user_made_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "passwd").write_bytes(b"old")
+    (tmp_path / "report").symlink_to("passwd")
+    os.lchown(tmp_path / "report", 12345, -1) if os.geteuid() == 0 else monkeypatch.setattr(os, "geteuid", lambda: 1)
+    with pytest.raises(OutputFileError, match="it is a link of another user"):
+        write_atomically(str(tmp_path / "report"), b"new")
+    assert (tmp_path / "passwd").read_bytes() == b"old"
+
+
+def test_the_umask_counts_too(tmp_path: Path) -> None:
     path = tmp_path / "mirror.prom"
-    before = os.umask(0o022)
+    before = os.umask(0o027)
     try:
-        write_atomically(str(path), b"")
+        write_atomically(str(path), b"", 0o644)
     finally:
         os.umask(before)
-    assert path.stat().st_mode & 0o777 == 0o644
+    assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
