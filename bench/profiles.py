@@ -34,7 +34,7 @@ TRANSPORTS = ("zfs_replicate paramiko", "zfs_replicate openssh")
 
 PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
     "quick": (
-        Profile((Cell(10, 5, 10),), ALL, Effort(rounds=5, limit_seconds=90, budget_seconds=80, once_seconds=40), 0.25),
+        Profile((Cell(10, 5, 10),), ALL, Effort(rounds=5, limit_seconds=90, budget_seconds=60, once_seconds=40), 0.25),
         PEERS,
     ),
     "transports": (
