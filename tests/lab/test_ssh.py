@@ -89,6 +89,20 @@ def test_alias_with_port_user_key_and_known_hosts_from_ssh_config(one: World, tm
     assert one.snapshots("offsite/data") == ["one"]
 
 
+def test_certificate_of_a_user(one: World, tmp_path: Path) -> None:
+    """The key itself is in nobody's authorized_keys; the certificate beside it counts, for both transports."""
+    for name in ("authority", "key"):
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name))
+    run("ssh-keygen", "-q", "-s", str(tmp_path / "authority"), "-I", "mirror", "-n", "root", str(tmp_path / "key.pub"))
+    options = (f"TrustedUserCAKeys={tmp_path}/authority.pub", "AuthorizedKeysFile=none")
+    with sshd(tmp_path, 2219, *options), hidden(SSH / "id_ed25519"):
+        trust(2219, SSH / "known_hosts")
+        for transport in ("paramiko", "openssh"):
+            one.snapshot(f"tank/data@{transport}")
+            one.replicate("-p", "2219", "-i", str(tmp_path / "key"), "--transport", transport)
+    assert one.snapshots("offsite/data") == ["one", "paramiko", "openssh"]
+
+
 def test_proxy_jump(one: World, config: Path) -> None:
     config.write_text("Host far\n HostName 127.0.0.1\n ProxyJump root@localhost\n")
     one.replicate(host="far")

@@ -1,7 +1,8 @@
 """Properties of received datasets: what we set, what we keep out of a stream, and which kind has which. Pure.
 
 We never ask a source for its properties; a hostile one sends them all the same (`zfs send -p` is the sender's choice).
-Sources: zfsprops(7), zfs-receive(8) -o and -x; tried on OpenZFS 2.1, 2.3 and 2.4.
+Sources: zfsprops(7), zfs-receive(8) -o and -x; tried on OpenZFS 2.1, 2.3 and 2.4. On 2.1 properties that cannot be
+inherited (quota, refreservation) come with increments in spite of -x.
 """
 
 from __future__ import annotations
