@@ -22,7 +22,7 @@ test: test-unit test-packaging test-lab ## run all tests: the fast ones, then th
 
 test-unit: $(VENV)/.ready ## run the fast tests
 	@echo "== unit tests"
-	@$(BIN)/python -m pytest -q tests/unit tests/simulator tests/contract
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal tests/simulator tests/unit tests/contract
 
 test-packaging: $(VENV)/.ready ## install it in several ways, and check man page, completion and units
 	@echo "== packaging"
@@ -71,7 +71,7 @@ check: $(VENV)/.ready ## lint, types and fast tests, in under a minute
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q tests/unit
+	@$(BIN)/python -m pytest -q -n auto tests/unit
 
 format: $(VENV)/.ready ## let ruff lay out the code
 	@$(BIN)/ruff format .

@@ -1,4 +1,7 @@
-"""For all tests: guests of the lab divide the work (--shard), and no example of a property has a deadline."""
+"""For all tests: guests of the lab divide the work (--shard); no example of a property has a deadline.
+
+What a test records as the property `figures` is printed at the end.
+"""
 
 from __future__ import annotations
 
@@ -19,3 +22,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     chosen = items[number - 1 :: count]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "figures":
+                terminalreporter.write_line(str(value))

@@ -23,6 +23,7 @@ from zfs_replicate.transfer import Cancellation
 from zfs_replicate.zfs.messages import KILLED
 
 CRASH, HANG_UP, KILL = CrashClient(), HangUp(), Die()
+READING_SECONDS = 30
 FAIL = Fail(f"{KILLED}\n", 137)
 """A command on either side is killed: nothing of it happened, or all of it, but we hear of no success."""
 
@@ -79,7 +80,7 @@ def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | No
         trouble.arm(world.faults)
     started_before_crash: list[int] = []
     world.faults.at_crash(lambda: started_before_crash.append(len(source.commands) + len(target.commands)))
-    thread_count = threading.active_count()
+    threads = threading.enumerate()
     try:
         one = Pass(_config(mirror, keep_days), source, target, world.now)
         outcomes = one.execute(one.plan(), Cancellation(), lambda _outcome: None).outcomes
@@ -93,6 +94,13 @@ def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | No
             raise AssertionError("something was started after the crash") from None
         return Run(End.CRASHED)
     finally:
-        if threading.active_count() > thread_count:
-            raise AssertionError(f"threads outlive the run: {threading.enumerate()}")
+        _wait_for([thread for thread in threading.enumerate() if thread not in threads])
         world.faults.restart()
+
+
+def _wait_for(readers: list[threading.Thread]) -> None:
+    """When one side fails, the run does not wait for what still reads from the other; it ends with its command."""
+    for thread in readers:
+        thread.join(READING_SECONDS)
+        if thread.is_alive():
+            raise AssertionError(f"{thread} outlives the run")

@@ -2,7 +2,7 @@
 
 After every step: a common snapshot that once existed is still there (as long as its source dataset is). After every
 run, also a crashed one: what invariants.py says. After a crash no person is needed: every run in which nothing goes
-wrong ends well. `ZFS_REPLICATE_LONG=1` explores some twenty times more, with a new seed each time.
+wrong ends well. `ZFS_REPLICATE_LONG=1` explores some forty times more, with a new seed each time.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -24,7 +25,7 @@ from tests.simulator.machine_site import CHAIN, COPY_ACTS, CREATION, FIRST, MIRR
 IS_LONG = os.environ.get("ZFS_REPLICATE_LONG", "") not in ("", "0")
 
 PROFILE = settings(
-    max_examples=8000 if IS_LONG else 600,
+    max_examples=8000 if IS_LONG else 300,
     stateful_step_count=60 if IS_LONG else 40,
     deadline=None,
     derandomize=not IS_LONG,
@@ -233,12 +234,12 @@ class Mirrors(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(7200 if IS_LONG else 900)
-def test_nothing_is_lost_in_any_interleaving(capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_lost_in_any_interleaving(record_property: Callable[[str, object], None]) -> None:
     TALLY.clear()
     began = time.process_time()
     run_state_machine_as_test(Mirrors, settings=PROFILE)
     seconds = time.process_time() - began
-    with capsys.disabled():
-        print(f"\nstate machine: {', '.join(f'{n} {what}' for what, n in TALLY.items())}; {seconds:.0f} s of CPU")
+    figures = ", ".join(f"{n} {what}" for what, n in TALLY.items())
+    record_property("figures", f"state machine: {figures}; {seconds:.0f} s of CPU")
     assert TALLY["steps"] > 5000
-    assert TALLY["crashes"] > 100
+    assert TALLY["crashes"] > 50
