@@ -116,7 +116,8 @@ sys.exit(gate["main"]())
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
     """zfs, sudo and doas that write down their arguments; `zfs send` prints 300000 bytes, `zfs hold` ends with 7."""
-    said = f'printf "%s" "${{0##*/}}" >>{tmp_path}/said; printf " <%s>" "$@" >>{tmp_path}/said; echo >>{tmp_path}/said'
+    # a line at once: some run side by side
+    said = f'line=$(printf "%s" "${{0##*/}}"; printf " <%s>" "$@"); echo "$line" >>{tmp_path}/said'
     zfs = "case $1 in get) echo off ;; send) head -c 300000 /dev/zero ;; hold) exit 7 ;; list) env; cat ;; esac"
     for name, text in {"zfs": zfs, "sudo": 'shift; exec "$@"', "doas": 'shift; exec "$@"'}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{said}\n{text}\n")
