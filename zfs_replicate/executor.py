@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from zfs_replicate.errors import CommandFailed, DatasetMissing, OutOfSpace, ReplicateError, VerificationFailed
 from zfs_replicate.hosts.base import Ended, Host, run
@@ -38,6 +39,12 @@ log = logging.getLogger(__name__)
 
 Moved = Callable[[Outcome], None]
 """Called once for each dataset whose streams have all arrived."""
+
+AT_ONCE = 4
+"""sshd allows 10 sessions on one connection, unless it was told otherwise (MaxSessions)."""
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 BOOKMARK_BATCH_BYTES = commands.BATCH_BYTES // 5
 """With each snapshot go its new bookmark and up to three old ones."""
@@ -80,6 +87,15 @@ class Executor:
         self._bookmark()
         self._tag_snapshots(ReleaseSource, self._with.source, self._with.policy.tag)
 
+    @property
+    def _width(self) -> int:
+        """How many commands may run side by side where each waits for a pool to write."""
+        return AT_ONCE if self._with.jobs > 1 else 1
+
+    def _at_once(self, work: Callable[[Item], Made], items: Iterable[Item]) -> list[Made]:
+        with ThreadPoolExecutor(self._width) as pool:
+            return list(pool.map(work, items))
+
     # --- holds and releases, batched over all datasets ---
 
     def _tag_snapshots(
@@ -95,17 +111,21 @@ class Executor:
             if isinstance(step, kind)
             for snapshot in step.snapshots
         }
-        failures: dict[str, ReplicateError] = {}
-        for batch in commands.batches(tuple(owners)):
+
+        def tag_all(batch: tuple[str, ...]) -> dict[str, ReplicateError]:
             try:
                 _text, ended = run(host, build(tag, batch))
-                failures |= _failures(host, ended, batch, doing, is_hold)
             except ReplicateError as error:
-                failures |= dict.fromkeys(batch, error)
-            for snapshot in batch:
-                if snapshot not in failures:
-                    with about(owners[snapshot][0].source):
-                        log.info("%s: %s %s", host.name, doing, snapshot)
+                return dict.fromkeys(batch, error)
+            return _failures(host, ended, batch, doing, is_hold)
+
+        failures: dict[str, ReplicateError] = {}
+        for failed_here in self._at_once(tag_all, commands.shares(tuple(owners), self._width)):
+            failures |= failed_here
+        for snapshot, (plan, _step) in owners.items():
+            if snapshot not in failures:
+                with about(plan.source):
+                    log.info("%s: %s %s", host.name, doing, snapshot)
         for snapshot, failure in failures.items():
             plan, step = owners[snapshot]
             self._ledger.fail(plan, failure, step)
@@ -223,21 +243,20 @@ class Executor:
                 self._ledger.did(*owners[snapshot])
 
     def _expire(self) -> None:
-        for plan in self._ledger.going():
-            for step in plan.steps:
-                if isinstance(step, Expire):
-                    with about(plan.source):
-                        self._expire_dataset(plan, step)
+        steps = [(plan, step) for plan in self._ledger.going() for step in plan.steps if isinstance(step, Expire)]
+        self._at_once(self._expire_dataset, steps)
 
-    def _expire_dataset(self, plan: DatasetPlan, step: Expire) -> None:
-        try:
-            for batch in commands.batches([snapshot.name for snapshot in step.snapshots]):
-                on_target(self._with.target, commands.destroy(step.target, batch), step.target, "expire snapshots")
-                self._ledger.expired(plan, batch)
-                log.info("%s: expired %s", step.target, ", ".join(f"@{name}" for name in batch))
-            self._ledger.did(plan, step)
-        except ReplicateError as error:
-            self._ledger.fail(plan, error, step)
+    def _expire_dataset(self, expiring: tuple[DatasetPlan, Expire]) -> None:
+        plan, step = expiring
+        with about(plan.source):
+            try:
+                for batch in commands.batches([snapshot.name for snapshot in step.snapshots]):
+                    on_target(self._with.target, commands.destroy(step.target, batch), step.target, "expire snapshots")
+                    self._ledger.expired(plan, batch)
+                    log.info("%s: expired %s", step.target, ", ".join(f"@{name}" for name in batch))
+                self._ledger.did(plan, step)
+            except ReplicateError as error:
+                self._ledger.fail(plan, error, step)
 
 
 def _failures(host: Host, ended: Ended, batch: tuple[str, ...], doing: str, is_hold: bool) -> dict[str, ReplicateError]:

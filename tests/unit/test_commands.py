@@ -175,3 +175,14 @@ def test_the_probe_without_zfs_ends_well_and_early(tmp_path: Path) -> None:
 def test_the_probe_ends_as_zpool_does(tmp_path: Path) -> None:
     lines, status = probed(programs(tmp_path, zfs="exit 2", zpool="exit 1"))
     assert (lines, status) == ([parse.PROBE_GREETING, "program\tzfs"], 1)
+
+
+@pytest.mark.parametrize(
+    ("name_count", "share_count", "sizes"),
+    [(0, 4, []), (1, 4, [1]), (8, 4, [8]), (9, 4, [8, 1]), (100, 4, [25, 25, 25, 25]), (100, 1, [100])],
+)
+def test_names_are_shared_out_but_not_in_crumbs(name_count: int, share_count: int, sizes: list[int]) -> None:
+    names = [f"tank/a@{number}" for number in range(name_count)]
+    shares = list(commands.shares(names, share_count))
+    assert [len(share) for share in shares] == sizes
+    assert [name for share in shares for name in share] == names

@@ -190,3 +190,16 @@ def test_a_conflict_is_an_outcome_and_the_others_go_on() -> None:
     assert str(outcome.error).startswith("o/p: conflict with t/p on nas1: no common snapshot is left")
     assert outcome.error is not None
     assert "t/p" not in " ".join(run.source.asked)
+
+
+def test_holds_of_many_datasets_wait_for_the_pool_side_by_side() -> None:
+    """Each command gets as far as the others do before any of them ends."""
+    theirs = tree("tank", *(f"d{number}:a" for number in range(40)))
+    plan = plan_of(theirs, target_tree("off"))
+    together = threading.Barrier(4, timeout=30)
+    source = FakeHost("nas1", {"zfs hold": Answer(at_start=together.wait)})
+    target = FakeHost("here", {"zfs list": guid_answer(plan)})
+    outcomes = Executor(Machinery(source, target, Policy(TAG), 2, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    assert [outcome.error for outcome in outcomes] == [None] * 40
+    held = [name for command in source.asked_for("zfs hold") for name in command.split()[3:]]
+    assert sorted(held) == sorted(f"tank/d{number}@a" for number in range(40))

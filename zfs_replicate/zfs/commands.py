@@ -19,6 +19,9 @@ PLAIN = properties.Settings()
 BATCH_BYTES = 100_000
 """Bytes of names in one command. Linux takes 128 KiB in one argument, and an SSH command string is one argument."""
 
+SMALLEST_SHARE = 8
+"""Fewer names are not worth a command of their own."""
+
 USEFUL_PROGRAMS = ("zfs", "mbuffer", "zstd", "lz4", "pigz")
 
 COMPRESSORS = {"zstd": "zstd -qc", "lz4": "lz4 -qc", "pigz": "pigz -c"}
@@ -56,6 +59,13 @@ def batches(names: Sequence[str], limit: int = BATCH_BYTES) -> Iterator[tuple[st
         size += length
     if batch:
         yield tuple(batch)
+
+
+def shares(names: Sequence[str], count: int) -> Iterator[tuple[str, ...]]:
+    """Given names, yield them in order in up to `count` shares, not too small, and each in batches as above."""
+    size = max(SMALLEST_SHARE, -(-len(names) // count))
+    for begin in range(0, len(names), size):
+        yield from batches(names[begin : begin + size])
 
 
 def list_tree(root: str) -> Command:
