@@ -104,13 +104,14 @@ def _bookmark(source: Dataset, route: Route, context: Context) -> BookmarkSource
     """
     if not context.has_bookmarks or not isinstance(route.tip, Snapshot):
         return None
-    prefix = names.bookmark_prefix(context.policy.tag)
-    wanted = f"{prefix}{route.tip.name}"
-    ours = [bookmark for bookmark in source.bookmarks if bookmark.name.startswith(prefix)]
+    tag = context.policy.tag
+    wanted = f"{names.bookmark_prefix(tag)}{route.tip.name}"
+    ours = [bookmark for bookmark in source.bookmarks if names.is_bookmark_of(tag, bookmark.name)]
     is_there = any(bookmark.name == wanted and bookmark.guid == route.tip.guid for bookmark in ours)
     obsolete = tuple(f"{source.name}#{bookmark.name}" for bookmark in ours if bookmark.name != wanted)
-    has_room = len(source.name) + 1 + len(wanted) <= names.MAX_NAME_LENGTH and len(obsolete) < MOST_BOOKMARKS
-    made = f"{source.name}#{wanted}" if has_room and not is_there else None
+    is_name = names.is_bookmark_of(tag, wanted) and len(source.name) + 1 + len(wanted) <= names.MAX_NAME_LENGTH
+    is_wanted = is_name and not is_there and len(obsolete) < MOST_BOOKMARKS
+    made = f"{source.name}#{wanted}" if is_wanted else None
     return BookmarkSource(f"{source.name}@{route.tip.name}", made, obsolete) if made or obsolete else None
 
 

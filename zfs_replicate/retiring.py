@@ -48,12 +48,11 @@ def find(source: Host, root: str, tag: str, target: tuple[Host, str] | None) -> 
         for snapshot in dataset.snapshots
         if tag in snapshot.holds
     )
-    prefix = names.bookmark_prefix(tag)
     bookmarks = tuple(
         f"{dataset.name}#{bookmark.name}"
         for dataset in theirs
         for bookmark in dataset.bookmarks
-        if bookmark.name.startswith(prefix)
+        if names.is_bookmark_of(tag, bookmark.name)
     )
     return Retirement(held, bookmarks)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tests.simulator.machine_site import FOREIGN_TAG, Mirror
 from tests.simulator.world import Block, World
+from zfs_replicate.zfs.names import is_bookmark_of
 
 SECONDS_PER_DAY = 86_400
 
@@ -189,9 +190,9 @@ def _bookmarks_touched(ran: Ran) -> Iterator[str]:
     """Bookmarks are made and destroyed on the source only, and only those named after the own tag."""
     for name, after in ran.after.items():
         before = ran.before.get(name)
-        ours = f"zfs_replicate_{ran.mirror.tag}_" if is_in(name, ran.mirror.source) else "none/"
+        is_source = is_in(name, ran.mirror.source)
         for mark, _guid in after.bookmarks ^ (before.bookmarks if before else frozenset()):
-            if not mark.startswith(ours):
+            if not (is_source and is_bookmark_of(ran.mirror.tag, mark)):
                 yield f"{ran.mirror.tag} touched the bookmark {name}#{mark}"
 
 

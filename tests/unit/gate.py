@@ -74,8 +74,9 @@ def sends(draw: st.DrawFn) -> Send:
 @st.composite
 def bookmarks(draw: st.DrawFn) -> commands.Command:
     prefix = f"#zfs_replicate_{TAG}_"
-    made = draw(st.lists(snapshots, max_size=3))
-    old = draw(st.lists(snapshots, max_size=3))
+    ours = snapshots.filter(lambda name: "@_" not in name)
+    made = draw(st.lists(ours, max_size=3))
+    old = draw(st.lists(ours, max_size=3))
     pairs = [(name, name.replace("@", prefix)) for name in made]
     return commands.bookmark(pairs, [name.replace("@", prefix) for name in old])
 
@@ -105,7 +106,7 @@ source_commands = st.one_of(*BUILDERS.values())
 _COMPONENT = r"(?!\.{1,2}(?:/|$|[@#\0]))[A-Za-z0-9_.: -]+"
 _DATASET = rf"tank/data(?:/{_COMPONENT})*"
 _SNAPSHOT = rf"{_DATASET}@[A-Za-z0-9_.: -]+"
-_OURS = r"#zfs_replicate_offsite_[A-Za-z0-9_.: -]+"
+_OURS = r"#zfs_replicate_offsite_(?!_)[A-Za-z0-9_.: -]+"
 _SAFE = re.compile(
     "|".join(
         (

@@ -162,6 +162,8 @@ def test_what_goes_beyond_the_key_is_refused(words: str) -> None:
         commands.bookmark([], ["tank/data#x"]),
         commands.bookmark([], ["tank/data2#zfs_replicate_offsite_x"]),
         commands.bookmark([], ["tank/data#zfs_replicate_offsite_"]),
+        commands.bookmark([], ["tank/data#zfs_replicate_offsite__too_x"]),
+        commands.bookmark([("tank/data@_x", "tank/data#zfs_replicate_offsite__x")], []),
         commands.bookmark([], ["tank/data#x#zfs_replicate_offsite_x"]),
         commands.bookmark([], ["-r"]),
         commands.bookmark([], ["tank/data#zfs_replicate_offsite_x", "--", "tank/data"]),

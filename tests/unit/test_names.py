@@ -125,3 +125,18 @@ def test_patterns_match_component_by_component(path: str, pattern: str, is_exclu
 def test_any_of_several_patterns_excludes() -> None:
     assert names.is_excluded("b", ("a", "b"))
     assert not names.is_excluded("c", ("a", "b"))
+
+
+@pytest.mark.parametrize(
+    ("tag", "bookmark", "expected"),
+    [
+        ("a", "zfs_replicate_a_snap", True),
+        ("a_b", "zfs_replicate_a__b_snap", True),
+        ("a", "zfs_replicate_a__b_snap", False),
+        ("a_", "zfs_replicate_a__b_snap", False),
+        ("a_b", "zfs_replicate_a_b_snap", False),
+        ("b", "zfs_replicate_a_snap", False),
+    ],
+)
+def test_a_bookmark_belongs_to_one_tag(tag: str, bookmark: str, expected: bool) -> None:
+    assert names.is_bookmark_of(tag, bookmark) is expected

@@ -87,6 +87,10 @@ def test_a_rollback_says_what_is_lost() -> None:
         # others stay
         ("#a=mine b!", "b^", f"bookmark b as {MARK}b"),
         ("#a=zfs_replicate_other_a b!", "b^", f"bookmark b as {MARK}b"),
+        # and those of a tag that goes on where ours ends
+        ("#a=zfs_replicate_offsite__too_a b!", "b^", f"bookmark b as {MARK}b"),
+        # a name that would look like one of such a tag gets none
+        ("a=_x!", "a^", "nothing"),
         # only a bookmark is left: there is nothing to bookmark
         (f"x #a={MARK[1:]}a", "a^", "nothing"),
     ],

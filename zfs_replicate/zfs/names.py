@@ -53,8 +53,17 @@ def tag_problem(tag: str, longest_suffix: str) -> str | None:
 
 
 def bookmark_prefix(tag: str) -> str:
-    """How the names of our own bookmarks for a mirror begin; the snapshot's name follows."""
-    return f"zfs_replicate_{tag}_"
+    """How the names of our own bookmarks for a mirror begin; the snapshot's name follows.
+
+    Each _ of the tag is doubled, and no _ follows: so the bookmarks of `a_b` are not taken for those of `a`.
+    """
+    return f"zfs_replicate_{tag.replace('_', '__')}_"
+
+
+def is_bookmark_of(tag: str, name: str) -> bool:
+    """Whether a bookmark (the part after the #) is one that the mirror with this tag has made."""
+    prefix = bookmark_prefix(tag)
+    return name.startswith(prefix) and not name.startswith("_", len(prefix))
 
 
 def pool_of(dataset: str) -> str:
