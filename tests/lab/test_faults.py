@@ -160,7 +160,7 @@ def struck(world: World, machine: FaultyMachine, cell: Cell, transport: str) -> 
     assert streams_left() == ""
     for child, guids in had_common.items():
         assert common(world)[child] or not guids, "the common snapshot was lost"
-    done = world.replicate("-k", "30", "--transport", transport)
+    done = world.replicate("-k", "30", host="localhost" if transport == "paramiko" else "127.0.0.1")
     assert_mirrored(world, scenario)
     return status, said, done.stderr
 
