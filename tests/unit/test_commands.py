@@ -179,7 +179,7 @@ def test_the_probe_ends_as_zpool_does(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name_count", "share_count", "sizes"),
-    [(0, 4, []), (1, 4, [1]), (8, 4, [8]), (9, 4, [8, 1]), (100, 4, [25, 25, 25, 25]), (100, 1, [100])],
+    [(0, 4, []), (1, 4, [1]), (8, 4, [8]), (15, 4, [15]), (17, 4, [9, 8]), (100, 4, [25, 25, 25, 25]), (100, 1, [100])],
 )
 def test_names_are_shared_out_but_not_in_crumbs(name_count: int, share_count: int, sizes: list[int]) -> None:
     names = [f"tank/a@{number}" for number in range(name_count)]

@@ -63,7 +63,7 @@ def batches(names: Sequence[str], limit: int = BATCH_BYTES) -> Iterator[tuple[st
 
 def shares(names: Sequence[str], count: int) -> Iterator[tuple[str, ...]]:
     """Given names, yield them in order in up to `count` shares, not too small, and each in batches as above."""
-    size = max(SMALLEST_SHARE, -(-len(names) // count))
+    size = max(1, -(-len(names) // max(1, min(count, len(names) // SMALLEST_SHARE))))
     for begin in range(0, len(names), size):
         yield from batches(names[begin : begin + size])
 
