@@ -15,7 +15,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
 TESTS = ("tests/unit", "tests/simulator")
-COPIED = ("bin", "zfs_replicate", "tests", "pyproject.toml", "setup.cfg")
+NOT_COPIED = (".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "build", "dist", "*.egg-info")
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,24 @@ MUTANTS = (
 def survives(mutant: Mutant | None) -> bool:
     """Whether the fast tests pass with the mutant in place (None: the program as it is)."""
     with tempfile.TemporaryDirectory() as directory:
-        copy = Path(directory)
-        for name in COPIED:
-            source = TOP / name
-            (shutil.copytree if source.is_dir() else shutil.copy)(source, copy / name)
+        copy = Path(directory) / "checkout"
+        shutil.copytree(TOP, copy, ignore=shutil.ignore_patterns(*NOT_COPIED), symlinks=True)
         if mutant is not None:
             _break(copy / mutant.file, mutant)
-        command = [sys.executable, "-m", "pytest", "-q", "-x", "--timeout", "60", "-p", "no:cacheprovider", *TESTS]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-n",
+            "auto",
+            "--timeout",
+            "60",
+            "-p",
+            "no:cacheprovider",
+            *TESTS,
+        ]
         return subprocess.run(command, cwd=copy, capture_output=True, check=False).returncode == 0
 
 
