@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from zfs_replicate.errors import BadValue
+from zfs_replicate.model import TARGET_SUFFIX
 from zfs_replicate.zfs import names, properties
 
 _HOST_AND_PORT = re.compile(r"[^\s/:\x00-\x1f]+:[0-9]{1,5}|\[[0-9A-Fa-f:.%]+\]:[0-9]{1,5}")
@@ -41,7 +42,7 @@ def dataset(option: str, value: str) -> str:
 
 
 def tag(value: str) -> str:
-    problem = names.tag_problem(value, ":target")
+    problem = names.tag_problem(value, TARGET_SUFFIX)
     if problem is not None:
         fail("-t", value, f"a hold tag {problem}")
     return value

@@ -9,7 +9,6 @@ from zfs_replicate.model import Policy
 THIS_MACHINE = "localhost"
 """The host that means both pools are here; 127.0.0.1 is SSH like any address."""
 
-COMPRESSORS = ("zstd", "lz4", "pigz")
 TRANSPORTS = ("auto", "paramiko", "openssh")
 
 

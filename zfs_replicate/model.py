@@ -16,6 +16,12 @@ from enum import Enum
 SECONDS_PER_DAY = 86_400
 
 PLACEHOLDER_PROPERTY = "zfs_replicate:placeholder"
+
+TARGET_SUFFIX = ":target"
+"""What the tag of a hold on the target has more than that on the source."""
+
+COMPRESSORS = {"zstd": "zstd -qc", "lz4": "lz4 -qc", "pigz": "pigz -c"}
+"""What may make streams smaller, and what each is called with for that; -d is added to undo it."""
 """User property that marks a dataset which we made only so that its children have a parent."""
 
 
@@ -131,7 +137,7 @@ class Policy:
 
     @property
     def target_tag(self) -> str:
-        return f"{self.tag}:target"
+        return f"{self.tag}{TARGET_SUFFIX}"
 
 
 @dataclass(frozen=True, slots=True)

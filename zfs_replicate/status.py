@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 from enum import IntEnum
 
 from zfs_replicate.config import Wishes
-from zfs_replicate.model import Dataset, Inventory, Snapshot
+from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
 from zfs_replicate.route import common_base, newer_than
 from zfs_replicate.zfs import names
-
-TARGET_SUFFIX = ":target"
 
 
 class Level(IntEnum):

@@ -54,6 +54,9 @@ class Cancellation:
             kill()
 
 
+MOST_LEFT_BYTES = 16 << 20
+"""More than pipes and windows hold: what a sender may still send when its receiver has ended well."""
+
 TINY_BYTES = 1 << 20
 """Below that the pipes are buffer enough, and mbuffer is one process more for each of many small datasets."""
 
@@ -116,14 +119,14 @@ def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe,
             byte_count, is_receiver_gone = _copy(sender, sink, watch, Gauge(pipe.meter, step, sender))
             watch.rest()
             sink.close_input()
-            received = sink.finish() if not is_receiver_gone else _given_up(sender, sink)
+            received = sink.finish()
             if watch.is_stalled:
-                raise StreamBroken(
-                    f"{step.snapshot} on {source.name}: no byte passed for {pipe.stall_seconds:g} seconds: the stream"
-                    " was ended; look at the network and at both pools, then run again: it continues where it stopped"
-                )
-            if is_receiver_gone and any(stage.exit_status != 0 for stage in received):
-                raise _receiver_error(target, step, received)
+                raise _stalled(source, step, pipe)
+            if is_receiver_gone:
+                if any(stage.exit_status != 0 for stage in received):
+                    sender.kill()
+                    raise _receiver_error(target, step, received)
+                _read_away(sender, source, step, pipe)
             sent = sender.finish()
     if sent.exit_status != 0:
         raise messages.explain(source.name, step.snapshot, without_talk(sent.stderr), "send")
@@ -181,19 +184,30 @@ def _copy(sender: Process, sink: Sink, watch: _Watch, gauge: Gauge) -> tuple[int
     return byte_count, False
 
 
-def _given_up(sender: Process, sink: Sink) -> tuple[Ended, ...]:
-    """How the receiver ended that takes no more; the sender is ended, too, unless the receiver has all it wants.
+def _read_away(sender: Process, source: Host, step: Send | Resume, pipe: Pipe) -> None:
+    """Read what is left of a stream whose receiver has all it wants, so that the sender can end well.
 
-    `zfs receive` ends at the record that ends its stream, and does not wait for what may follow: that is no failure,
-    and what is left is read away, so that the sender can end well.
+    `zfs receive` ends at the record that ends its stream, and does not wait for what may follow: that is no failure.
     """
-    received = sink.finish()
-    if any(stage.exit_status != 0 for stage in received):
-        sender.kill()
-    else:
-        while sender.read(CHUNK_BYTES):
-            pass
-    return received
+    left = MOST_LEFT_BYTES
+    with _Watch(pipe.stall_seconds, sender.kill) as watch:
+        while data := sender.read(CHUNK_BYTES):
+            watch.passed()
+            left -= len(data)
+            if left < 0:
+                raise StreamBroken(
+                    f"{step.snapshot} on {source.name}: the stream goes on after its end, and was cut off; look at what"
+                    " zfs send prints there, then run again"
+                )
+    if watch.is_stalled:
+        raise _stalled(source, step, pipe)
+
+
+def _stalled(source: Host, step: Send | Resume, pipe: Pipe) -> StreamBroken:
+    return StreamBroken(
+        f"{step.snapshot} on {source.name}: no byte passed for {pipe.stall_seconds:g} seconds: the stream was ended;"
+        " look at the network and at both pools, then run again: it continues where it stopped"
+    )
 
 
 def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Ended, ...]) -> ReplicateError:

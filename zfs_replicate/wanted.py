@@ -7,7 +7,6 @@ from typing import Any
 
 from zfs_replicate import checks
 from zfs_replicate.config import (
-    COMPRESSORS,
     LOG_FORMATS,
     LOG_LEVELS,
     PROGRESS,
@@ -20,7 +19,7 @@ from zfs_replicate.config import (
     Wishes,
 )
 from zfs_replicate.errors import UsageError
-from zfs_replicate.model import Policy
+from zfs_replicate.model import COMPRESSORS, Policy
 from zfs_replicate.zfs import names
 
 Given = Mapping[str, Any]

@@ -16,7 +16,7 @@ from types import ModuleType
 from hypothesis import strategies as st
 
 from zfs_replicate.hosts.quoting import remote_command
-from zfs_replicate.model import Kind, StreamOptions
+from zfs_replicate.model import COMPRESSORS, Kind, StreamOptions
 from zfs_replicate.steps import Receiving, Resume, Send
 from zfs_replicate.zfs import commands
 
@@ -94,7 +94,7 @@ BUILDERS = {
     ),
     commands.bookmark: bookmarks(),
     commands.compressed: st.builds(
-        commands.compressed, st.builds(commands.send, sends()), st.sampled_from(list(commands.COMPRESSORS))
+        commands.compressed, st.builds(commands.send, sends()), st.sampled_from(list(COMPRESSORS))
     ),
 }
 """Each builder whose commands run on the source, with the commands it builds."""
@@ -124,7 +124,7 @@ _SAFE = re.compile(
     )
 )
 
-_COMPRESSED = [commands.compressed((), program) for program in commands.COMPRESSORS]
+_COMPRESSED = [commands.compressed((), program) for program in COMPRESSORS]
 
 
 def is_safe(text: str) -> bool:

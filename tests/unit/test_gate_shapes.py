@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tests.unit import gate
 from tests.unit.gate import BUILDERS, GATE, PATH, RULES
 from zfs_replicate.hosts.quoting import remote_command
+from zfs_replicate.model import COMPRESSORS
 from zfs_replicate.zfs import commands, names, parse
 
 TARGET_ONLY = {
@@ -60,7 +61,7 @@ def test_the_constants_are_the_clients_own() -> None:
     assert tuple(shlex.split(remote_command(()))) == GATE.WRAPPER, HINT
     assert commands.probe("tank") == ("sh", "-c", GATE.PROBE, "sh", "tank"), HINT
     assert commands.bookmark((), ("x",)) == ("sh", "-c", GATE.BOOKMARK, "sh", "--", "x"), HINT
-    for program in commands.COMPRESSORS:
+    for program in COMPRESSORS:
         words = commands.compressed(("zfs", "send", "tank/data@a"), program)
         assert GATE.judge(RULES, remote_command(words)).compress == words[:4], HINT
     assert tuple(GATE.COLUMNS.split(",")) == parse.LIST_COLUMNS, HINT

@@ -17,7 +17,7 @@ from zfs_replicate.hosts import ssh_config
 from zfs_replicate.hosts.ssh_config import Endpoint, resolve
 
 SSH = shutil.which("ssh")
-READERS = ["paramiko", *(["openssh"] if SSH else [])]
+READERS = ["paramiko", "openssh"]
 NO_FILES = "UserKnownHostsFile none\nGlobalKnownHostsFile none\n"
 
 
@@ -29,6 +29,7 @@ def config(request: pytest.FixtureRequest, own_home: Path, monkeypatch: pytest.M
     programs = own_home / "bin"
     programs.mkdir()
     if request.param == "openssh":
+        assert SSH, "tests/make-venv installs OpenSSH's client"
         (programs / "ssh").write_text(f'#!/bin/sh\nexec {SSH} -F {path} "$@"\n')
         (programs / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs))
@@ -108,7 +109,6 @@ def test_addresses_are_hosts(config: Path, host: str) -> None:  # noqa: ARG001
     assert resolve(host, None, None).hostname == host
 
 
-@pytest.mark.skipif(SSH is None, reason="there is no ssh on this machine")
 @pytest.mark.parametrize("config", ["openssh"], indirect=True)
 def test_a_broken_configuration_is_told(config: Path) -> None:
     config.write_text("Host nas1\n  NoSuchOption yes\n")
@@ -116,7 +116,6 @@ def test_a_broken_configuration_is_told(config: Path) -> None:
         resolve("nas1", None, None)
 
 
-@pytest.mark.skipif(SSH is None, reason="there is no ssh on this machine")
 @pytest.mark.parametrize("config", ["openssh"], indirect=True)
 def test_openssh_sees_the_user_and_port_of_the_command_line(config: Path) -> None:
     """They decide in Match blocks, as with ssh itself."""

@@ -9,9 +9,10 @@ import pytest
 
 from tests.unit.fakes import Answer, FakeHost
 from zfs_replicate import errors
+from zfs_replicate import transfer as transfer_module
 from zfs_replicate.hosts.base import CHUNK_BYTES, move, run
 from zfs_replicate.hosts.local import LocalHost
-from zfs_replicate.model import Kind
+from zfs_replicate.model import COMPRESSORS, Kind
 from zfs_replicate.steps import Receiving, Resume
 from zfs_replicate.transfer import TINY_BYTES, Cancellation, Pipe, transfer
 from zfs_replicate.zfs import commands
@@ -72,7 +73,7 @@ def test_a_limit_and_a_compressor_work_on_what_comes_over_the_network() -> None:
 
 def test_a_compressed_stream_goes_through_real_pipes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """gzip is on every machine; the lab tests have those that we offer."""
-    monkeypatch.setitem(commands.COMPRESSORS, "gzip", "gzip -c")
+    monkeypatch.setitem(COMPRESSORS, "gzip", "gzip -c")
     here = LocalHost()
     send = commands.compressed(("head", "-c", "3000000", "/dev/zero"), "gzip")
     receive = ("dd", "status=none", f"of={tmp_path / 'arrived'}")
@@ -92,7 +93,7 @@ def test_a_compressed_stream_goes_through_real_pipes(monkeypatch: pytest.MonkeyP
 def test_a_compressed_send_ends_badly_when_either_does(
     monkeypatch: pytest.MonkeyPatch, send: str, program: str, status: int
 ) -> None:
-    monkeypatch.setitem(commands.COMPRESSORS, "other", program)
+    monkeypatch.setitem(COMPRESSORS, "other", program)
     text, ended = run(LocalHost(), commands.compressed(("sh", "-c", f"echo stream; echo why >&2; {send}"), "other"))
     assert (text, ended.stderr, ended.exit_status) == ("stream\n", "why\n", status)
 
@@ -153,6 +154,22 @@ def test_a_receiver_that_has_all_it_wants_may_end_before_the_last_bytes() -> Non
     carry(nas1, FakeHost("here", breaks_after=1))
     assert not nas1.processes[0].is_killed
     assert nas1.processes[0].read(1) == b""
+
+
+def test_a_sender_that_never_ends_after_that_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer_module, "MOST_LEFT_BYTES", 100)
+    nas1 = source(stdout=b"x" * 10_000)
+    nas1.chunk_bytes = 10
+    error = failure(nas1, FakeHost("here", breaks_after=1))
+    assert isinstance(error, errors.StreamBroken)
+    assert str(error).startswith("tank/a@b on nas1: the stream goes on after its end")
+
+
+def test_a_sender_that_is_silent_after_that_is_a_stall() -> None:
+    nas1 = source(stdout=b"stream and more", stalls=True)
+    nas1.chunk_bytes = 6
+    with pytest.raises(errors.StreamBroken, match="no byte passed"):
+        transfer(nas1, FakeHost("here", breaks_after=1), STEP, Pipe(stall_seconds=0.05), Cancellation())
 
 
 def test_a_sender_that_fails_after_that_has_failed_all_the_same() -> None:

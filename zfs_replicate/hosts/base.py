@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -173,21 +173,29 @@ def _bounded(host: Host, command: Sequence[str]) -> Iterator[Process]:
             is_overdue.set()
             process.kill()
 
-        timer = threading.Timer(MOST_SECONDS, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield process
-        except ReplicateError:
-            if not is_overdue.is_set():
-                raise
-        finally:
-            timer.cancel()
+        with within(MOST_SECONDS, end):
+            try:
+                yield process
+            except ReplicateError:
+                if not is_overdue.is_set():
+                    raise
         if is_overdue.is_set():
             raise CommandFailed(
                 f"{host.name}: {' '.join(command[:2])} did not end within {MOST_SECONDS // 60} minutes, and was ended;"
                 " look at that host and its pool, then run again"
             )
+
+
+@contextlib.contextmanager
+def within(seconds: float, end: Callable[[], object]) -> Iterator[None]:
+    """Call `end` from another thread unless the block is left in time; what waits in the block then fails."""
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 class CommandEnded(CommandFailed):

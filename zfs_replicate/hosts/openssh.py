@@ -137,6 +137,7 @@ class _FirstTry:
         self._process = process
         self._command = command
         self._may_fall_back = True
+        self._is_killed = False
 
     @property
     def pipe(self) -> int | None:
@@ -144,15 +145,17 @@ class _FirstTry:
 
     def read(self, size: int) -> bytes:
         data = self._process.read(size)
-        if data or not self._may_fall_back:
-            self._may_fall_back = False
-            return data
+        may_fall_back = self._may_fall_back and not data
         self._may_fall_back = False
+        if not may_fall_back:
+            return data
         try:
             self._process.finish()
         except ConnectionFailed as error:
             self._process.__exit__(None, None, None)
             self._process = self._owner.fall_back(self._command, error)
+            if self._is_killed:  # while there was nobody to kill
+                self._process.kill()
             return self._process.read(size)
         return data
 
@@ -164,6 +167,7 @@ class _FirstTry:
 
     def kill(self) -> None:
         self._may_fall_back = False
+        self._is_killed = True
         self._process.kill()
 
     def __enter__(self) -> Self:

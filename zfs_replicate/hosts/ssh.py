@@ -17,7 +17,7 @@ from typing import Any, Self
 import paramiko
 
 from zfs_replicate.errors import AuthenticationFailed, ConnectionFailed
-from zfs_replicate.hosts.base import Process
+from zfs_replicate.hosts.base import Process, within
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.hosts.ssh_config import Endpoint, resolve
 from zfs_replicate.hosts.ssh_keys import RejectUnknown, changed_key, load_known_hosts
@@ -27,8 +27,8 @@ from zfs_replicate.hosts.ssh_transport import (
     CONNECT_SECONDS,
     LOGIN_SECONDS,
     make_transport,
+    quietly,
     watch_peer,
-    within,
 )
 from zfs_replicate.hosts.ssh_way import ProxyCommand, open_tcp
 
@@ -81,7 +81,7 @@ class SSHHost:
             raise ConnectionFailed(f"{self._name}: the connection is lost; run again")
         try:
             channel = transport.open_session(timeout=CONNECT_SECONDS)
-            with within(CONNECT_SECONDS, channel.close):
+            with within(CONNECT_SECONDS, quietly(channel.close)):
                 channel.exec_command(text)
         except paramiko.ChannelException as error:
             raise ConnectionFailed(
@@ -178,7 +178,7 @@ class SSHHost:
 
     def _attempt(self, client: paramiko.SSHClient, endpoint: Endpoint, secret: str | None) -> None:
         way = self._open_way(endpoint)
-        with within(LOGIN_SECONDS, way.close):
+        with within(LOGIN_SECONDS, quietly(way.close)):
             self._greet(client, endpoint, way, secret)
 
     def _greet(self, client: paramiko.SSHClient, endpoint: Endpoint, way: Any, secret: str | None) -> None:

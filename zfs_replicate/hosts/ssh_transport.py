@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import paramiko
@@ -31,7 +31,7 @@ REKEY_BYTES = 64 << 30
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 """AES-GCM first: three times as fast as aes128-ctr, paramiko's own first choice, on one core."""
 
-MACS = (*("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"),)
+MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
 """Like CIPHERS what OpenSSH 9 offers by itself, as far as paramiko has it, without SHA-1. Key exchanges and kinds of
 keys need no choice: of paramiko 5 all are among OpenSSH's."""
 
@@ -84,21 +84,14 @@ def make_transport(sock: Any, **settings: Any) -> paramiko.Transport:
     return transport
 
 
-@contextlib.contextmanager
-def within(seconds: float, end: Callable[[], None]) -> Iterator[None]:
-    """Call `end` from another thread unless the block is left in time; what waits in the block then fails."""
+def quietly(close: Callable[[], object]) -> Callable[[], None]:
+    """For a close from another thread: what is to be ended may just have ended by itself."""
 
-    def end_quietly() -> None:
-        with contextlib.suppress(*CHANNEL_ERRORS):  # what is to be ended may just have ended by itself
-            end()
+    def end() -> None:
+        with contextlib.suppress(*CHANNEL_ERRORS):
+            close()
 
-    timer = threading.Timer(seconds, end_quietly)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
+    return end
 
 
 def watch_peer(transport: paramiko.Transport, is_closed: threading.Event) -> None:

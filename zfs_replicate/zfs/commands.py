@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zfs_replicate.model import PLACEHOLDER_PROPERTY
+from zfs_replicate.model import COMPRESSORS, PLACEHOLDER_PROPERTY
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
 from zfs_replicate.zfs import properties
 from zfs_replicate.zfs.parse import LIST_COLUMNS, PROBE_GREETING
@@ -22,10 +22,7 @@ BATCH_BYTES = 100_000
 SMALLEST_SHARE = 8
 """Fewer names are not worth a command of their own."""
 
-USEFUL_PROGRAMS = ("zfs", "mbuffer", "zstd", "lz4", "pigz")
-
-COMPRESSORS = {"zstd": "zstd -qc", "lz4": "lz4 -qc", "pigz": "pigz -c"}
-"""What each is called with to compress; -d is added to decompress."""
+USEFUL_PROGRAMS = ("zfs", "mbuffer", *COMPRESSORS)
 
 _PROBE = "; ".join(
     (
