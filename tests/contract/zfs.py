@@ -104,7 +104,7 @@ class Zfs(ABC):
             try:
                 _copy(sender, sink, cut, meanwhile)
             except BrokenPipeError:
-                sender.kill()
+                _end(sender)
             sink.close_input()
             (received,) = sink.finish()
             sent = Ended((), 0, "") if cut is not None else sender.finish()
@@ -229,6 +229,13 @@ def real_pools(directory: Path) -> Iterator[None]:
 
 def _must(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _end(sender: Process) -> None:
+    """A sender at work in the kernel hears no signal while nobody empties its pipe."""
+    sender.kill()
+    while sender.read(CHUNK):
+        continue
 
 
 def _copy(sender: Process, sink: Sink, cut: int | None, meanwhile: Meanwhile | None) -> None:

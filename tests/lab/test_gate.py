@@ -34,7 +34,7 @@ def here(users: Site, world: World) -> Site:  # noqa: ARG001 - the pools must be
     zfs("create", "-o", "canmount=off", "offsite/backup")
     zfs("allow", PULLED, SOURCE_RIGHTS, "tank/data")
     zfs("allow", PULLER, TARGET_RIGHTS, "offsite/backup")
-    users.logged.clear()
+    users.syslog.take()
     return users
 
 
@@ -72,7 +72,7 @@ def test_the_life_of_a_mirror_without_root(here: Site, world: World) -> None:
     where = ["-h", f"{PULLED}@127.0.0.1", "-r", "tank/data", "-t", "mirror", "-i", here.key("gated")]
     here.as_puller("python3", f"{CHECKOUT}/bin/zfs_replicate", "release", *where, "--yes")
     assert world.holds("tank/data") == {}
-    assert here.logged == []
+    assert here.syslog.take() == []
 
 
 def test_the_same_commands_work_without_the_gate(here: Site, world: World) -> None:
@@ -98,11 +98,10 @@ def test_attacks_on_roots_own_key_behind_the_gate(here: Site, world: World) -> N
     zfs("bookmark", "tank/data@one", "tank/data#mine")
     before = world.everything()
     for attack in ATTACKS:
-        here.logged.clear()
         done = here.ssh("rootly", attack.text, user="root")
         assert (done.returncode, done.stdout) == (126, ""), attack.title
         assert done.stderr.startswith(f"zfs_replicate_gate: refused: {attack.reason}"), attack.title
-        [line] = here.logged
+        [line] = here.syslog.take()
         assert line.startswith(LOG_AUTH_WARNING), attack.title
         assert re.search(rf"zfs_replicate_gate\[\d+\]: refused \({re.escape(attack.reason)}", line), attack.title
         assert " from 127.0.0.1: " in line
@@ -127,10 +126,10 @@ def test_a_token_forged_for_another_dataset_is_refused(here: Site, world: World)
     forged = forge(token, *(int(world.guids(f"tank/{name}")[0]) for name in ("data", "secret")))
     assert "full send of tank/secret@one" in zfs("send", "-nvt", forged)
     sent = here.ssh("rootly", remote_command(("zfs", "send", "-t", token)), "root", to="/dev/null")
-    assert (sent.returncode, here.logged) == (0, [])
+    assert (sent.returncode, here.syslog.take()) == (0, [])
     refused = here.ssh("rootly", remote_command(("zfs", "send", "-t", forged)), "root")
     assert (refused.returncode, refused.stdout) == (126, "")
-    assert "a token for another snapshot than tank/data@one" in here.logged[0]
+    assert "a token for another snapshot than tank/data@one" in here.syslog.take()[0]
 
 
 def forge(token: str, guid: int, other: int) -> str:
@@ -149,7 +148,7 @@ def test_encrypted_data_leaves_only_raw(here: Site, world: World) -> None:
     world.snapshot("tank/data@one", recursive=True)
     plain = here.ssh("gated", remote_command(("zfs", "send", "-L", "tank/data/vault@one")))
     assert (plain.returncode, plain.stdout) == (126, "")
-    assert "encrypted, and would leave in plain" in here.logged[0]
+    assert "encrypted, and would leave in plain" in here.syslog.take()[0]
     here.replicate("gated")
     assert world.get(f"{COPY}/vault", "keystatus") == "unavailable"
 

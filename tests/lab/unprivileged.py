@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import shlex
 import shutil
 import socket
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.lab.world import CHECKOUT, PROGRAM, run
@@ -22,11 +23,39 @@ HOME = Path("/home/puller")
 SYSLOG = Path("/dev/log")
 
 
+class Syslog:
+    """Listens where syslog(3) writes to."""
+
+    def __init__(self) -> None:
+        SYSLOG.unlink(missing_ok=True)
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._listener.bind(str(SYSLOG))
+        os.chmod(SYSLOG, 0o666)
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        # an empty datagram is our own: all that was written before it has come
+        while True:
+            data = self._listener.recv(1 << 16)
+            self._lines.put(data.decode("ascii").rstrip("\n\0") if data else None)
+
+    def take(self) -> list[str]:
+        """The lines written since they were last taken."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mark:
+            mark.sendto(b"", str(SYSLOG))
+        return list(iter(lambda: self._lines.get(timeout=60), None))
+
+    def close(self) -> None:
+        self._listener.close()
+        SYSLOG.unlink()
+
+
 @dataclass
 class Site:
-    """Both users, keys from one to the other, the gate installed. `logged`: the lines that reached syslog."""
+    """Both users, keys from one to the other, the gate installed."""
 
-    logged: list[str] = field(default_factory=list)
+    syslog: Syslog
 
     def key(self, name: str) -> str:
         return str(HOME / ".ssh" / name)
@@ -84,7 +113,7 @@ def site() -> Iterator[Site]:
     for user in (PULLER, PULLED):
         run("useradd", "--create-home", "--shell", "/bin/sh", user)
         run("usermod", "--password", "*", user)
-    made = Site()
+    made = Site(Syslog())
     (HOME / ".ssh").mkdir(mode=0o700)
     shutil.copy("/root/.ssh/known_hosts", HOME / ".ssh")
     run("chown", "-R", f"{PULLER}:", str(HOME / ".ssh"))
@@ -96,29 +125,8 @@ def site() -> Iterator[Site]:
     authorize(PULLED, "readonly", *rules, "--read-only")
     authorize(PULLED, "elevated", *rules, "--sudo")
     authorize("root", "rootly", *rules)
-    with _syslog(made.logged):
-        try:
-            yield made
-        finally:
-            made.hang_up()
-
-
-@contextlib.contextmanager
-def _syslog(lines: list[str]) -> Iterator[None]:
-    """Listen where syslog(3) writes to."""
-    SYSLOG.unlink(missing_ok=True)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
-        listener.bind(str(SYSLOG))
-        os.chmod(SYSLOG, 0o666)
-
-        def listen() -> None:
-            while data := listener.recv(1 << 16):
-                lines.append(data.decode("ascii").rstrip("\n\0"))
-
-        thread = threading.Thread(target=listen, daemon=True)
-        thread.start()
-        yield
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
-            last.sendto(b"", str(SYSLOG))
-        thread.join()
-    SYSLOG.unlink()
+    try:
+        yield made
+    finally:
+        made.hang_up()
+        made.syslog.close()
