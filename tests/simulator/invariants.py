@@ -54,7 +54,8 @@ Picture = Mapping[str, DatasetPicture]
 class Ran:
     """A run: which mirror, when, its -k, the pools before and after, and what administrators destroyed so far.
 
-    `is_meddled`: an administrator did something meanwhile. `once_there`: guids that the target was seen to have.
+    `released_by_hand`: copies whose hold an administrator released meanwhile. `is_meddled`: an administrator did
+    something meanwhile. `once_there`: guids that the target was seen to have.
     """
 
     mirror: Mirror
@@ -63,6 +64,7 @@ class Ran:
     before: Picture
     after: Picture
     lost_by_hand: frozenset[int] = frozenset()
+    released_by_hand: frozenset[int] = frozenset()
     is_meddled: bool = False
     once_there: frozenset[int] = frozenset()
 
@@ -226,7 +228,8 @@ def _why_it_should_be_there(snapshot: SnapshotPicture, newest: SnapshotPicture |
         return "there is no common snapshot"
     if newest.guid == snapshot.guid:
         return "it was the newest common one"
-    foreign = sorted(snapshot.holds - {ran.mirror.target_tag})
+    released = {FOREIGN_TAG} if snapshot.guid in ran.released_by_hand else set()
+    foreign = sorted(snapshot.holds - {ran.mirror.target_tag} - released)
     if foreign or snapshot.clones:
         return f"it was held by {foreign} or cloned as {snapshot.clones}"
     return ""
@@ -252,6 +255,23 @@ def after_good_run(ran: Ran) -> Iterator[str]:
     for stranger in strangers(ran):
         if stranger.guid in ran.once_there:
             yield f"the tag of {stranger.name} outlived its copy"
+
+
+def cut_off(now: Picture, mirror: Mirror, lost_by_hand: frozenset[int]) -> list[str]:
+    """Copies that end in what a crashed run brought and no hold kept on the source, where it was then destroyed.
+
+    Only a person can decide there: what it brought is nowhere else.
+    """
+    found = []
+    for name, source in now.items():
+        target = now.get(mirror.counterpart(name)) if is_in(name, mirror.source) else None
+        newest = newest_common(source, target.guids) if target else None
+        if target is None or newest is None:
+            continue
+        place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
+        if any(snapshot.guid in lost_by_hand for snapshot in target.snapshots[place + 1 :]):
+            found.append(target.name)
+    return found
 
 
 def strangers(ran: Ran) -> Iterator[SnapshotPicture]:

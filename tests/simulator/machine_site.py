@@ -66,6 +66,8 @@ class Site:
         self._numbers = count(1)
         self.lost_by_hand: set[int] = set()
         """Guids of the datasets and snapshots that administrators destroyed, or marked to go with their last hold."""
+        self.released_by_hand: set[int] = set()
+        """Guids of the copies whose hold an administrator released."""
         for name in ("a/data", "a/data/x", "a/data/x/y"):
             self._do("zfs", "create", name)
         self.write(0, 2)
@@ -164,8 +166,12 @@ class Site:
             if FOREIGN_TAG in snapshot.holds
         ]
         name = chosen(held, place)
-        if name is not None:
-            self._do("zfs", "release", FOREIGN_TAG, name)
+        if name is None:
+            return
+        dataset_name, _, short = name.partition("@")
+        found = self.world.dataset(dataset_name).find(short)
+        if self._do("zfs", "release", FOREIGN_TAG, name) and found is not None:
+            self.released_by_hand.add(found.guid)
 
     def clone_copy(self, place: int) -> None:
         name = chosen(self._copies(), place)
