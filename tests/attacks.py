@@ -26,6 +26,8 @@ def _ours(text: str) -> str:
     return remote_command(text.split())
 
 
+_INCREMENT = ("zfs", "send", "-L", "-c", "-i", "tank/data@zero", "tank/data@one")
+
 HOLD = _ours("zfs hold mirror tank/data@one")
 
 ATTACKS = (
@@ -48,6 +50,28 @@ ATTACKS = (
     Attack("the whole pool", remote_command(commands.list_tree("tank")), OUTSIDE),
     Attack("another pool", remote_command(commands.probe("offsite")), "another pool"),
     Attack("a base of another dataset", _ours("zfs send -i tank/data/child@s tank/data@one"), "the base is of another"),
+    Attack(
+        "another dataset among bundled sends",
+        remote_command(
+            commands.bundle("0" * 32, [_INCREMENT, ("zfs", "send", "-i", "tank/secret@r", "tank/secret@s")])
+        ),
+        OUTSIDE,
+    ),
+    Attack(
+        "a base of another dataset among bundled sends",
+        remote_command(commands.bundle("0" * 32, [("zfs", "send", "-i", "tank/data/child@s", "tank/data@one")])),
+        "the base is of another",
+    ),
+    Attack(
+        "all descendants among bundled sends",
+        remote_command(commands.bundle("0" * 32, [("zfs", "send", "-R", "-i", *_INCREMENT[-2:])])),
+        "not an increment",
+    ),
+    Attack(
+        "a substitution in the mark of bundled sends",
+        remote_command(commands.bundle("$(id)", [_INCREMENT])),
+        "not a mark",
+    ),
     Attack("all descendants with properties", _ours("zfs send -R tank/data@one"), STRANGE),
     Attack("an option in place of a name", _ours("zfs send -R"), "not the name of a snapshot"),
     Attack("another tag", _ours("zfs release legal tank/data@one"), "another tag than mirror"),

@@ -31,7 +31,7 @@ from zfs_replicate.steps import (
     Step,
     Verify,
 )
-from zfs_replicate.streaming import STREAM_STEPS, Machinery, carry_out, on_target, with_space
+from zfs_replicate.streaming import STREAM_STEPS, Machinery, bundled, bundles, carry_out, on_target, with_space
 from zfs_replicate.transfer import Cancellation
 from zfs_replicate.zfs import commands, messages, names
 
@@ -136,23 +136,29 @@ class Executor:
     # --- streams ---
 
     def _run_streams(self) -> None:
-        """Several datasets at a time; one whose parent is still being made waits for it."""
+        """Several at a time; a dataset whose parent is still being made waits for it. Small increments share lanes."""
         waiting = [plan for plan in self._ledger.going() if any(isinstance(step, STREAM_STEPS) for step in plan.steps)]
         unmade = {plan.target: plan for plan in waiting if plan.creates_target}
-        running: dict[Future[None], DatasetPlan] = {}
+        small = bundles(waiting, self._with)
+        in_bundles = {plan.source for bundle in small for plan in bundle}
+        waiting = [plan for plan in waiting if plan.source not in in_bundles]
+        running: dict[Future[None], DatasetPlan | None] = {}
         for outcome in self.outcomes:
             if outcome.error is not None and outcome.plan.creates_target:
                 waiting = self._without_children(waiting, outcome.plan, unmade)
         pool = ThreadPoolExecutor(self._with.jobs, thread_name_prefix="stream")
         try:
+            running |= {pool.submit(self._stream_bundle, bundle): None for bundle in small}
             while waiting or running:
                 ready = [plan for plan in waiting if not any(a in unmade for a in names.ancestors(plan.target))]
                 waiting = [plan for plan in waiting if plan not in ready]
-                running |= {pool.submit(self._stream, plan): plan for plan in ready}
+                running |= {pool.submit(self._stream, plan, self._with): plan for plan in ready}
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     plan = running.pop(future)
                     future.result()
+                    if plan is None:
+                        continue
                     unmade.pop(plan.target, None)
                     if plan.creates_target and self._ledger.outcome(plan).error is not None:
                         waiting = self._without_children(waiting, plan, unmade)
@@ -178,21 +184,28 @@ class Executor:
             )
         return [plan for plan in waiting if plan not in children]
 
-    def _stream(self, plan: DatasetPlan) -> None:
+    def _stream_bundle(self, plans: tuple[DatasetPlan, ...]) -> None:
+        with bundled(plans, self._with) as machinery:
+            for plan in plans:
+                if self._cancellation.is_fired:
+                    return
+                self._stream(plan, machinery)
+
+    def _stream(self, plan: DatasetPlan, machinery: Machinery) -> None:
         began = time.monotonic()
         with about(plan.source):
             for step in plan.steps:
-                if isinstance(step, STREAM_STEPS) and not self._do(plan, step):
+                if isinstance(step, STREAM_STEPS) and not self._do(plan, step, machinery):
                     break
             outcome = self._ledger.streamed(plan, time.monotonic() - began)
             if outcome.error is None and outcome.byte_count:
                 self._moved(outcome)
 
-    def _do(self, plan: DatasetPlan, step: Step) -> bool:
+    def _do(self, plan: DatasetPlan, step: Step, machinery: Machinery) -> bool:
         """Carry out one step of a dataset's streams; return whether it went well."""
         began = time.monotonic()
         try:
-            byte_count = carry_out(step, self._with, self._cancellation)
+            byte_count = carry_out(step, machinery, self._cancellation)
         except OutOfSpace as error:
             self._ledger.fail(plan, with_space(plan, error, self._with.target), step)
             return False

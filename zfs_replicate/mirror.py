@@ -67,7 +67,15 @@ class Pass:
     def execute(self, made: Plan, cancellation: Cancellation, moved: Moved, meter: Meter | None = None) -> RunResult:
         config = self._config
         pipe = replace(self._pipe(made), meter=meter)
-        machinery = Machinery(self._source, self._target, config.policy, config.jobs, pipe, carrier=self._carrier)
+        machinery = Machinery(
+            self._source,
+            self._target,
+            config.policy,
+            config.jobs,
+            pipe,
+            carrier=self._carrier,
+            is_bundling=not config.connection.is_local,
+        )
         self._executor = Executor(machinery, cancellation, moved)
         outcomes = self._executor.execute(made)
         return RunResult(made, outcomes, time.monotonic() - self._began)

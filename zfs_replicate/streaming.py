@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.hosts.base import Host, TargetHost, run
+from zfs_replicate.hosts.bundled import Bundled
 from zfs_replicate.model import Policy
 from zfs_replicate.report import rollback_line, size
 from zfs_replicate.steps import (
@@ -21,12 +23,15 @@ from zfs_replicate.steps import (
     Send,
     Step,
 )
-from zfs_replicate.transfer import Cancellation, Pipe, transfer
+from zfs_replicate.transfer import TINY_BYTES, Cancellation, Pipe, transfer
 from zfs_replicate.zfs import commands, messages, names
 
 log = logging.getLogger(__name__)
 
 STREAM_STEPS = (AbortReceive, Rollback, CreateParent, Send, Resume, ClearPlaceholder)
+
+MOST_IN_BUNDLE = 150
+"""So many with the longest of names fit into one command (commands.BATCH_BYTES)."""
 
 Carrier = Callable[[int], Host]
 """About how many bytes a stream has in, the host that carries it out: the source in any case."""
@@ -42,10 +47,40 @@ class Machinery:
     jobs: int
     pipe: Pipe
     carrier: Carrier | None = None
+    is_bundling: bool = False
+    """Whether small streams share commands: where the source is far, and they go as they are."""
 
     def carrying(self, step: Send | Resume) -> Host:
         """The host whose commands carry this stream: the source, by the way that suits its size."""
         return self.source if self.carrier is None else self.carrier(step.byte_estimate)
+
+
+def bundles(plans: Iterable[DatasetPlan], machinery: Machinery) -> list[tuple[DatasetPlan, ...]]:
+    """Return those that have only one small increment to stream, in the groups that share a command."""
+    if not machinery.is_bundling or not machinery.pipe.is_plain:
+        return []
+    small = [plan for plan in plans if _small_increment(plan) is not None]
+    if len(small) <= machinery.jobs:
+        return []
+    size = min(MOST_IN_BUNDLE, -(-len(small) // machinery.jobs))
+    return [tuple(small[begin : begin + size]) for begin in range(0, len(small), size)]
+
+
+def _small_increment(plan: DatasetPlan) -> Send | None:
+    """The only thing to stream, if it is that."""
+    match [step for step in plan.steps if isinstance(step, STREAM_STEPS)]:
+        case [Send(base=str()) as step] if step.byte_estimate < TINY_BYTES:
+            return step
+        case _:
+            return None
+
+
+@contextlib.contextmanager
+def bundled(plans: Iterable[DatasetPlan], machinery: Machinery) -> Iterator[Machinery]:
+    """The same machinery, but with one command for the streams of these plans, to be carried out in this order."""
+    steps = [step for step in map(_small_increment, plans) if step is not None]
+    with Bundled(machinery.carrying(steps[0]), [commands.send(step) for step in steps]) as host:
+        yield replace(machinery, carrier=lambda _byte_count: host)
 
 
 def carry_out(step: Step, machinery: Machinery, cancellation: Cancellation) -> int:

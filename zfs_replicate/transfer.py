@@ -46,6 +46,10 @@ class Cancellation:
             with self._lock:
                 self._kills.discard(kill)
 
+    @property
+    def is_fired(self) -> bool:
+        return self._is_fired
+
     def fire(self) -> None:
         with self._lock:
             self._is_fired = True
@@ -74,6 +78,11 @@ class Pipe:
     compressor: str | None = None
     meter: Meter | None = None
     settings: properties.Settings = commands.PLAIN
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether streams go as they come, neither compressed on the way nor slowed down."""
+        return self.compressor is None and self.bytes_per_second is None
 
     def sending(self, step: Send | Resume) -> commands.Command:
         send = commands.send(step, is_telling=self.meter is not None)

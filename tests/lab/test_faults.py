@@ -55,10 +55,21 @@ def expiry(world: World) -> None:
     world.snapshot("tank/data@d0", recursive=True)
 
 
+def small_increments(world: World) -> None:
+    """All of them share a command."""
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate(host="localhost")
+    for name in ("two", "three"):
+        for dataset in ("tank/data", "tank/data/child"):
+            world.write(dataset, name, 20_000)
+        world.snapshot(f"tank/data@{name}", recursive=True)
+
+
 SCENARIOS: dict[str, Callable[[World], None]] = {
     "first send": first_send,
     "incremental": incremental,
     "expiry": expiry,
+    "small increments": small_increments,
 }
 
 # --- what strikes ---
@@ -99,12 +110,31 @@ BEFORE = {
 }
 
 
+ITSELF = "kill -KILL $$"
+SMALL = {
+    "client killed: before a stream": ("send *child@three", "before", "KILL CLIENT"),
+    "client killed: after a stream": ("send *data@three", "after", "KILL CLIENT"),
+    "client killed: after a receive": ("receive *", "after", "KILL CLIENT"),
+    "zfs send killed": ("send *data@three", "before", ITSELF),
+    "zfs receive killed": ("receive *data", "before", ITSELF),
+    "connection cut": ("send *child@three", "before", IN_STREAM["connection cut"][0]),
+    "source snapshot destroyed by force before send": (
+        "send *data@three",
+        "before",
+        "zfs release mirror tank/data@three; zfs destroy tank/data@three",
+    ),
+}
+
+
 def tip(scenario: str) -> str:
-    return {"first send": "tank/data@two", "incremental": "tank/data@three", "expiry": "tank/data@d0"}[scenario]
+    tips = {"first send": "tank/data@two", "expiry": "tank/data@d0"}
+    return tips.get(scenario, "tank/data@three")
 
 
 def cells() -> Iterator[Cell]:
     for scenario in SCENARIOS:
+        if scenario == "small increments":
+            continue
         for step, (match, when) in STEPS.items():
             if (step in ONLY_EXPIRY) <= (scenario == "expiry"):
                 yield scenario, f"client killed: {step}", match, when, "KILL CLIENT", "true"
@@ -120,6 +150,8 @@ def cells() -> Iterator[Cell]:
         'pkill -STOP -f "^sshd(-session)?: root"',
         ('pkill -KILL -f "^sshd(-session)?: root"; true'),
     )
+    for name, (match, when, action) in SMALL.items():
+        yield "small increments", name, match, when, action, "true"
 
 
 MATRIX = list(cells())

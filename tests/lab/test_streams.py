@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -44,6 +45,39 @@ def test_without_a_program_a_warning_and_a_working_run(
     done = run("unshare", "-m", "sh", "-c", f"{hidden} {options} -h 127.0.0.1 -r tank/data -l offsite/data -t mirror")
     assert said in done.stderr
     assert world.snapshots("offsite/data") == ["one"]
+
+
+@pytest.mark.parametrize("transport", ["paramiko", "openssh"])
+def test_small_increments_share_commands_and_are_told_apart(world: World, tmp_path: Path, transport: str) -> None:
+    run("sh", "-c", "echo open sesame | zfs create -o encryption=on -o keyformat=passphrase tank/data/vault")
+    zfs("create", "-V", "1M", "tank/data/a volume")
+    for name in ("a b", "quiet", "full"):
+        zfs("create", f"tank/data/{name}")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate()
+    for name in ("two", "three"):
+        for dataset in ("tank/data", "tank/data/a b", "tank/data/full", "tank/data/vault"):
+            world.write(dataset, name, 200_000)
+        world.snapshot(f"tank/data@{name}", recursive=True)
+    zfs("set", "quota=200k", "offsite/data/full")
+    report = tmp_path / "report.json"
+    done = world.replicate("--transport", transport, "--report", str(report), "--log-level", "debug", expect=1)
+
+    outcomes = {each["target"]: each for each in json.loads(report.read_text())["datasets"]}
+    failed = outcomes.pop("offsite/data/full")
+    assert "quota exceeded" in failed["error"]["message"]
+    assert world.snapshots("offsite/data/full") == ["one"]
+    for target, outcome in outcomes.items():
+        source = target.replace("offsite", "tank")
+        assert world.guids(target) == world.guids(source)
+        assert world.holds(source) == {"three": {"mirror"}}
+        has_data = "quiet" not in target and "volume" not in target
+        assert (outcome["bytes"] > 400_000) == has_data
+    assert world.read("offsite/data/a b", "three") == world.read("tank/data/a b", "three")
+    zfs("set", "quota=none", "offsite/data/full")
+    world.replicate()
+    assert world.guids("offsite/data/full") == world.guids("tank/data/full")
+    assert done.stderr.count("mark=$1") in (2, 3)  # two lanes; the one that was cut goes on in another command
 
 
 def left_over() -> str:

@@ -15,6 +15,7 @@ from enum import Enum
 from tests.simulator import Crash, SimulatedHost
 from tests.simulator.faults import Action, At, CrashClient, Die, Fail, Faults, HangUp
 from tests.simulator.machine_site import Mirror, Site
+from tests.simulator.scripts import bundled_sends
 from zfs_replicate import arguments
 from zfs_replicate.config import Config
 from zfs_replicate.errors import ReplicateError
@@ -53,12 +54,16 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How a run ended. `is_cut`: the connection to the source was lost. `resumed_count`: streams sent by a token."""
+    """How a run ended. `is_cut`: the connection to the source was lost. `resumed_count`: streams sent by a token.
+
+    `bundle_count`: commands that several streams came out of.
+    """
 
     end: End
     errors: tuple[str, ...] = ()
     is_cut: bool = False
     resumed_count: int = 0
+    bundle_count: int = 0
 
 
 @functools.cache
@@ -86,7 +91,8 @@ def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | No
         outcomes = one.execute(one.plan(), Cancellation(), lambda _outcome: None).outcomes
         errors = tuple(f"{type(outcome.error).__name__}: {outcome.error}" for outcome in outcomes if outcome.error)
         resumed_count = sum(command[:3] == ("zfs", "send", "-t") for command in source.commands)
-        return Run(End.UNWELL if errors else End.WELL, errors, not source.is_connected, resumed_count)
+        bundle_count = sum(bundled_sends(command) is not None for command in source.commands)
+        return Run(End.UNWELL if errors else End.WELL, errors, not source.is_connected, resumed_count, bundle_count)
     except ReplicateError as error:
         return Run(End.UNWELL, (f"{type(error).__name__}: {error}",), not source.is_connected)
     except Crash:

@@ -11,6 +11,15 @@ from tests.simulator.machine import Machine, NotModelled, Refused, Reply
 from tests.simulator.protection import zfs_bookmark
 
 
+def bundled_sends(command: Sequence[str]) -> tuple[str, list[tuple[str, ...]]] | None:
+    """The mark and the sends of a command that carries several streams; None when it is another."""
+    if tuple(command[:2]) != ("sh", "-c") or "zfs send $1" not in command[2]:
+        return None
+    mark, *words = command[4:]
+    sends = zip(words[::3], words[1::3], words[2::3], strict=True)
+    return mark, [("zfs", "send", *flags.split(" "), base, snapshot) for flags, base, snapshot in sends]
+
+
 def run_script(machine: Machine, script: str, arguments: Sequence[str]) -> Reply:
     if "zpool get -Hp -o property,value all" in script:
         return _probe(machine, script, *arguments)

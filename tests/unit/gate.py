@@ -71,6 +71,10 @@ def sends(draw: st.DrawFn) -> Send:
     return Send(snapshot, whole_base, draw(st.integers(1, 3)), draw(st.booleans()), draw(options), RECEIVING)
 
 
+increments = sends().filter(lambda step: step.base is not None)
+marks = st.text("0123456789abcdef", min_size=32, max_size=32)
+
+
 @st.composite
 def bookmarks(draw: st.DrawFn) -> commands.Command:
     prefix = f"#zfs_replicate_{TAG}_"
@@ -93,6 +97,9 @@ BUILDERS = {
         commands.send, sends() | st.builds(Resume, snapshots, tokens, st.just(RECEIVING)), st.booleans()
     ),
     commands.bookmark: bookmarks(),
+    commands.bundle: st.builds(
+        commands.bundle, marks, st.lists(st.builds(commands.send, increments), min_size=1, max_size=4)
+    ),
     commands.compressed: st.builds(
         commands.compressed, st.builds(commands.send, sends()), st.sampled_from(list(COMPRESSORS))
     ),
@@ -118,6 +125,8 @@ _SAFE = re.compile(
             r"zfs\0send(?:\0-vP)?(?:\0-L)?(?:\0-w)?(?:\0-c)?"
             rf"(?:\0-[iI]\0{_DATASET}[@#][A-Za-z0-9_.: -]+)?\0{_SNAPSHOT}",
             r"zfs\0send(?:\0-vP)?\0-t\x001-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+",
+            re.escape("\0".join(commands.bundle("", ())))
+            + rf"[0-9a-f]{{32}}(?:\0(?:-L )?(?:-w )?(?:-c )?-[iI]\0{_DATASET}[@#][A-Za-z0-9_.: -]+\0{_SNAPSHOT})+",
             re.escape("\0".join(commands.bookmark((), ())[:-1]))
             + rf"(?:\0{_SNAPSHOT}\0{_DATASET}{_OURS})*\0--(?:\0{_DATASET}{_OURS})*",
         )

@@ -38,6 +38,13 @@ def test_what_changes_or_sends_runs_by_sudo(command: commands.Command) -> None:
     assert commands.elevated(command) == ("sudo", "-n", *command)
 
 
+def test_of_streams_that_share_a_command_each_sender_runs_by_sudo() -> None:
+    command = commands.bundle("mark", [("zfs", "send", "-i", "t@a", "t@zfs send")])
+    shell, option, script, *words = commands.elevated(command)
+    assert (shell, option, words) == ("sh", "-c", list(command[3:]))
+    assert script == command[2].replace("$(zfs send ", "$(sudo -n zfs send ") != command[2]
+
+
 def test_of_a_compressed_stream_only_the_sender_runs_by_sudo() -> None:
     send = commands.send(Resume("a@x", "1-ab", RECEIVING))
     assert commands.elevated(commands.compressed(send, "lz4")) == commands.compressed(("sudo", "-n", *send), "lz4")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.unit.fakes import Answer, FakeHost
 from tests.unit.notation import TAG, context, plan_of, planned, target_tree, tree
 from zfs_replicate.executor import Executor
+from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.ledger import ConflictFound, failed
 from zfs_replicate.model import Inventory, Policy
-from zfs_replicate.steps import Outcome, Plan
-from zfs_replicate.streaming import Machinery
-from zfs_replicate.transfer import Cancellation, Pipe
+from zfs_replicate.steps import Outcome, Plan, Send
+from zfs_replicate.streaming import MOST_IN_BUNDLE, Machinery, bundles
+from zfs_replicate.transfer import TINY_BYTES, Cancellation, Pipe
+from zfs_replicate.zfs import commands, names
 
 DENIED = "permission denied"
 
@@ -55,6 +57,63 @@ def execute(
 NEW = (tree("t", ":a"), target_tree("o"))
 NEXT = (tree("t", ":a! b"), target_tree("o", ":a^"))
 TWO = (tree("t", ":a!", "p:a! b", "q:a! b"), target_tree("o", ":a^", "p:a^", "q:a^"))
+
+
+# --- small increments ---
+
+
+PLAIN = Pipe()
+
+
+def small(jobs: int = 1, pipe: Pipe = PLAIN, is_bundling: bool = True) -> list[tuple[str, ...]]:
+    """The groups that share a command. Of the datasets one is new, two have small increments, one has a large one."""
+    theirs = tree("t", ":a!", "p:a! b", "q:a! b c", "large:a! b", "new:a")
+    plan = plan_of(theirs, target_tree("o", ":a^", "p:a^", "q:a^", "large:a^"))
+    datasets = [
+        replace(
+            each,
+            steps=tuple(
+                replace(step, byte_estimate=TINY_BYTES) if each.source == "t/large" and isinstance(step, Send) else step
+                for step in each.steps
+            ),
+        )
+        for each in plan.datasets
+    ]
+    host = FakeHost("nas1")
+    machinery = Machinery(host, host, Policy(TAG), jobs, pipe, is_bundling=is_bundling)
+    return [tuple(each.source for each in group) for group in bundles(datasets, machinery)]
+
+
+def test_small_increments_share_a_command_and_nothing_else_does() -> None:
+    assert small() == [("t/p", "t/q")]
+
+
+def test_they_do_not_where_each_has_a_lane_or_streams_are_changed_on_their_way_or_the_source_is_here() -> None:
+    assert small(2) == []
+    assert small(pipe=Pipe(compressor="zstd")) == []
+    assert small(pipe=Pipe(bytes_per_second=1000)) == []
+    assert small(is_bundling=False) == []
+
+
+def test_lanes_get_equal_shares_of_no_more_than_fit_into_a_command() -> None:
+    children = [f"d{number:03}" for number in range(401)]
+    plan = plan_of(
+        tree("t", *[f"{name}:a! b" for name in children]), target_tree("o", *[f"{name}:a^" for name in children])
+    )
+    host = FakeHost("nas1")
+    for jobs, expected in ((2, [150, 150, 101]), (4, [101, 101, 101, 98])):
+        machinery = Machinery(host, host, Policy(TAG), jobs, Pipe(), is_bundling=True)
+        groups = bundles(plan.datasets, machinery)
+        assert [len(group) for group in groups] == expected
+        assert [each.source for group in groups for each in group] == [f"t/{name}" for name in children]
+
+
+def test_so_many_with_the_longest_names_fit_into_one_command() -> None:
+    longest = f"{'d' * 100} {'d' * 60}@{'s' * (names.MAX_NAME_LENGTH - 162)}"
+    send = ("zfs", "send", "-vP", "-L", "-w", "-c", "-I", longest, longest)
+    text = remote_command(commands.bundle("0" * 32, [send] * MOST_IN_BUNDLE))
+    assert len(longest) == names.MAX_NAME_LENGTH
+    assert len(text) < commands.BATCH_BYTES
 
 
 # --- order ---

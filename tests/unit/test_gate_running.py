@@ -118,7 +118,8 @@ def programs(tmp_path: Path) -> Path:
     """zfs, sudo and doas that write down their arguments; `zfs send` prints 300000 bytes, `zfs hold` ends with 7."""
     # a line at once: some run side by side
     said = f'line=$(printf "%s" "${{0##*/}}"; printf " <%s>" "$@"); echo "$line" >>{tmp_path}/said'
-    zfs = "case $1 in get) echo off ;; send) head -c 300000 /dev/zero ;; hold) exit 7 ;; list) env; cat ;; esac"
+    get = "get) shift 5; for name; do echo off; done ;;"
+    zfs = f"case $1 in {get} send) head -c 300000 /dev/zero ;; hold) exit 7 ;; list) env; cat ;; esac"
     for name, text in {"zfs": zfs, "sudo": 'shift; exec "$@"', "doas": 'shift; exec "$@"'}.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{said}\n{text}\n")
         (tmp_path / name).chmod(0o755)
@@ -186,6 +187,45 @@ def test_a_stream_passes_whole(programs: Path) -> None:
 def test_a_stream_passes_whole_at_a_limited_rate(programs: Path) -> None:
     done = run(programs, "--rate", "10M", command=SEND)
     assert (done.returncode, len(done.stdout)) == (0, 300_000)
+
+
+MARK = "0123456789abcdef" * 2
+INCREMENTS = [("zfs", "send", "-L", "-i", "tank/data@zero", f"tank/data@{name}") for name in ("one", "bad", "two")]
+
+
+@pytest.mark.parametrize("options", [[], ["--rate", "10M"], ["--sudo"]])
+def test_bundled_streams_come_as_the_clients_own_script_prints_them(programs: Path, options: list[str]) -> None:
+    zfs = programs / "zfs"
+    fails = 'case "$*" in *@bad) printf cut; echo "cannot send" >&2; exit 3 ;; esac'
+    zfs.write_text(zfs.read_text().replace("#!/bin/sh\n", f"#!/bin/sh\n{fails}\n"))
+    command = commands.bundle(MARK, INCREMENTS)
+    done = run(programs, *options, command=command)
+    path = f"{programs}:/usr/bin:/bin"
+    ours = subprocess.run(command, env={"PATH": path}, capture_output=True, check=False, timeout=60)
+    assert done.stdout == ours.stdout
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert f"cut{MARK} 3\ncannot send\n{MARK}\n".encode() in done.stdout
+    assert len(done.stdout) > 600_000
+
+
+def test_bundled_streams_of_encrypted_data_leave_only_raw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked is of each snapshot that would leave in plain, in one command."""
+    asked: list[tuple[str, ...]] = []
+    encryption = {"tank/data@one": "off", "tank/data@bad": "aes-256-gcm", "tank/data@two": "off"}
+
+    def answer(*command: str) -> str:
+        asked.append(command)
+        return "".join(f"{encryption[name]}\n" for name in command[6:])
+
+    monkeypatch.setattr(GATE, "ask", answer)
+    raw = [(*send[:3], "-w", *send[3:]) if send[-1].endswith("bad") else send for send in INCREMENTS]
+    GATE.inspect(RULES, GATE.judge(RULES, remote_command(commands.bundle(MARK, raw))))
+    with pytest.raises(GATE.Refused, match="would leave in plain: tank/data@bad"):
+        GATE.inspect(RULES, GATE.judge(RULES, remote_command(commands.bundle(MARK, INCREMENTS))))
+    assert [command[6:] for command in asked] == [
+        ("tank/data@one", "tank/data@two"),
+        ("tank/data@one", "tank/data@bad", "tank/data@two"),
+    ]
 
 
 def test_the_rate_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ def test_the_constants_are_the_clients_own() -> None:
     assert tuple(shlex.split(remote_command(()))) == GATE.WRAPPER, HINT
     assert commands.probe("tank") == ("sh", "-c", GATE.PROBE, "sh", "tank"), HINT
     assert commands.bookmark((), ("x",)) == ("sh", "-c", GATE.BOOKMARK, "sh", "--", "x"), HINT
+    assert commands.bundle("m", ()) == ("sh", "-c", GATE.BUNDLE, "sh", "m"), HINT
     for program in COMPRESSORS:
         words = commands.compressed(("zfs", "send", "tank/data@a"), program)
         assert GATE.judge(RULES, remote_command(words)).compress == words[:4], HINT

@@ -39,7 +39,7 @@ LAYERS = (
     ("zfs", *ZFS),
     DECISIONS,
     ("files", "hooks", "syslog", "logs", "metrics", "signals", "endings"),
-    ("hosts", "hosts.base", "hosts.local", "hosts.quoting", "hosts.openssh", "hosts.elevated", *SSH),
+    ("hosts", "hosts.base", "hosts.local", "hosts.quoting", "hosts.openssh", "hosts.elevated", "hosts.bundled", *SSH),
     ("metering",),
     ("inventory", "transfer", "locking", "ledger"),
     ("streaming",),

@@ -128,6 +128,21 @@ def send(step: Send | Resume, is_telling: bool = False) -> Command:
     return ("zfs", "send", *flags, step.snapshot)
 
 
+_BUNDLE = (
+    'exec 3>&1; mark=$1; shift; echo "$mark"; while [ $# != 0 ]; do said=$(zfs send $1 "$2" "$3" 2>&1 >&3 3>&-);'
+    ' printf "%s %s\\n%s\\n%s\\n" "$mark" $? "$said" "$mark"; shift 3; done'
+)
+
+
+def bundle(mark: str, sends: Sequence[Command]) -> Command:
+    """Given increments as `send` builds them, return one command for all: their streams, in order.
+
+    It prints the mark on a line; then after each stream the mark, a space, the exit status, a newline, what zfs send
+    said, a newline, and the mark on a line again.
+    """
+    return ("sh", "-c", _BUNDLE, "sh", mark, *(word for each in sends for word in (" ".join(each[2:-2]), *each[-2:])))
+
+
 _COMPRESSED = (
     'exec 4>&1; ended=$({{ {{ "$@" 3>&- 4>&-; echo $? >&3; }} | {{ {program} 3>&- >&4 4>&-; echo $? >&3; }}; }} 3>&1);'
     ' for status in $ended; do [ "$status" = 0 ] || exit "$status"; done'
@@ -193,6 +208,8 @@ def elevated(command: Command) -> Command:
             return ("sudo", "-n", *command)
         case ("sh", "-c", script, *rest) if script == _BOOKMARK:
             return ("sh", "-c", script.replace("zfs ", "sudo -n zfs "), *rest)
+        case ("sh", "-c", script, *rest) if script == _BUNDLE:
+            return ("sh", "-c", script.replace("zfs send", "sudo -n zfs send"), *rest)
         case ("sh", "-c", script, name, "zfs", "send", *_):  # compressed
             return ("sh", "-c", script, name, "sudo", "-n", *command[4:])
         case _:
