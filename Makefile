@@ -56,7 +56,7 @@ bench: $(VENV)/.bench ## measure beside syncoid, bzfs and zfs_autobackup, in und
 	@$(BIN)/python -m bench quick start planning bulk
 
 bench-full: $(VENV)/.bench ## measure everything: for a night
-	@$(BIN)/python -m bench trips goals curve start planning bulk full
+	@$(BIN)/python -m bench trips goals curve transports links start planning bulk full
 
 lock: ## write tests/requirements.lock anew, after a change of tests/constraints.txt
 	@tests/make-lock "$(PYTHON)"

@@ -1,8 +1,8 @@
 """The bench: what to measure in; figures and docs/benchmarks.md out.
 
-    python3 -m bench quick|full|goals|trips|curve     in the lab's guest
-    python3 -m bench bulk|planning|start              on the machine itself
-    python3 -m bench document                         only write the page again
+    python3 -m bench quick|full|goals|trips|curve|transports|links   in the lab's guest
+    python3 -m bench bulk|planning|start                             on the machine itself
+    python3 -m bench document                                        only write the page again
 
 Several may be named. Options for the guest's ones: --only TOOL (may be repeated).
 """

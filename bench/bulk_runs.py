@@ -13,7 +13,7 @@ from typing import Any
 from bench import tools
 from bench.planning import stand_in
 from bench.processes import Sshd, adopt_orphans, measure
-from bench.tools import HOST, SOURCE, TARGET_POOL
+from bench.tools import COMPRESSORS, HOST, SOURCE, TARGET_POOL
 
 MEBIBYTE = 1 << 20
 SINGLE_BYTES, SEVERAL_BYTES = 1024 * MEBIBYTE, 512 * MEBIBYTE
@@ -37,7 +37,12 @@ HOW = (
 
 
 def ways() -> dict[str, tuple[str, ...]]:
-    found = {tool.name: tool.command for tool in tools.all_tools(has_transports=True) if "bzfs" not in tool.name}
+    left_out = ("bzfs", *COMPRESSORS)
+    found = {
+        tool.name: tool.command
+        for tool in tools.all_tools(has_transports=True)
+        if not any(name in tool.name for name in left_out)
+    }
     return {
         "by hand": ("bash", "-o", "pipefail", "-c", BY_HAND),
         **found,

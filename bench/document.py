@@ -29,7 +29,11 @@ def seconds(value: float) -> str:
 
 
 def cell_title(cell: Cell) -> str:
-    return f"{cell.datasets} datasets x {cell.snapshots} snapshots, RTT {cell.rtt_milliseconds} ms"
+    tree = f"{cell.datasets} datasets x {cell.snapshots} snapshots"
+    if cell.text_megabytes:
+        tree = f"{cell.text_megabytes * cell.datasets} MiB of text"
+    rate = f", {cell.megabits_per_second} Mbit/s" if cell.megabits_per_second else ""
+    return f"{tree}, RTT {cell.rtt_milliseconds} ms{rate}"
 
 
 HEAD = (

@@ -69,8 +69,16 @@ def _line(tool: str, runs: Sequence[Run], ours: float | None) -> Line:
 
 
 def cells(runs: Iterable[Run]) -> list[Cell]:
-    """The cells that were measured, small trees first."""
-    return sorted({run.cell for run in runs}, key=lambda each: (each.datasets, each.snapshots, each.rtt_milliseconds))
+    """The cells that were measured, small trees and slow links first."""
+    return sorted(
+        {run.cell for run in runs},
+        key=lambda each: (
+            each.datasets,
+            each.snapshots,
+            each.rtt_milliseconds,
+            each.megabits_per_second or float("inf"),
+        ),
+    )
 
 
 def ours_and_best(found: Sequence[Line], wanted: Sequence[str]) -> tuple[Line, float, bool] | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bench import tools
 from bench.opens import Opens
-from bench.pools import Pools, delay
+from bench.pools import Pools, delay, no_delay
 from bench.processes import Sshd, adopt_orphans, measure
 from bench.profiles import Effort
 from bench.records import Cell, Ended, Run, Scenario, to_line
@@ -43,7 +43,7 @@ class Bench:
                 if scenario in scenarios:
                     self._scenario(pools, cell, scenario, wanted)
         finally:
-            delay(0)
+            no_delay()
             pools.destroy()
 
     def _scenario(self, pools: Pools, cell: Cell, scenario: Scenario, wanted: tuple[Tool, ...]) -> None:
@@ -75,15 +75,13 @@ class Bench:
 
     def _settle(self, pools: Pools, cell: Cell, tool: Tool) -> bool:
         """A run after the seeding, in which a tool writes down whatever it keeps; without delay, and not a figure."""
-        delay(0)
-        return (
-            self._measure(pools, Cell(cell.datasets, cell.snapshots, 0), Scenario.NO_OP, tool, -1).ended is Ended.WELL
-        )
+        no_delay()
+        return self._measure(pools, cell, Scenario.NO_OP, tool, -1).ended is Ended.WELL
 
     def _run(self, pools: Pools, cell: Cell, scenario: Scenario, tool: Tool, number: int) -> Run:
-        delay(cell.rtt_milliseconds)
+        delay(cell)
         run = self._measure(pools, cell, scenario, tool, number)
-        delay(0)
+        no_delay()
         with self._results.open("a") as file:
             file.write(to_line(run) + "\n")
         return run

@@ -12,7 +12,7 @@ from bench.records import Cell, Run, Scenario
 from bench.tools import all_tools
 
 DOCUMENT = lab.TOP / "docs" / "benchmarks.md"
-RUN_PARTS = ("quick", "goals", "full", "transports")
+RUN_PARTS = ("quick", "goals", "full", "transports", "links")
 OWN_PARTS = ("trips", "curve")
 
 INTRODUCTION = """# Benchmarks
@@ -96,6 +96,8 @@ def _runs(part: str) -> list[str]:
 
 
 def _short(cell: Cell) -> str:
+    if cell.text_megabytes:
+        return f"{cell.megabits_per_second} Mbit/s" if cell.megabits_per_second else "no limit"
     return f"{cell.datasets} x {cell.snapshots}, {cell.rtt_milliseconds} ms"
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from random import Random
 
 from bench.records import Cell
 from bench.tools import BACKUP_NAME, SOURCE, TARGET_POOL, Tool
@@ -35,23 +36,27 @@ class Pools:
         self._taken = 0
 
     def make(self) -> None:
+        compression = "off" if self._cell.text_megabytes else "lz4"
         for pool, options in (("tank", ()), (TARGET_POOL, ("-O", "mountpoint=none", "-O", "canmount=off"))):
             image = self._directory / f"{pool}.img"
             image.unlink(missing_ok=True)
             with image.open("wb") as file:
                 file.truncate(self._size())
-            run("zpool", "create", "-O", "atime=off", "-O", "compression=lz4", *options, pool, str(image))
+            run("zpool", "create", "-O", "atime=off", "-O", f"compression={compression}", *options, pool, str(image))
         run("zfs", "create", "-o", f"autobackup:{BACKUP_NAME}=true", SOURCE)
         for number in range(1, self._cell.datasets):
             run("zfs", "create", f"{SOURCE}/d{number:04}")
+        if self._cell.text_megabytes:
+            for directory in self._mounted():
+                _write_text(directory / "text", self._cell.text_megabytes << 20)
         for _ in range(self._cell.snapshots):
             self.take()
 
     def _size(self) -> int:
         """Small, so that zfs uses space again: the images are in the guest's memory and never shrink."""
-        return (512 << 20) + self._cell.datasets * (
-            self._cell.snapshots + ROUNDS_AT_MOST
-        ) * 2 * NEW_BYTES * TOOLS_AT_MOST
+        snapshots = self._cell.snapshots + ROUNDS_AT_MOST
+        each = snapshots * 2 * NEW_BYTES * TOOLS_AT_MOST + (self._cell.text_megabytes << 21)
+        return (512 << 20) + self._cell.datasets * each
 
     def take(self) -> None:
         """Write something into every dataset, then one more snapshot of all."""
@@ -111,9 +116,24 @@ def _guids(root: str) -> dict[str, str]:
     return {name[len(root) :]: guid for name, guid in (line.split("\t") for line in done.stdout.splitlines())}
 
 
-def delay(rtt_milliseconds: int) -> None:
-    """Make every round trip over loopback that long."""
+def _write_text(path: Path, size: int) -> None:
+    """Lines as a server logs them: about a fifth is left by zstd."""
+    random = Random(size)  # noqa: S311 - the same text each time
+    with path.open("w") as file:
+        while size > 0:
+            at, user, took = random.randrange(10**9), random.randrange(5000), random.randrange(10**6)
+            status = random.choice(("200 OK", "304 Not Modified", "404 Not Found"))
+            size -= file.write(f"2023-11-14T22:13:20.{at:09} GET /users/{user}/inbox HTTP/1.1 {status} {took} us\n")
+
+
+def delay(cell: Cell) -> None:
+    """Make every round trip over loopback as long, and all that passes there as slow, as the cell has it."""
+    no_delay()
+    if cell.rtt_milliseconds:
+        each = f"{cell.rtt_milliseconds * 500}us"
+        rate = ("rate", f"{cell.megabits_per_second}mbit") if cell.megabits_per_second else ()
+        run("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", each, *rate, "limit", "100000")
+
+
+def no_delay() -> None:
     subprocess.run(["tc", "qdisc", "del", "dev", "lo", "root"], capture_output=True, check=False)
-    if rtt_milliseconds:
-        each = f"{rtt_milliseconds * 500}us"
-        run("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", each, "limit", "100000")

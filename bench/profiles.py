@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from bench.records import Cell, Scenario
+from bench.tools import COMPRESSORS
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Profile:
 ALL = tuple(Scenario)
 OURS = ("zfs_replicate",)
 PEERS = (*OURS, "syncoid", "bzfs", "bzfs cached", "zfs_autobackup")
+LINKS = (*OURS, *(f"zfs_replicate {each}" for each in COMPRESSORS))
 TRANSPORTS = ("zfs_replicate paramiko", "zfs_replicate openssh")
 
 PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
@@ -45,6 +47,15 @@ PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
             0.25,
         ),
         TRANSPORTS,
+    ),
+    "links": (
+        Profile(
+            tuple(Cell(1, 1, 10, megabits_per_second=rate, text_megabytes=48) for rate in (10, 50, 200, 0)),
+            (Scenario.FIRST,),
+            Effort(rounds=3, limit_seconds=300, budget_seconds=240, once_seconds=30),
+            0.75,
+        ),
+        LINKS,
     ),
     "goals": (
         Profile(

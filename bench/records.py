@@ -25,11 +25,17 @@ class Ended(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One tree and one way to it, in which all tools take turns. `rtt_milliseconds` is the whole round trip."""
+    """One tree and one way to it, in which all tools take turns. `rtt_milliseconds` is the whole round trip.
+
+    `megabits_per_second`: what the link carries (0: all). `text_megabytes`: in each dataset, uncompressed, before its
+    first snapshot.
+    """
 
     datasets: int
     snapshots: int
     rtt_milliseconds: int
+    megabits_per_second: int = 0
+    text_megabytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

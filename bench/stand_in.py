@@ -120,6 +120,7 @@ DEFAULTS = {
     "recordsize": "131072",
     "canmount": "on",
     "mounted": "no",
+    "mountpoint": "none",
 }
 
 

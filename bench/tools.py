@@ -11,6 +11,8 @@ HOST = "root@127.0.0.1"
 BACKUP_NAME = "bench"
 """zfs-autobackup calls snapshots its own by their name: this, a hyphen and the time."""
 
+COMPRESSORS = ("lz4", "zstd", "pigz")
+
 SHARED_CONNECTIONS = """Host *
     ControlPath ~/.ssh/control-%r@%h:%p
     ControlMaster auto
@@ -113,5 +115,6 @@ def peers() -> tuple[Tool, ...]:
 
 def all_tools(has_transports: bool) -> tuple[Tool, ...]:
     """`has_transports`: this version can also stream through OpenSSH's client."""
+    compressors = [ours(f"zfs_replicate {each}", "-z", each) for each in COMPRESSORS]
     transports = [ours(f"zfs_replicate {each}", "--transport", each) for each in ("paramiko", "openssh")]
-    return (ours("zfs_replicate"), *(transports if has_transports else ()), *peers())
+    return (ours("zfs_replicate"), *((*transports, *compressors) if has_transports else ()), *peers())
