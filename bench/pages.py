@@ -44,7 +44,7 @@ def _data(part: str) -> Any:
 
 
 def _goals() -> list[str]:
-    found = goals.speed_goals(_runs_of(("full", "goals")))
+    found = goals.speed_goals(_runs_of(("goals",)) or _runs_of(("full",)))
     found += goals.trip_goals(_runs_of(("trips",)))
     bulk = _data("bulk") or {"single": {}, "several": {}}
     rates = {name: [each["rate"] for each in runs] for name, runs in bulk["single"].items()}
