@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.fakes import Answer, FakeHost
+from tests.unit.test_ssh_quoting import SHELLS
 from zfs_replicate.errors import ConnectionFailed, StreamBroken
 from zfs_replicate.hosts import bundled
 from zfs_replicate.hosts.base import Ended, Process
@@ -32,6 +33,13 @@ case $last in
 *) printf 'stream of %s\\n' "$last" ;;
 esac
 """
+
+
+@pytest.fixture
+def mark(monkeypatch: pytest.MonkeyPatch) -> str:
+    known = "0123456789abcdef" * 2
+    monkeypatch.setattr(bundled.secrets, "token_hex", lambda _size: known)
+    return known
 
 
 class Counting(LocalHost):
@@ -85,6 +93,19 @@ def test_whatever_size_is_read_no_byte_of_a_mark_gets_through(nas1: Counting) ->
             assert process.read(size) == b""
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_all_shells_print_the_same(nas1: Counting, shell: str) -> None:
+    assert nas1.name
+    words = commands.bundle("mark", sends("x y@b", "x@denied", "x@empty"))
+    start = [shell, "sh"] if shell == "busybox" else [shell]
+    done = subprocess.run([*start, *words[1:]], capture_output=True, text=True, check=True)
+    said = "cannot send 't/x@denied': permission denied\na second line"
+    ends = ("0\n\nmark\n", f"1\n{said}\nmark\n", "0\n\nmark\n")
+    streams = ("stream of t/x y@b\n", "cut", "")
+    assert done.stdout == "mark\n" + "".join(f"{each}mark {end}" for each, end in zip(streams, ends, strict=True))
+    assert done.stderr == ""
+
+
 def test_one_that_fails_tells_why_and_the_next_comes_all_the_same(nas1: Counting) -> None:
     denied, killed, fine = sends("x@denied", "x@killed", "x@fine")
     with Bundled(nas1, [denied, killed, fine]) as host:
@@ -124,6 +145,20 @@ def test_killing_one_ends_the_command(nas1: Counting) -> None:
         assert nas1.processes[0].finish().exit_status != 0
 
 
+def test_one_that_is_killed_as_it_ends_has_ended_and_the_next_comes_out_of_another_command(mark: str) -> None:
+    """The watch over stalls may act at any moment."""
+    first, second = sends("x@a", "x@b")
+    nas1 = FakeHost("nas1", {"sh -c": Answer(f"{mark}\nstream{mark} 0\n\n{mark}\n".encode())})
+    with Bundled(nas1, [first, second]) as host:
+        with host.start(first) as process:
+            assert process.read(100) == b"stream"
+            process.kill()
+            assert process.read(100) == b""
+            assert process.finish() == Ended(first, 0, "")
+        host.start(second)
+    assert len(nas1.processes) == 2
+
+
 def test_nothing_is_left_running(nas1: Counting, tmp_path: Path) -> None:
     endless, fine = sends("x@endless", "x@fine")
     with Bundled(nas1, [endless, fine]) as host:
@@ -146,13 +181,6 @@ def test_a_host_that_refuses_many_in_one_command_gets_them_one_by_one() -> None:
         )
         assert streamed(host, second)[0] == b"stream"
     assert [command[:8] for command in nas1.asked] == ["sh -c ex", "zfs send", "zfs send"]
-
-
-@pytest.fixture
-def mark(monkeypatch: pytest.MonkeyPatch) -> str:
-    known = "0123456789abcdef" * 2
-    monkeypatch.setattr(bundled.secrets, "token_hex", lambda _size: known)
-    return known
 
 
 @pytest.mark.parametrize("end", ["what?\n", " 0", "0\n", " 1234\n", " -1\n", " x\n", " 0\n" + "x" * (2 << 20)])

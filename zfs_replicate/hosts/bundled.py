@@ -21,7 +21,7 @@ from zfs_replicate.zfs import commands, messages
 log = logging.getLogger(__name__)
 
 MARK_BYTES = 16
-GREETING_SECONDS = 60
+GREETING_SECONDS = 30
 MOST_SAID_BYTES = 1 << 20
 """What zfs send says of one stream is a line or two."""
 
@@ -93,7 +93,7 @@ class _Output:
     @property
     def expected(self) -> str | None:
         """The snapshot whose stream comes next; None: no more, or none that can be told apart."""
-        return self._snapshots[0] if self._snapshots else None
+        return self._snapshots[0] if self._snapshots and not self._is_over else None
 
     def greets(self) -> bool:
         greeting = self._mark + b"\n"
@@ -131,7 +131,6 @@ class _Output:
     def give_up(self) -> None:
         """End the command, from any thread: nothing more comes out of it, whatever of it still prints."""
         self._is_over = True
-        self._snapshots.clear()
         self.process.kill()
 
     def _fill(self) -> bool:
