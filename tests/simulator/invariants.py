@@ -25,6 +25,7 @@ class SnapshotPicture:
     holds: frozenset[str]
     clones: tuple[str, ...]
     blocks: tuple[Block, ...]
+    is_received: bool
 
     @property
     def content(self) -> tuple[int, ...]:
@@ -88,6 +89,7 @@ def picture(world: World) -> Picture:
                     frozenset(s.holds),
                     tuple(name for name in clones.get(s.guid, ()) if name[0] == dataset.name[0]),
                     s.blocks,
+                    s.is_received,
                 )
                 for s in dataset.snapshots
             ),
@@ -257,8 +259,9 @@ def after_good_run(ran: Ran) -> Iterator[str]:
             yield f"the tag of {stranger.name} outlived its copy"
 
 
-def cut_off(now: Picture, mirror: Mirror, lost_by_hand: frozenset[int]) -> list[str]:
-    """Copies that end in what a crashed run brought and no hold kept on the source, where it was then destroyed.
+def cut_off(now: Picture, mirror: Mirror) -> list[str]:
+    """Copies that end in what a crashed run brought and no hold kept on the source, where it then went: by hand, or by
+    the expiry of the mirror before.
 
     Only a person can decide there: what it brought is nowhere else.
     """
@@ -269,7 +272,7 @@ def cut_off(now: Picture, mirror: Mirror, lost_by_hand: frozenset[int]) -> list[
         if target is None or newest is None:
             continue
         place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
-        if any(snapshot.guid in lost_by_hand for snapshot in target.snapshots[place + 1 :]):
+        if any(snapshot.is_received for snapshot in target.snapshots[place + 1 :]):
             found.append(target.name)
     return found
 

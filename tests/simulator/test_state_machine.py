@@ -212,7 +212,7 @@ class Mirrors(RuleBasedStateMachine):
         assert trouble is not None or ended.end is End.WELL or self._needs_a_person(ended, ran), ended.errors
 
     def _needs_a_person(self, ended: Run, ran: invariants.Ran) -> bool:
-        cut_off = invariants.cut_off(ran.before, ran.mirror, ran.lost_by_hand)
+        cut_off = invariants.cut_off(ran.before, ran.mirror)
         TALLY["runs that only a person can mend"] += bool(cut_off)
         return all(
             any(error.startswith(f"TargetDiverged: {name} on target: ") for name in cut_off) for error in ended.errors
