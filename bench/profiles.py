@@ -89,7 +89,7 @@ PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
         Profile(
             tuple(Cell(*each) for each in product((10, 100), (10, 50), (0, 10, 50))),
             ALL,
-            Effort(rounds=2, limit_seconds=60, budget_seconds=20, once_seconds=30),
+            Effort(rounds=2, limit_seconds=240, budget_seconds=20, once_seconds=30),
             24,
             "6G",
         ),
