@@ -35,19 +35,23 @@ NEWEST_COMMON = "newest common snapshot"
 
 @dataclass(frozen=True, slots=True)
 class _After:
-    """The target as it will be once everything has arrived: its snapshots in order, and the newest common one."""
+    """The target as it will be once everything has arrived: its snapshots in order, and where the newest common is."""
 
     name: str
     snapshots: tuple[Snapshot, ...]
-    new_base: Snapshot
+    place: int
+
+    @property
+    def new_base(self) -> Snapshot:
+        return self.snapshots[self.place]
 
     @property
     def older(self) -> tuple[Snapshot, ...]:
-        return self.snapshots[: self.snapshots.index(self.new_base)]
+        return self.snapshots[: self.place]
 
     @property
     def newer(self) -> tuple[Snapshot, ...]:
-        return self.snapshots[self.snapshots.index(self.new_base) + 1 :]
+        return self.snapshots[self.place + 1 :]
 
 
 def protected_plan(
@@ -76,7 +80,8 @@ def protected_plan(
     bookmark = _bookmark(source, route, context)
     if bookmark is not None:
         steps.append(bookmark)
-    tagged = [snapshot for snapshot in source.snapshots if tag in snapshot.holds or snapshot in to_hold]
+    newly_held = {snapshot.guid for snapshot in to_hold}
+    tagged = [snapshot for snapshot in source.snapshots if tag in snapshot.holds or snapshot.guid in newly_held]
     to_release = [s for s in tagged if anchor and s.createtxg < anchor[0].createtxg and s.guid in known]
     if to_release:
         steps.append(ReleaseSource(_whole_names(source.name, to_release)))
@@ -119,8 +124,8 @@ def _after(target_name: str, target: Dataset | None, route: Route) -> _After:
     here = target.snapshots if target else ()
     arriving = (replace(snapshot, holds=(), clones=(), written=0) for snapshot in route.arriving)
     snapshots = (*here, *arriving)
-    new_base = next(snapshot for snapshot in snapshots if snapshot.guid == route.tip.guid)
-    return _After(target_name, snapshots, new_base)
+    place = next(place for place, snapshot in enumerate(snapshots) if snapshot.guid == route.tip.guid)
+    return _After(target_name, snapshots, place)
 
 
 def _expiry(after: _After, anchor: list[Snapshot], context: Context) -> tuple[Expire | None, tuple[KeptSnapshot, ...]]:
@@ -131,9 +136,11 @@ def _expiry(after: _After, anchor: list[Snapshot], context: Context) -> tuple[Ex
     keep_days, target_tag = context.policy.keep_days, context.policy.target_tag
     if keep_days is None:
         return None, ()
-    ours = set(after.older)
+    released = {snapshot.guid for snapshot in after.older if target_tag in snapshot.holds}
     candidates = [
-        replace(snapshot, holds=tuple(tag for tag in snapshot.holds if tag != target_tag or snapshot not in ours))
+        replace(snapshot, holds=tuple(tag for tag in snapshot.holds if tag != target_tag))
+        if snapshot.guid in released
+        else snapshot
         for snapshot in after.snapshots
     ]
     protected = {snapshot.guid: NEWEST_COMMON for snapshot in (after.new_base, *anchor)}

@@ -93,9 +93,9 @@ def listing(lines: Iterable[str]) -> Listing:
         )
         dataset, mark, short = split(name, line)
         if kind == "snapshot" and mark == "@":
-            *identity, refs = _numbers((guid, createtxg, creation, written, userrefs), line)
-            snapshots.setdefault(dataset, []).append(_snapshot(short, identity, clones))
-            if refs > 0:
+            numbers = _numbers((guid, createtxg, creation, written), line)
+            snapshots.setdefault(dataset, []).append(_snapshot(short, numbers, clones))
+            if userrefs != "0" and number(userrefs, line) > 0:
                 found.held.append(name)
         elif kind == "bookmark" and mark == "#":
             bookmarks.setdefault(dataset, []).append(
