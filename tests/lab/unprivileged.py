@@ -32,21 +32,29 @@ class Syslog:
         self._listener.bind(str(SYSLOG))
         os.chmod(SYSLOG, 0o666)
         self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._is_over = False
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
 
     def _listen(self) -> None:
         # an empty datagram is our own: all that was written before it has come
-        while True:
+        while not self._is_over:
             data = self._listener.recv(1 << 16)
             self._lines.put(data.decode("ascii").rstrip("\n\0") if data else None)
 
     def take(self) -> list[str]:
         """The lines written since they were last taken."""
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mark:
-            mark.sendto(b"", str(SYSLOG))
+        self._mark()
         return list(iter(lambda: self._lines.get(timeout=60), None))
 
+    def _mark(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(b"", str(SYSLOG))
+
     def close(self) -> None:
+        self._is_over = True
+        self._mark()
+        self._thread.join()
         self._listener.close()
         SYSLOG.unlink()
 
