@@ -13,7 +13,8 @@ from typing import Any
 from bench import tools
 from bench.planning import stand_in
 from bench.processes import Sshd, adopt_orphans, measure
-from bench.tools import COMPRESSORS, HOST, SOURCE, TARGET_POOL
+from bench.tools import HOST, SOURCE, TARGET_POOL
+from zfs_replicate.model import COMPRESSORS
 
 MEBIBYTE = 1 << 20
 SINGLE_BYTES, SEVERAL_BYTES = 1024 * MEBIBYTE, 512 * MEBIBYTE

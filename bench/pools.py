@@ -117,7 +117,7 @@ def _guids(root: str) -> dict[str, str]:
 
 
 def _write_text(path: Path, size: int) -> None:
-    """Lines as a server logs them: about a fifth is left by zstd."""
+    """Lines as a server logs them."""
     random = Random(size)  # noqa: S311 - the same text each time
     with path.open("w") as file:
         while size > 0:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from bench.records import Cell, Scenario
-from bench.tools import COMPRESSORS
+from zfs_replicate.model import COMPRESSORS
 
 
 @dataclass(frozen=True, slots=True)

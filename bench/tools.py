@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from zfs_replicate.model import COMPRESSORS
+
 SOURCE = "tank/data"
 TARGET_POOL = "offsite"
 HOST = "root@127.0.0.1"
 
 BACKUP_NAME = "bench"
 """zfs-autobackup calls snapshots its own by their name: this, a hyphen and the time."""
-
-COMPRESSORS = ("lz4", "zstd", "pigz")
 
 SHARED_CONNECTIONS = """Host *
     ControlPath ~/.ssh/control-%r@%h:%p

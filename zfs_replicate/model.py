@@ -16,13 +16,13 @@ from enum import Enum
 SECONDS_PER_DAY = 86_400
 
 PLACEHOLDER_PROPERTY = "zfs_replicate:placeholder"
+"""User property that marks a dataset which we made only so that its children have a parent."""
 
 TARGET_SUFFIX = ":target"
 """What the tag of a hold on the target has more than that on the source."""
 
 COMPRESSORS = {"zstd": "zstd -qc", "lz4": "lz4 -qc", "pigz": "pigz -c"}
 """What may make streams smaller, and what each is called with for that; -d is added to undo it."""
-"""User property that marks a dataset which we made only so that its children have a parent."""
 
 
 class Kind(Enum):

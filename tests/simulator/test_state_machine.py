@@ -21,6 +21,7 @@ from tests.simulator import invariants
 from tests.simulator.faults import At, Call
 from tests.simulator.machine_runs import CRASH, FAIL, HANG_UP, KILL, End, Run, Trouble, run
 from tests.simulator.machine_site import CHAIN, COPY_ACTS, CREATION, FIRST, MIRRORS, SECOND, SOURCE_ACTS, Mirror, Site
+from tests.simulator.pictures import guids_below, picture
 
 IS_LONG = os.environ.get("ZFS_REPLICATE_LONG", "") not in ("", "0")
 
@@ -182,17 +183,17 @@ class Mirrors(RuleBasedStateMachine):
         self.write_and_snapshot(0, True, 1)
         meddling = Call(lambda: self.site.replace_arrival(FIRST))
         self.run(FIRST, keep_days, Trouble(meddling, "target", nth, "after", "zfs receive"))
-        problems = list(invariants.held_without_original(invariants.picture(self.site.world), FIRST))
+        problems = list(invariants.held_without_original(picture(self.site.world), FIRST))
         assert not problems, problems
 
     def run(self, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None) -> None:
         """Run, and see that all that must be true is."""
         if not self.site.can_run(mirror):
             return
-        before = invariants.picture(self.site.world)
+        before = picture(self.site.world)
         self.site.released_by_hand.clear()
         ended = run(self.site, mirror, keep_days, trouble)
-        after = invariants.picture(self.site.world)
+        after = picture(self.site.world)
         ran = invariants.Ran(
             mirror,
             self.site.world.now,
@@ -234,9 +235,9 @@ class Mirrors(RuleBasedStateMachine):
     @invariant()
     def common_snapshot_stays(self) -> None:
         TALLY["steps"] += 1
-        now = invariants.picture(self.site.world)
+        now = picture(self.site.world)
         for mirror in MIRRORS:
-            self.once_there[mirror.tag] |= invariants.guids_below(now, mirror.target)
+            self.once_there[mirror.tag] |= guids_below(now, mirror.target)
             for guid, is_common in invariants.common_pairs(now, mirror):
                 assert is_common or (mirror.tag, guid) not in self.once_common, f"{mirror.tag}: no common snapshot left"
                 if is_common:

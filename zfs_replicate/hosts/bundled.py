@@ -92,7 +92,7 @@ class _Output:
 
     @property
     def expected(self) -> str | None:
-        """The snapshot whose stream comes next; None: no more, or none that can be told apart."""
+        """The snapshot whose stream comes next; None: nothing more comes."""
         return self._snapshots[0] if self._snapshots and not self._is_over else None
 
     def greets(self) -> bool:
