@@ -73,9 +73,11 @@ exec cat "$file"
 
 def child(datasets: int, snapshots: int) -> dict[str, Any]:
     """Plan once, in this process."""
-    from zfs_replicate import arguments, mirror, planner
+    from zfs_replicate.actions import one_pass as mirror
+    from zfs_replicate.cli import arguments
     from zfs_replicate.config import Config
     from zfs_replicate.hosts.local import LocalHost
+    from zfs_replicate.plan import planner
 
     config = arguments.parse(
         ["-h", "localhost", "-r", "tank/data", "-l", "offsite/data", "-t", "bench", "-k", "1", "-n"]

@@ -18,8 +18,8 @@ TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP))
 
 from zfs_replicate import config  # noqa: E402 - the path comes first
-from zfs_replicate.manual import MANUAL, usage  # noqa: E402
-from zfs_replicate.options import Option, Section, sections  # noqa: E402
+from zfs_replicate.cli.manual import MANUAL, usage  # noqa: E402
+from zfs_replicate.cli.options import Option, Section, sections  # noqa: E402
 from zfs_replicate.zfs.commands import COMPRESSORS  # noqa: E402
 
 PROGRAM = "zfs_replicate"

@@ -28,7 +28,7 @@ class Mutant:
     after: str
 
 
-EXECUTOR, PROTECTION = "zfs_replicate/executor.py", "zfs_replicate/protection.py"
+EXECUTOR, PROTECTION = "zfs_replicate/run/executor.py", "zfs_replicate/plan/protection.py"
 HOLD = "        self._tag_snapshots(HoldSource, self._with.source, tag)\n"
 RELEASE = "        self._tag_snapshots(ReleaseSource, self._with.source, self._with.policy.tag)\n"
 STREAMS = "        self._run_streams()\n"
@@ -40,20 +40,23 @@ MUTANTS = (
     Mutant("hold after the streams", EXECUTOR, STREAMS, STREAMS + HOLD),
     Mutant("expire before verifying", EXECUTOR, VERIFY, EXPIRE + VERIFY),
     Mutant("never verify", EXECUTOR, VERIFY, ""),
-    Mutant("go on with a dataset that failed", "zfs_replicate/ledger.py", "if outcome.error is None]", "]"),
+    Mutant("go on with a dataset that failed", "zfs_replicate/run/ledger.py", "if outcome.error is None]", "]"),
     Mutant("release also the newest hold", PROTECTION, "s.createtxg < anchor[0].createtxg and", "True and"),
     Mutant("release what the target does not know", PROTECTION, " and s.guid in known]", "]"),
     Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),
     Mutant("expire the newest common snapshot", PROTECTION, "protected, context.now", "{}, context.now"),
-    Mutant("expire what others hold", "zfs_replicate/retention.py", "    if snapshot.holds:", "    if False:"),
+    Mutant("expire what others hold", "zfs_replicate/plan/retention.py", "    if snapshot.holds:", "    if False:"),
     Mutant(
         "common by name, not by guid",
-        "zfs_replicate/route.py",
+        "zfs_replicate/plan/route.py",
         "entry.guid in present]\n    bookmarks",
         "entry.name in {s.name for s in target.snapshots if target}]\n    bookmarks",
     ),
     Mutant(
-        "send onto data of the target's own", "zfs_replicate/conflicts.py", "not target.is_placeholder and", "False and"
+        "send onto data of the target's own",
+        "zfs_replicate/plan/conflicts.py",
+        "not target.is_placeholder and",
+        "False and",
     ),
 )
 

@@ -1,5 +1,5 @@
 import sys
 
-from zfs_replicate.cli import main
+from zfs_replicate.cli.main import main
 
 sys.exit(main())

@@ -6,6 +6,7 @@ A step says what, not how: zfs/commands.py knows the words, the executor the ord
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from zfs_replicate.model import Bookmark, Kind, Snapshot, StreamOptions
 
@@ -261,3 +262,14 @@ class RunResult:
     plan: Plan
     outcomes: tuple[Outcome, ...] = ()
     seconds: float = 0.0
+
+
+class Meter(Protocol):
+    """Takes the figures of all streams, from their threads."""
+
+    def began(self, step: Send | Resume) -> None: ...
+
+    def reached(self, step: Send | Resume, byte_count: int, expected: int | None) -> None:
+        """The stream is so far; `expected`: what zfs expects it to be, None: not said yet."""
+
+    def ended(self, step: Send | Resume) -> None: ...

@@ -26,7 +26,7 @@ def test_the_package_holds_program_manual_units_and_completion(built: Path) -> N
     held = {line.split(maxsplit=5)[5] for line in said("dpkg-deb", "-c", package).splitlines()}
     for path in (
         "bin/zfs_replicate",
-        "lib/python3/dist-packages/zfs_replicate/cli.py",
+        "lib/python3/dist-packages/zfs_replicate/cli/main.py",
         "lib/systemd/system/zfs-replicate@.service",
         "lib/systemd/system/zfs-replicate@.timer",
         "share/man/man8/zfs_replicate.8.gz",

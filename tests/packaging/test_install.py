@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from zfs_replicate import __version__
-from zfs_replicate.options import sections
+from zfs_replicate.cli.options import sections
 
 TOP = Path(__file__).resolve().parents[2]
 

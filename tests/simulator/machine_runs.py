@@ -16,11 +16,11 @@ from tests.simulator import Crash, SimulatedHost
 from tests.simulator.faults import Action, At, CrashClient, Die, Fail, Faults, HangUp
 from tests.simulator.machine_site import Mirror, Site
 from tests.simulator.scripts import bundled_sends
-from zfs_replicate import arguments
+from zfs_replicate.actions.one_pass import Pass
+from zfs_replicate.cli import arguments
 from zfs_replicate.config import Config
 from zfs_replicate.errors import ReplicateError
-from zfs_replicate.mirror import Pass
-from zfs_replicate.transfer import Cancellation
+from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.zfs.messages import KILLED
 
 CRASH, HANG_UP, KILL = CrashClient(), HangUp(), Die()

@@ -11,13 +11,13 @@ import pytest
 
 from tests.simulator import Crash, SimulatedHost, World
 from tests.simulator.faults import At, CrashClient, Die, Fail, HangUp
-from zfs_replicate import arguments
+from zfs_replicate.actions.one_pass import Pass
+from zfs_replicate.cli import arguments
 from zfs_replicate.config import Config
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.mirror import Pass
 from zfs_replicate.model import SECONDS_PER_DAY
+from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.steps import Outcome, RunResult
-from zfs_replicate.transfer import Cancellation
 
 RECORD = 131_072
 

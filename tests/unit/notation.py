@@ -52,7 +52,7 @@ from zfs_replicate.model import (
     StreamOptions,
     TokenContents,
 )
-from zfs_replicate.planner import plan, plan_dataset
+from zfs_replicate.plan.planner import plan, plan_dataset
 from zfs_replicate.steps import (
     AbortReceive,
     BookmarkSource,

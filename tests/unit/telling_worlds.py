@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from tests.unit.notation import plan_of, target_tree, tree
-from zfs_replicate.arguments import parse
+from zfs_replicate.cli.arguments import parse
 from zfs_replicate.config import Config
-from zfs_replicate.ledger import Ledger
-from zfs_replicate.runs import Attempt, Problem, Run
+from zfs_replicate.report.record import Attempt, Problem, Run
+from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.steps import Outcome, Plan, Resume, Send, Step
 
 BEGAN, ENDED = 1_700_000_000.0, 1_700_000_090.5

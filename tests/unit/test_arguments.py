@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from zfs_replicate import __version__
-from zfs_replicate.arguments import parse
+from zfs_replicate.cli.arguments import parse
+from zfs_replicate.cli.manual import MANUAL, usage
 from zfs_replicate.config import Config, Print
 from zfs_replicate.errors import UsageError
-from zfs_replicate.manual import MANUAL, usage
 from zfs_replicate.zfs.names import overlaps
 
 LEAST = ("-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from zfs_replicate import cli
-from zfs_replicate.arguments import parse
+from zfs_replicate.cli import main as cli
+from zfs_replicate.cli.arguments import parse
 from zfs_replicate.config import AskStatus, Connection, Wishes
 from zfs_replicate.errors import UsageError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_arguments import LEAST, parsed, refused
-from zfs_replicate.arguments import parse
+from zfs_replicate.cli.arguments import parse
 from zfs_replicate.config import Telling
 
 

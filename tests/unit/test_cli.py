@@ -8,8 +8,10 @@ from unittest import mock
 
 import pytest
 
-from zfs_replicate import cli, errors, running, signals
-from zfs_replicate.manual import MANUAL
+from zfs_replicate import errors, signals
+from zfs_replicate.actions import mirror as running
+from zfs_replicate.cli import main as cli
+from zfs_replicate.cli.manual import MANUAL
 
 LINE = ["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite"]
 

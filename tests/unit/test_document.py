@@ -12,10 +12,10 @@ import pytest
 import zfs_replicate
 from tests.unit.notation import TAG, context, guid_of, planned
 from tests.unit.telling_worlds import BEGAN, carried_out, good_run, lost_run, plan, run
-from zfs_replicate import document
 from zfs_replicate.errors import OutOfSpace, StreamBroken
-from zfs_replicate.ledger import Ledger
-from zfs_replicate.runs import Attempt, Run
+from zfs_replicate.report import document
+from zfs_replicate.report.record import Attempt, Run
+from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.steps import Expire, ExpiringSnapshot, Plan, Send, Verify
 
 SCHEMA = json.loads((Path(zfs_replicate.__file__).parents[1] / "docs" / "report.schema.json").read_text())

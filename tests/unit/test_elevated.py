@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from zfs_replicate import connecting
 from zfs_replicate.config import Connection
 from zfs_replicate.hosts.base import run
 from zfs_replicate.hosts.elevated import ElevatedTarget
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import Kind
+from zfs_replicate.run import connect as connecting
 from zfs_replicate.steps import CreateParent, Receiving, Resume
 from zfs_replicate.zfs import commands
 

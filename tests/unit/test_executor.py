@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from tests.unit.fakes import Answer, FakeHost
 from tests.unit.notation import TAG, context, plan_of, planned, target_tree, tree
-from zfs_replicate.executor import Executor
 from zfs_replicate.hosts.quoting import remote_command
-from zfs_replicate.ledger import ConflictFound, failed
 from zfs_replicate.model import Inventory, Policy
+from zfs_replicate.run.executor import Executor
+from zfs_replicate.run.ledger import ConflictFound, failed
+from zfs_replicate.run.stream_steps import MOST_IN_BUNDLE, Machinery, bundles
+from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe
 from zfs_replicate.steps import Outcome, Plan, Send
-from zfs_replicate.streaming import MOST_IN_BUNDLE, Machinery, bundles
-from zfs_replicate.transfer import TINY_BYTES, Cancellation, Pipe
 from zfs_replicate.zfs import commands, names
 
 DENIED = "permission denied"

@@ -8,11 +8,11 @@ from tests.unit.fakes import Answer, FakeHost
 from tests.unit.notation import SOURCE, TAG, context, plan_of, planned, target_tree, tree
 from tests.unit.test_executor import DENIED, NEXT, TWO, execute
 from zfs_replicate import errors
-from zfs_replicate.executor import Executor
 from zfs_replicate.model import Policy
+from zfs_replicate.run.executor import Executor
+from zfs_replicate.run.stream_steps import Machinery
+from zfs_replicate.run.transfer import Cancellation, Pipe
 from zfs_replicate.steps import Plan
-from zfs_replicate.streaming import Machinery
-from zfs_replicate.transfer import Cancellation, Pipe
 
 
 def refusing(*lines: str) -> Answer:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from zfs_replicate import files
 from zfs_replicate.errors import OutputFileError
-from zfs_replicate.files import write_atomically
+from zfs_replicate.output import files
+from zfs_replicate.output.files import write_atomically
 
 
 def test_a_file_is_made_and_replaced(tmp_path: Path) -> None:

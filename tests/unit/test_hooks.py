@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from zfs_replicate.errors import HookFailed
-from zfs_replicate.hooks import run_hook
+from zfs_replicate.output.hooks import run_hook
 
 
 def test_it_gets_the_report_on_its_input_and_the_run_in_its_environment(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from zfs_replicate.hosts import base, openssh, ssh_process
 from zfs_replicate.hosts.base import read_lines, run
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.hosts.openssh import OpenSSHHost
-from zfs_replicate.inventory import read_source
+from zfs_replicate.run.inventory import read_source
 from zfs_replicate.zfs import messages
 
 LIMIT = 4 << 20

@@ -7,8 +7,8 @@ import pytest
 from tests.unit.fakes import Answer, FakeHost
 from tests.unit.test_parse import PROBE, TOKEN_TEXT, line
 from zfs_replicate import errors
-from zfs_replicate.inventory import probe, read_both, read_guids, read_source, read_target
 from zfs_replicate.model import Inventory
+from zfs_replicate.run.inventory import probe, read_both, read_guids, read_source, read_target
 from zfs_replicate.zfs import commands
 from zfs_replicate.zfs.parse import PROBE_GREETING
 

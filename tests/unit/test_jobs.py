@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from zfs_replicate import cli, dispatch, running
-from zfs_replicate.arguments import parse
+from zfs_replicate.actions import mirror as running
+from zfs_replicate.cli import dispatch
+from zfs_replicate.cli import main as cli
+from zfs_replicate.cli.arguments import parse
+from zfs_replicate.cli.options import sections
 from zfs_replicate.config import Config, Print, RunJobs
 from zfs_replicate.errors import AlreadyRunning, ConnectionFailed, JobFileError, UsageError
-from zfs_replicate.options import sections
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "zfs_replicate.toml.example"
 DEFAULTS = """

@@ -15,47 +15,26 @@ import zfs_replicate
 
 PACKAGE = Path(zfs_replicate.__file__).parent
 
-ZFS = ("zfs.names", "zfs.properties", "zfs.parse", "zfs.messages", "zfs.commands", "zfs.talk")
-SSH = tuple(f"hosts.{part}" for part in ("ssh_config", "ssh_keys", "ssh_transport", "ssh_process", "ssh_way", "ssh"))
-DECISIONS = (
-    "retention",
-    "route",
-    "resuming",
-    "conflicts",
-    "protection",
-    "planner",
-    "report",
-    "reasons",
-    "runs",
-    "document",
-    "status",
-    "status_report",
-)
-PURE = ("errors", "model", "config", "manual", "options", "visible", "steps", *ZFS, *DECISIONS)
-LAYERS = (
-    ("errors", "model", "manual", "visible"),
-    ("options",),
-    ("steps", "config"),
-    ("zfs", *ZFS),
-    DECISIONS,
-    ("files", "hooks", "syslog", "logs", "metrics", "signals", "endings"),
-    ("hosts", "hosts.base", "hosts.local", "hosts.quoting", "hosts.openssh", "hosts.elevated", "hosts.bundled", *SSH),
-    ("metering",),
-    ("inventory", "transfer", "locking", "ledger"),
-    ("streaming",),
-    ("executor", "retiring"),
-    ("checks", "connecting", "mirror"),
-    ("wanted", "monitoring", "telling", "progress"),
-    ("running",),
-    ("dispatch",),
-    ("jobs",),
-    ("arguments",),
-    ("cli",),
-    ("__main__",),
-)
-RANKS = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
-EVERYWHERE = {""}
-"""The package itself: its version."""
+BASE = "base"
+"""The modules that lie in no folder: the nouns that every room may use."""
+
+ROOMS = {
+    BASE: (),
+    "zfs": (BASE,),
+    "plan": (BASE, "zfs"),
+    "hosts": (BASE, "zfs"),
+    "report": (BASE, "plan"),
+    "output": (BASE, "report"),
+    "run": (BASE, "zfs", "hosts", "output", "report"),
+    "actions": (BASE, "zfs", "plan", "hosts", "report", "output", "run"),
+    "cli": (BASE, "zfs", "hosts", "run", "output", "actions"),
+}
+"""Each room, and what it may import besides itself."""
+
+PURE_ROOMS = ("zfs", "plan", "report")
+PURE_BASE = ("errors", "model", "steps", "config", "printable")
+ENTRY = "__main__"
+
 
 IMPURE = {
     *("os", "io", "sys", "time", "random", "secrets", "logging", "pathlib", "shutil", "tempfile", "glob", "fcntl"),
@@ -118,18 +97,32 @@ def outside_imports(module: str) -> set[str]:
     return {name.partition(".")[0] for name in imported(module)} - {"zfs_replicate"}
 
 
-def test_every_module_has_its_layer() -> None:
-    assert set(modules()) == set(RANKS) | EVERYWHERE
+def room_of(module: str) -> str:
+    return module.partition(".")[0] if "." in module or module in ROOMS else BASE
 
 
-@pytest.mark.parametrize("module", sorted(RANKS))
-def test_imports_go_downwards_only(module: str) -> None:
-    above = {other for other in own_imports(module) - EVERYWHERE if RANKS[other] > RANKS[module]}
-    assert above == set()
+def inhabitants() -> list[str]:
+    return [module for module in modules() if module not in ("", ENTRY)]
+
+
+PURE = [
+    each for each in inhabitants() if room_of(each) in PURE_ROOMS or each in (*PURE_BASE, "cli.manual", "cli.options")
+]
+
+
+def test_every_folder_is_a_room() -> None:
+    assert {room_of(module) for module in inhabitants()} == set(ROOMS)
+
+
+@pytest.mark.parametrize("module", inhabitants())
+def test_a_room_imports_only_what_it_may(module: str) -> None:
+    room = room_of(module)
+    strangers = {each for each in own_imports(module) - {""} if room_of(each) not in (room, *ROOMS[room])}
+    assert strangers == set()
 
 
 def test_imports_make_no_circle() -> None:
-    left = {module: own_imports(module) - EVERYWHERE for module in RANKS}
+    left = {module: own_imports(module) - {""} for module in inhabitants()}
     while free := {module for module, needs in left.items() if not needs & left.keys()}:
         left = {module: needs for module, needs in left.items() if module not in free}
     assert left == {}
@@ -161,14 +154,14 @@ def test_only_the_ssh_rooms_import_paramiko() -> None:
 
 
 def test_only_the_arguments_import_docopt() -> None:
-    assert {module for module in modules() if "docopt" in outside_imports(module)} == {"arguments"}
+    assert {module for module in modules() if "docopt" in outside_imports(module)} == {"cli.arguments"}
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["-h", "nas1"]])
 def test_an_answer_without_a_run_loads_nothing_that_works(words: list[str]) -> None:
     check = (
-        "import sys, zfs_replicate.cli; zfs_replicate.cli.main(sys.argv[1:]);"
-        " sys.exit(bool({'paramiko', 'zfs_replicate.hosts', 'zfs_replicate.planner'} & {*sys.modules}))"
+        "import sys, zfs_replicate.cli.main as cli; cli.main(sys.argv[1:]);"
+        " sys.exit(bool({'paramiko', 'zfs_replicate.hosts', 'zfs_replicate.plan'} & {*sys.modules}))"
     )
     done = subprocess.run([sys.executable, "-c", check, *words], check=False, capture_output=True)
     assert done.returncode == 0
@@ -176,11 +169,11 @@ def test_an_answer_without_a_run_loads_nothing_that_works(words: list[str]) -> N
 
 def test_a_run_on_this_machine_needs_no_paramiko() -> None:
     """Its import costs more time than a whole local run with nothing to do."""
-    check = "import sys, zfs_replicate.cli, zfs_replicate.dispatch; sys.exit('paramiko' in sys.modules)"
+    check = "import sys, zfs_replicate.cli.main, zfs_replicate.cli.dispatch; sys.exit('paramiko' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("package", ["rich", "prometheus_client", "logging.handlers", "jsonschema"])
 def test_what_only_some_runs_need_is_imported_by_them(package: str) -> None:
-    check = f"import sys, zfs_replicate.cli, zfs_replicate.dispatch; sys.exit({package!r} in sys.modules)"
+    check = f"import sys, zfs_replicate.cli.main, zfs_replicate.cli.dispatch; sys.exit({package!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.unit.fakes import Answer
 from tests.unit.notation import plan_of, target_tree, tree
 from tests.unit.test_executor import DENIED, NEXT, TWO, execute
-from zfs_replicate.ledger import ConflictFound, Ledger, failed
+from zfs_replicate.run.ledger import ConflictFound, Ledger, failed
 from zfs_replicate.steps import DatasetPlan, HoldSource, HoldTarget, Outcome, Plan, ReleaseSource, Send, Verify
 
 

@@ -12,7 +12,7 @@ from unittest import mock
 import pytest
 
 from zfs_replicate.errors import AlreadyRunning, LockError
-from zfs_replicate.locking import default_directory, locked
+from zfs_replicate.run.lock import default_directory, locked
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_a_refused_run_leaves_nothing_locked(tmp_path: Path) -> None:
 
 def test_another_process_sees_the_lock(tmp_path: Path) -> None:
     other_run = (
-        "import sys, pathlib, zfs_replicate.locking as l; l.locked('off/a', pathlib.Path(sys.argv[1])).__enter__()"
+        "import sys, pathlib, zfs_replicate.run.lock as l; l.locked('off/a', pathlib.Path(sys.argv[1])).__enter__()"
     )
     with locked("off/a", tmp_path / "locks"):
         done = subprocess.run(
@@ -104,7 +104,7 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "locks").mkdir()
     somebody_else = os.geteuid() + 1
     with (
-        mock.patch("zfs_replicate.locking.os.geteuid", autospec=True, return_value=somebody_else),
+        mock.patch("zfs_replicate.run.lock.os.geteuid", autospec=True, return_value=somebody_else),
         pytest.raises(LockError, match="is not a directory of this user"),
         locked("off", tmp_path / "locks"),
     ):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from zfs_replicate.config import Telling
-from zfs_replicate.logs import Subject, about, log, new_identity, say, told
+from zfs_replicate.output.logs import Subject, about, log, new_identity, say, told
 
 SUBJECT = Subject("0123456789abcdef", "nas1", "tank/a")
 Capture = pytest.CaptureFixture[str]

@@ -11,11 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.unit.notation import NOW, planned
 from tests.unit.telling_worlds import ENDED, carried_out, good_run, lost_run, plan, run
-from zfs_replicate import metrics
 from zfs_replicate.errors import OutOfSpace
-from zfs_replicate.ledger import Ledger
-from zfs_replicate.metrics import Known
-from zfs_replicate.runs import Run
+from zfs_replicate.report import metrics
+from zfs_replicate.report.metrics import Known
+from zfs_replicate.report.record import Run
+from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.steps import Plan, Send
 
 MIRROR = {"host": "nas1", "source": "tank/a", "target": "off/a", "tag": "offsite"}

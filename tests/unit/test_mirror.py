@@ -8,9 +8,10 @@ import pytest
 
 from tests.unit.fakes import Answer, FakeHost
 from tests.unit.test_parse import line
-from zfs_replicate import arguments, errors
+from zfs_replicate import errors
+from zfs_replicate.actions.one_pass import Pass, stream_options
+from zfs_replicate.cli import arguments
 from zfs_replicate.config import Config
-from zfs_replicate.mirror import Pass, stream_options
 from zfs_replicate.model import Capabilities, StreamOptions
 from zfs_replicate.zfs.parse import PROBE_GREETING
 

@@ -10,11 +10,11 @@ from unittest import mock
 import pytest
 
 from tests.unit.notation import TARGET, target_tree
-from zfs_replicate import monitoring
-from zfs_replicate.arguments import parse
+from zfs_replicate.actions import status as monitoring
+from zfs_replicate.cli.arguments import parse
 from zfs_replicate.config import AskStatus
 from zfs_replicate.errors import PermissionDenied
-from zfs_replicate.inventory import read_target
+from zfs_replicate.run.inventory import read_target
 
 
 def tell(monkeypatch: pytest.MonkeyPatch, words: Sequence[str], **found: object) -> int:

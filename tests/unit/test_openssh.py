@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.unit.fakes import Answer, FakeHost
-from zfs_replicate import connecting, errors
-from zfs_replicate.arguments import parse
+from zfs_replicate import errors
+from zfs_replicate.cli.arguments import parse
 from zfs_replicate.config import Config
 from zfs_replicate.hosts.base import run
 from zfs_replicate.hosts.openssh import OpenSSHHost, WithFallback
+from zfs_replicate.run import connect as connecting
 from zfs_replicate.zfs import messages
 
 SEND = ("zfs", "send", "tank/a b@one")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from docopt import docopt
 
-from zfs_replicate.manual import MANUAL
-from zfs_replicate.options import Option, Section, sections
+from zfs_replicate.cli.manual import MANUAL
+from zfs_replicate.cli.options import Option, Section, sections
 
 GENERATE = Path(__file__).resolve().parents[2] / "packaging" / "generate.py"
 ALL = [option for section in sections() for option in section.options]

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.notation import TARGET, context, guid_of, planned, source, steps, target
 from zfs_replicate.model import Snapshot
-from zfs_replicate.planner import plan_dataset
+from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.steps import Conflict
 
 

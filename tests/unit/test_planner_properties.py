@@ -11,7 +11,7 @@ from tests.unit.notation import TAG, TARGET
 from tests.unit.replay import arriving_guids, guids, moments, result
 from tests.unit.worlds import World, worlds
 from zfs_replicate.model import Dataset, Snapshot
-from zfs_replicate.planner import plan_dataset
+from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.steps import (
     DatasetPlan,
     Expire,

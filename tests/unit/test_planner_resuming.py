@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.notation import SOURCE, TARGET, planned, source, steps, target
 from zfs_replicate.model import Snapshot
-from zfs_replicate.resuming import after_abort, resumable
+from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.steps import AbortReceive, Resume
 
 

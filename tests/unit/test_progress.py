@@ -12,12 +12,12 @@ from rich.progress import Progress
 
 from tests.unit.fakes import Answer, FakeHost
 from tests.unit.telling_worlds import plan
-from zfs_replicate import metering
 from zfs_replicate.config import Telling
-from zfs_replicate.metering import Gauge
-from zfs_replicate.progress import WHOLE, Display, is_wanted, shown
+from zfs_replicate.output.display import WHOLE, Display, is_wanted, shown
+from zfs_replicate.run import gauge as metering
+from zfs_replicate.run.gauge import Gauge
+from zfs_replicate.run.transfer import Cancellation, Pipe, transfer
 from zfs_replicate.steps import Plan, Resume, Send
-from zfs_replicate.transfer import Cancellation, Pipe, transfer
 
 TWO = plan((":a! b+1000", "x:a! b+3000"), (":a^", "x:a^"))
 

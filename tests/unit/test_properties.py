@@ -8,8 +8,8 @@ from tests.unit.fakes import FakeHost
 from tests.unit.test_arguments import parsed, refused
 from tests.unit.test_transfer import STEP, source
 from zfs_replicate.model import Kind
+from zfs_replicate.run.transfer import Cancellation, Pipe, transfer
 from zfs_replicate.steps import Receiving
-from zfs_replicate.transfer import Cancellation, Pipe, transfer
 from zfs_replicate.zfs import commands, properties
 from zfs_replicate.zfs.properties import Settings
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.notation import TAG, plan_of, planned, target_tree, tree
-from zfs_replicate import report
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.model import Inventory, Kind
+from zfs_replicate.report import text as report
 from zfs_replicate.steps import DatasetPlan, Outcome, Plan, Receiving, Resume, RunResult
 
 RECEIVING = Receiving("off/a", Kind.FILESYSTEM)

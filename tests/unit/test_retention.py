@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.notation import NOW, guid_of, source
 from zfs_replicate.model import SECONDS_PER_DAY, Snapshot
-from zfs_replicate.retention import days, judge
+from zfs_replicate.plan.retention import days, judge
 
 
 def judged(text: str, keep_days: int, protected: dict[int, str] | None = None) -> str:

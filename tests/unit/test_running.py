@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from tests.unit.telling_worlds import LINE, carried_out, plan
-from zfs_replicate import cli, running
+from zfs_replicate.actions import mirror as running
+from zfs_replicate.cli import main as cli
 from zfs_replicate.config import Config
 from zfs_replicate.errors import AlreadyRunning, ConnectionFailed, UsageError
-from zfs_replicate.runs import Attempt
+from zfs_replicate.report.record import Attempt
 
 Capture = pytest.CaptureFixture[str]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zfs_replicate.zfs.talk import Talk, without_talk
+from zfs_replicate.zfs.send_progress import Talk, without_talk
 
 FULL = b"full\ttank/d@a\t42029680\nsize\t42029680\n10:02:24\t15243928\ttank/d@a\n10:02:25\t24178040\ttank/d@a\n"
 SERIES = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.telling_worlds import good_run, lost_run, plan, run
-from zfs_replicate.telling import leave_behind
+from zfs_replicate.output.publish import leave_behind
 
 Capture = pytest.CaptureFixture[str]
 

@@ -9,12 +9,12 @@ import pytest
 
 from tests.unit.fakes import Answer, FakeHost
 from zfs_replicate import errors
-from zfs_replicate import transfer as transfer_module
 from zfs_replicate.hosts.base import CHUNK_BYTES, move, run
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import COMPRESSORS, Kind
+from zfs_replicate.run import transfer as transfer_module
+from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe, transfer
 from zfs_replicate.steps import Receiving, Resume
-from zfs_replicate.transfer import TINY_BYTES, Cancellation, Pipe, transfer
 from zfs_replicate.zfs import commands
 
 STEP = Resume("tank/a@b", "1-ab", Receiving("off/a", Kind.FILESYSTEM), byte_estimate=TINY_BYTES)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zfs_replicate.visible import visible
+from zfs_replicate.printable import visible
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Ended, Host, Process
 from zfs_replicate.hosts.local import LocalProcess
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import messages
-from zfs_replicate.zfs.talk import without_talk
+from zfs_replicate.zfs.send_progress import without_talk
 
 log = logging.getLogger(__name__)
 

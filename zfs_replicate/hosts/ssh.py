@@ -22,6 +22,7 @@ from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.hosts.ssh_config import Endpoint, resolve
 from zfs_replicate.hosts.ssh_keys import RejectUnknown, changed_key, load_known_hosts
 from zfs_replicate.hosts.ssh_process import SSHProcess
+from zfs_replicate.hosts.ssh_socket import ProxyCommand, open_tcp
 from zfs_replicate.hosts.ssh_transport import (
     CHANNEL_ERRORS,
     CONNECT_SECONDS,
@@ -30,7 +31,6 @@ from zfs_replicate.hosts.ssh_transport import (
     quietly,
     watch_peer,
 )
-from zfs_replicate.hosts.ssh_way import ProxyCommand, open_tcp
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,90 @@
+"""Retire a mirror: a source and a tag in, the holds of that tag listed and released. Destroys no snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from zfs_replicate.errors import CommandFailed
+from zfs_replicate.hosts.base import Host, run
+from zfs_replicate.model import SECONDS_PER_DAY
+from zfs_replicate.plan.retention import days
+from zfs_replicate.run.inventory import read_source, read_target
+from zfs_replicate.zfs import commands, messages, names
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSnapshot:
+    """A source snapshot that carries the tag. `is_on_target` None: the target was not looked at."""
+
+    name: str
+    creation: int
+    is_on_target: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Retirement:
+    """What a mirror leaves on the source: held snapshots, parents first, and its bookmarks (whole names)."""
+
+    held: tuple[TaggedSnapshot, ...]
+    bookmarks: tuple[str, ...]
+
+
+def find(source: Host, root: str, tag: str, target: tuple[Host, str] | None) -> Retirement:
+    """Given a source tree, return what carries the tag; with a target, whether that knows the snapshot by guid."""
+    known: set[int] | None = None
+    if target is not None:
+        ours = read_target(*target)
+        known = {snapshot.guid for dataset in ours.datasets.values() for snapshot in dataset.snapshots}
+    theirs = read_source(source, root).datasets.values()
+    held = tuple(
+        TaggedSnapshot(
+            f"{dataset.name}@{snapshot.name}",
+            snapshot.creation,
+            None if known is None else snapshot.guid in known,
+        )
+        for dataset in theirs
+        for snapshot in dataset.snapshots
+        if tag in snapshot.holds
+    )
+    bookmarks = tuple(
+        f"{dataset.name}#{bookmark.name}"
+        for dataset in theirs
+        for bookmark in dataset.bookmarks
+        if names.is_bookmark_of(tag, bookmark.name)
+    )
+    return Retirement(held, bookmarks)
+
+
+def lines(found: Retirement, tag: str, now: int) -> Iterator[str]:
+    """One line for each hold and bookmark, for a person to decide by."""
+    for each in found.held:
+        age = days(max(0, now - each.creation) // SECONDS_PER_DAY)
+        taken = f"{datetime.fromtimestamp(each.creation, UTC):%Y-%m-%d %H:%M} UTC, {age} old"
+        where = {None: "", True: ", on the target too", False: ", not on the target"}[each.is_on_target]
+        yield f"{each.name}: held by {tag}; taken {taken}{where}"
+    yield from (f"{bookmark}: bookmark" for bookmark in found.bookmarks)
+
+
+def release(source: Host, tag: str, found: Retirement) -> None:
+    """Release all of them, batched, and destroy the bookmarks. Raises: CommandFailed after doing what could be done."""
+    failures: dict[str, str] = {}
+    for batch in commands.batches([each.name for each in found.held]):
+        _text, ended = run(source, commands.release(tag, batch))
+        if ended.exit_status != 0:
+            failures.update(messages.failed_snapshots(ended.stderr, batch))
+    if failures:
+        name, said = next(iter(sorted(failures.items())))
+        raise CommandFailed(
+            f"{messages.explain(source.name, name, said, f'release {tag} from')};"
+            f" {len(failures)} of {len(found.held)} holds stay"
+        )
+    _destroy_bookmarks(source, found.bookmarks)
+
+
+def _destroy_bookmarks(source: Host, bookmarks: Sequence[str]) -> None:
+    for batch in commands.batches(bookmarks):
+        _text, ended = run(source, commands.bookmark((), batch))
+        if ended.stderr.strip():
+            raise messages.explain(source.name, batch[0], ended.stderr, "destroy the bookmark")

@@ -1,0 +1,194 @@
+"""A file of jobs in, checked configs out. TOML: `[defaults]`, `[jobs.NAME]`, and options by their long names as keys.
+
+The whole file is checked, and every problem told at once with its job and key, before anything runs. A value goes
+through the same check as on the command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from zfs_replicate.cli import requests as wanted
+from zfs_replicate.cli.options import Option, sections
+from zfs_replicate.config import LOCAL_SYSLOG, Job
+from zfs_replicate.errors import BadValue, JobFileError, UsageError
+from zfs_replicate.zfs import names
+
+NEEDED = ("host", "remote", "local", "tag")
+NOT_FOR_JOBS = frozenset({"config", "warn", "crit", "yes", "version", "help"})
+LISTS = frozenset({"exclude"})
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+Table = Mapping[str, object]
+
+
+def load(path: str, given: wanted.Given, overrides: wanted.Given) -> tuple[Job, ...]:
+    """Given a file, what docopt gives when nothing is said, and what was said on the command line, return all jobs.
+
+    The command line wins over a job's own keys, these over `[defaults]`. Raises: JobFileError with all problems.
+    """
+    return _File(path, _read(path), {**given}, {**overrides}).jobs()
+
+
+def chosen(path: str, jobs: tuple[Job, ...], wanted_names: tuple[str, ...]) -> tuple[Job, ...]:
+    """Given names, return these jobs in that order, each once; without names all. Raises: JobFileError."""
+    by_name = {job.name: job for job in jobs}
+    missing = [name for name in wanted_names if name not in by_name]
+    if missing:
+        raise JobFileError(f"{path}: there is no job {missing[0]!r}; there are: {', '.join(by_name)}")
+    return tuple(by_name[name] for name in dict.fromkeys(wanted_names)) or jobs
+
+
+def lines(jobs: tuple[Job, ...]) -> Iterator[str]:
+    """One line for each job, for a person to check."""
+    for job in jobs:
+        config = job.config
+        kept = "nothing expires" if config.policy.keep_days is None else f"keep {config.policy.keep_days} days"
+        where = f"{config.connection.host}:{config.remote} → {config.local}"
+        yield f"{job.name}: {where}, tag {config.policy.tag}, {kept}"
+
+
+def _read(path: str) -> Table:
+    try:
+        with Path(path).open("rb") as file:
+            if stat.S_IMODE(Path(path).stat().st_mode) & stat.S_IWOTH:
+                raise JobFileError(f"{path}: anybody may write to it, and it says what runs here: chmod o-w {path}")
+            return tomllib.load(file)
+    except FileNotFoundError as error:
+        raise JobFileError(
+            f"{path}: there is no such file; write it (see zfs_replicate.toml.example), or name another with --config"
+        ) from error
+    except OSError as error:
+        raise JobFileError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise JobFileError(f"{path}: is no TOML: {error}") from error
+
+
+class _File:
+    """A file that was read, on its way to jobs; collects what is wrong with it."""
+
+    def __init__(self, path: str, tables: Table, given: wanted.Given, overrides: wanted.Given) -> None:
+        self._path = path
+        self._tables = tables
+        self._given = given
+        self._overrides = overrides
+        self._defaults: Table = {}
+        self._problems: list[str] = []
+        everything = [option for section in sections() for option in section.options]
+        self._options = {option.key: option for option in everything if option.key not in NOT_FOR_JOBS}
+        self._keys = {word: option.key for option in everything for word in (option.short, option.long) if word}
+
+    def jobs(self) -> tuple[Job, ...]:
+        for key in self._tables:
+            if key not in ("defaults", "jobs"):
+                self._complain("", key, "is not known here; there are [defaults] and [jobs.NAME]")
+        self._defaults = self._table("defaults", self._tables.get("defaults", {})) or {}
+        common = self._said("[defaults]", self._defaults)
+        tables = self._table("jobs", self._tables.get("jobs", {})) or {}
+        if not tables and not self._problems:
+            self._complain("", "", "has no job; write one that begins with [jobs.NAME]")
+        found = {name: self._table(f"jobs.{name}", table) for name, table in tables.items()}
+        made = [self._job(name, table, common) for name, table in found.items() if table is not None]
+        jobs = tuple(job for job in made if job is not None)
+        for one, other in itertools.combinations(jobs, 2):
+            self._compare(one, other)
+        if self._problems:
+            raise JobFileError("\n".join(dict.fromkeys(self._problems)))
+        return jobs
+
+    def _table(self, name: str, value: object) -> Table | None:
+        if isinstance(value, dict):
+            return value
+        self._complain("", name, f"must be a table, [{name}]")
+        return None
+
+    def _job(self, name: str, table: Table, common: wanted.Given) -> Job | None:
+        where = f"job {name}"
+        if not _NAME.fullmatch(name):
+            self._complain(where, "", "a name is letters, digits and _ . -, and begins with a letter or digit")
+        count = len(self._problems)
+        own = self._said(where, table)
+        given = {**self._given, **common, **own, **self._overrides}
+        for key in NEEDED:
+            if given[f"--{key}"] is None and key not in {**self._defaults, **table}:
+                self._complain(where, key, "is missing")
+        if len(self._problems) > count:
+            return None
+        try:
+            return Job(name, wanted.mirror(given))
+        except BadValue as error:
+            key = self._keys[error.option]
+            is_own = f"--{key}" in own or f"--{key}" not in common
+            self._complain(where if is_own else "[defaults]", key, f"{error.value!r}: {error.problem}")
+        except UsageError as error:
+            self._complain(where, "", str(error))
+        return None
+
+    def _said(self, where: str, table: Table) -> dict[str, object]:
+        """The keys of a table as docopt gives them; a key that is not good is told, and left out."""
+        said: dict[str, object] = {}
+        for key, value in table.items():
+            option = self._options.get(key)
+            if option is None:
+                close = difflib.get_close_matches(key, self._options, 1)
+                hint = f"; do you mean {close[0]}?" if close else "; keys are the long names of options (see --help)"
+                self._complain(where, key, f"is not known{hint}")
+            elif (text := _as_given(option, value)) is None:
+                self._complain(where, key, f"must be {_kind(option)}")
+            else:
+                said[option.long] = text
+        return said
+
+    def _compare(self, one: Job, other: Job) -> None:
+        """What is good for each, and not for both."""
+        mine, theirs = one.config, other.config
+        both = f"jobs {one.name} and {other.name}"
+        if mine.local == theirs.local:
+            self._complain(both, "local", f"{mine.local} is the target of both; each needs one of its own")
+        is_same_source = (mine.connection.host, mine.policy.tag) == (theirs.connection.host, theirs.policy.tag)
+        if is_same_source and (_takes_in(one, theirs.remote) or _takes_in(other, mine.remote)):
+            self._complain(
+                both,
+                "tag",
+                f"both mirror datasets of {mine.connection.host}:{mine.remote} and would release each other's holds"
+                f" {mine.policy.tag}; give each a tag of its own",
+            )
+        for key in ("report", "metrics"):
+            file = getattr(mine.telling, key)
+            if file is not None and file == getattr(theirs.telling, key):
+                self._complain(both, key, f"both write {file}; give each a file of its own")
+
+    def _complain(self, where: str, key: str, problem: str) -> None:
+        self._problems.append(": ".join(filter(None, (self._path, where, f"{key}: {problem}" if key else problem))))
+
+
+def _takes_in(job: Job, remote: str) -> bool:
+    """Whether a job mirrors a dataset of its source."""
+    root, excludes = job.config.remote, job.config.policy.excludes
+    return names.is_within(remote, root) and not names.is_excluded(names.below(remote, root), excludes)
+
+
+def _as_given(option: Option, value: object) -> object | None:
+    """Given a value of TOML, return it as docopt would, or None where it is of another kind."""
+    if option.key in LISTS:
+        texts = [value] if isinstance(value, str) else value
+        is_good = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
+        return texts if is_good else None
+    if option.value is None:
+        return value if isinstance(value, bool) else None
+    if isinstance(value, bool):
+        return LOCAL_SYSLOG if value and option.is_value_optional else None
+    return str(value) if isinstance(value, str | int) else None
+
+
+def _kind(option: Option) -> str:
+    if option.key in LISTS:
+        return 'a list of texts, such as ["swap", "*/tmp"]'
+    return "true or false" if option.value is None else "a text or a whole number"

@@ -1,0 +1,1 @@
+"""Where those words go: log, terminal, files, hooks."""

@@ -1,0 +1,192 @@
+"""What is under way, live on a terminal: a line for each dataset whose stream runs, and one for the whole.
+
+A Plan in, a Meter out. rich is imported only where there is something to show. The display takes standard error while
+it lives, and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO
+
+from zfs_replicate.config import Telling
+from zfs_replicate.printable import visible
+from zfs_replicate.report.text import size
+from zfs_replicate.steps import DatasetPlan, Meter, Plan, Resume, Send
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+Lock = contextlib.AbstractContextManager[bool]
+
+WHOLE = "whole run"
+DRAWING_SECONDS = 0.25
+
+
+def is_wanted(telling: Telling, plan: Plan) -> bool:
+    """Whether there is something to show, and somebody to see it. `auto` gives way to a log that fills the terminal."""
+    if telling.progress == "never" or not plan.stream_count:
+        return False
+    if telling.progress == "always":
+        return True
+    has_terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    is_for_people = telling.log_format == "human" and telling.log_level != "debug"
+    return has_terminal and is_for_people and importlib.util.find_spec("rich") is not None
+
+
+@contextlib.contextmanager
+def shown(telling: Telling, plan: Plan) -> Iterator[Meter | None]:
+    """Show the streams of a plan while in it; None where nothing is shown."""
+    if not is_wanted(telling, plan):
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+    from rich.text import Text
+
+    class RateColumn(ProgressColumn):
+        """In the units of every other line."""
+
+        def render(self, task: Task) -> Text:
+            return Text(f"{size(task.speed)}/s" if task.speed else "-")
+
+    is_forced = telling.progress == "always"
+    # rich draws nothing on a terminal without a name or a dumb one
+    environment = os.environ | ({"TERM": "xterm"} if is_forced and os.environ.get("TERM", "dumb") == "dumb" else {})
+    console = Console(file=sys.stderr, force_terminal=True if is_forced else None, _environ=environment)
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=20),
+        DownloadColumn(binary_units=True),
+        RateColumn(),
+        TimeRemainingColumn(),
+    )
+    # standard output is caught only where it is the same terminal: what goes into a file or pipe must get there
+    catches_output = sys.stdout.isatty()
+    progress = Progress(*columns, console=console, transient=True, redirect_stdout=catches_output, auto_refresh=False)
+    display = Display(progress, plan)
+    with progress, _one_at_a_time(display.lock, catches_output), _redrawn(progress, display.lock):
+        yield display
+
+
+@contextlib.contextmanager
+def _one_at_a_time(lock: Lock, catches_output: bool) -> Iterator[None]:
+    """Let what is printed meanwhile wait for the drawing, and the reverse.
+
+    rich computes where its lines are before it takes the terminal: two threads would leave some of them behind.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(contextlib.redirect_stderr(_Waiting(sys.stderr, lock)))
+        if catches_output:
+            stack.enter_context(contextlib.redirect_stdout(_Waiting(sys.stdout, lock)))
+        yield
+
+
+class _Waiting(io.TextIOBase):
+    """A stream that writes only while it has the lock."""
+
+    def __init__(self, stream: TextIO, lock: Lock) -> None:
+        self._stream = stream
+        self._lock = lock
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._lock:
+            self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+
+@contextlib.contextmanager
+def _redrawn(progress: Progress, lock: Lock) -> Iterator[None]:
+    """Draw again and again, from a thread of its own."""
+    over = threading.Event()
+
+    def draw() -> None:
+        while not over.wait(DRAWING_SECONDS):
+            with lock:
+                progress.refresh()
+
+    thread = threading.Thread(target=draw, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@dataclass(slots=True)
+class Line:
+    """One dataset: bytes and expected size by stream, and how many streams are still to end."""
+
+    plan: DatasetPlan
+    task: TaskID | None = None
+    left: int = 0
+    done: dict[str, int] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+
+
+class Display:
+    """A Meter that draws. Sizes are the plan's estimates until zfs tells better ones."""
+
+    def __init__(self, progress: Progress, plan: Plan) -> None:
+        self._progress = progress
+        self.lock = threading.RLock()
+        self._lines = {each.source: Line(each) for each in plan.datasets if each.snapshot_count}
+        for line in self._lines.values():
+            streams = [step for step in line.plan.steps if isinstance(step, Send | Resume)]
+            line.left = len(streams)
+            line.sizes = {step.snapshot: step.byte_estimate for step in streams}
+        self._whole = progress.add_task(WHOLE, total=self._total())
+
+    def began(self, step: Send | Resume) -> None:
+        with self.lock:
+            line = self._line(step)
+            if line.task is None:
+                line.task = self._progress.add_task(visible(line.plan.source), total=sum(line.sizes.values()))
+
+    def reached(self, step: Send | Resume, byte_count: int, expected: int | None) -> None:
+        with self.lock:
+            line = self._line(step)
+            line.done[step.snapshot] = byte_count
+            line.sizes[step.snapshot] = max(byte_count, line.sizes[step.snapshot] if expected is None else expected)
+            self._draw(line)
+
+    def ended(self, step: Send | Resume) -> None:
+        """What has passed is all there is, also of a stream that failed."""
+        with self.lock:
+            line = self._line(step)
+            line.sizes[step.snapshot] = line.done.get(step.snapshot, 0)
+            line.left -= 1
+            self._draw(line)
+            if line.left == 0 and line.task is not None:
+                self._progress.remove_task(line.task)
+                line.task = None
+
+    def _line(self, step: Send | Resume) -> Line:
+        return self._lines[step.snapshot.partition("@")[0]]
+
+    def _draw(self, line: Line) -> None:
+        if line.task is not None:
+            total = sum(line.sizes.values())
+            self._progress.update(line.task, completed=sum(line.done.values()), total=total)
+        done = sum(sum(each.done.values()) for each in self._lines.values())
+        self._progress.update(self._whole, completed=done, total=self._total())
+
+    def _total(self) -> int:
+        return sum(sum(each.sizes.values()) for each in self._lines.values())

@@ -1,0 +1,39 @@
+"""What ended a run as a whole in, the paragraph and the exit status out."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+
+from zfs_replicate.errors import ReplicateError
+from zfs_replicate.output.logs import log
+from zfs_replicate.report.record import Problem
+from zfs_replicate.signals import Ended
+
+
+def ending(error: BaseException) -> tuple[Problem, int]:
+    """Given what was raised, return what to say of it and the exit status. A mistake of ours is no traceback."""
+    kind = type(error).__name__
+    match error:
+        case Ended():
+            name = signal.Signals(error.number).name
+            return (
+                Problem(kind, f"ended by {name}; what has arrived stays, and the next run goes on from there"),
+                128 + error.number,
+            )
+        case ReplicateError():
+            return Problem(kind, str(error)), error.exit_code
+        case ModuleNotFoundError():
+            return missing_package(error.name or "that it needs"), 1
+        case _:
+            for line in "".join(traceback.format_exception(error)).splitlines():
+                log.debug("internal error: %s", line)
+            advice = "run with --log-level debug for details, and report it"
+            return Problem(kind, f"internal error: {kind}: {error}; {advice}"), 1
+
+
+def missing_package(name: str) -> Problem:
+    return Problem(
+        "ModuleNotFoundError",
+        f"the Python package {name} is missing; install it with the program: pip install .",
+    )

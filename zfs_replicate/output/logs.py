@@ -1,0 +1,186 @@
+"""The log of a run: to standard error and, where asked, to syslog; each record with run id, host and dataset.
+
+`told` sets it up for one run and takes it down again. Nothing hostile gets through: what a record says is made visible
+(human, logfmt) or escaped (JSON).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from zfs_replicate.config import Telling
+from zfs_replicate.printable import visible
+
+PROGRAM = "zfs_replicate"
+
+log = logging.getLogger(PROGRAM)
+
+_dataset: contextvars.ContextVar[str | None] = contextvars.ContextVar("dataset", default=None)
+
+_PLAIN = re.compile(r"[^\s\"=\\]+")
+"""What logfmt takes without quotes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a record is about where it says nothing itself: the run, the source's host, the root of the tree there."""
+
+    run: str
+    host: str
+    dataset: str
+
+
+def new_identity() -> str:
+    """What tells a run from all others: 16 hexadecimal digits."""
+    return os.urandom(8).hex()
+
+
+@contextlib.contextmanager
+def about(dataset: str) -> Iterator[None]:
+    """What is logged within, by this thread, is about this dataset."""
+    token = _dataset.set(dataset)
+    try:
+        yield
+    finally:
+        _dataset.reset(token)
+
+
+@contextlib.contextmanager
+def told(telling: Telling, subject: Subject) -> Iterator[None]:
+    """Log as asked while in it. A syslog that cannot be reached is said once, and ends nothing."""
+    to_stderr = _StderrHandler(_stderr_level(telling))
+    to_stderr.setFormatter(_formatter(telling.log_format))
+    handlers: list[logging.Handler] = [to_stderr]
+    for handler in () if telling.syslog is None else _syslog(telling.syslog):
+        handler.setLevel(_level(telling.log_level or "info"))
+        handler.setFormatter(_JsonFormatter() if telling.log_format == "json" else _LogfmtFormatter(has_time=False))
+        handlers.append(handler)
+    for handler in handlers:
+        handler.addFilter(_filter(subject))
+        log.addHandler(handler)
+    before = log.level, log.propagate
+    log.setLevel(min(handler.level for handler in handlers))
+    log.propagate = False
+    # paramiko logs every failed handshake with a traceback; our own errors say the same in one sentence
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            log.removeHandler(handler)
+            handler.close()
+        log.setLevel(before[0])
+        log.propagate = before[1]
+
+
+def say(text: str) -> None:
+    """One paragraph for what went wrong: what cron mails. It is a record of the log where there is one."""
+    if log.handlers:
+        log.error("%s", text)
+    else:
+        print_plainly(text)
+
+
+def print_plainly(text: str) -> None:
+    """What cannot be a record of the log."""
+    print(f"{PROGRAM}:", visible(text, keep="\n"), file=sys.stderr)
+
+
+def _stderr_level(telling: Telling) -> int:
+    if telling.log_level is not None:
+        return _level(telling.log_level)
+    return logging.INFO if telling.is_verbose or sys.stderr.isatty() else logging.WARNING
+
+
+def _level(name: str) -> int:
+    return logging.getLevelNamesMapping()[name.upper()]
+
+
+class _StderrHandler(logging.Handler):
+    """To whatever standard error is at that moment: a live display puts itself before it for a while."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # who read it has left: no reason to end a mirror that is under way
+        with contextlib.suppress(BrokenPipeError):
+            print(self.format(record), file=sys.stderr, flush=True)
+
+
+def _syslog(address: str) -> Iterator[logging.Handler]:
+    from zfs_replicate.output.syslog import SyslogHandler
+
+    try:
+        yield SyslogHandler(address, PROGRAM, print_plainly)
+    except OSError as error:
+        print_plainly(f"cannot log to syslog at {address}: {error}; going on without it")
+
+
+def _filter(subject: Subject) -> logging.Filter:
+    class Completed(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            record.run = subject.run
+            record.host = getattr(record, "host", subject.host)
+            record.dataset = _dataset.get() or subject.dataset
+            return True
+
+    return Completed()
+
+
+# --- how a record is written ---
+
+
+def _formatter(log_format: str) -> logging.Formatter:
+    if log_format == "json":
+        return _JsonFormatter()
+    return _LogfmtFormatter() if log_format == "logfmt" else _HumanFormatter()
+
+
+class _HumanFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{PROGRAM}: {visible(record.getMessage())}"
+
+
+class _LogfmtFormatter(logging.Formatter):
+    """`time=… level=info run=… host=nas1 dataset=tank/a message="…"`; syslog has a time and a level of its own."""
+
+    def __init__(self, has_time: bool = True) -> None:
+        super().__init__()
+        self._has_time = has_time
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = _fields(record)
+        if not self._has_time:
+            del fields["time"], fields["level"]
+        return " ".join(f"{key}={_logfmt_value(value)}" for key, value in fields.items())
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(_fields(record))
+
+
+def _fields(record: logging.LogRecord) -> dict[str, str]:
+    return {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "level": record.levelname.lower(),
+        "run": str(getattr(record, "run", "")),
+        "host": str(getattr(record, "host", "")),
+        "dataset": str(getattr(record, "dataset", "")),
+        "message": record.getMessage(),
+    }
+
+
+def _logfmt_value(value: str) -> str:
+    shown = visible(value)
+    if _PLAIN.fullmatch(shown):
+        return shown
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{visible(escaped)}"'

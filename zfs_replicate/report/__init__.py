@@ -1,0 +1,1 @@
+"""A plan or a run in words, JSON and metrics. Pure."""

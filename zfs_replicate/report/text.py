@@ -1,0 +1,167 @@
+"""What a person reads: Plan and Outcomes in, lines of text out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from zfs_replicate.report.wording import hold_reason, parent_reason, reason
+from zfs_replicate.steps import (
+    AbortReceive,
+    BookmarkSource,
+    ClearPlaceholder,
+    CreateParent,
+    DatasetPlan,
+    Expire,
+    HoldSource,
+    HoldTarget,
+    Outcome,
+    Plan,
+    ReleaseSource,
+    ReleaseTarget,
+    Resume,
+    Rollback,
+    RunResult,
+    Send,
+    Step,
+    Verify,
+)
+
+_TAGGING = {
+    HoldTarget: "hold {tag}:target on",
+    ReleaseTarget: "release {tag}:target from",
+    ReleaseSource: "release {tag} from",
+}
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def plan_lines(plan: Plan, tag: str) -> Iterator[str]:
+    """The plan as text: a line for each dataset, then its steps with their reasons, in the order in which they run."""
+    for ancestor in plan.ancestors:
+        yield f"{ancestor.target}: create as a parent, unmounted: {parent_reason(ancestor)}"
+    for dataset in plan.datasets:
+        yield f"{dataset.source} → {dataset.target}{': up to date' if _is_up_to_date(dataset) else ''}"
+        if dataset.conflict is not None:
+            yield f"    conflict: {dataset.conflict.what}; {dataset.conflict.next_step}"
+        for step in dataset.steps:
+            yield from (f"    {line}" for line in _step_lines(step, dataset, tag))
+        yield from (f"    keep @{kept.name}: {kept.reason}" for kept in dataset.kept)
+        yield from (f"    note: {note}" for note in dataset.notes)
+    yield from (f"{orphan}: not on the source, or no longer: kept" for orphan in plan.orphans)
+
+
+def _is_up_to_date(plan: DatasetPlan) -> bool:
+    return plan.conflict is None and not plan.steps and not plan.notes
+
+
+def _step_lines(step: Step, plan: DatasetPlan, tag: str) -> Iterator[str]:
+    """What is done, then why."""
+    match step:
+        case HoldSource():
+            yield from (f"hold {tag} on {name}: {hold_reason(name, plan)}" for name in step.snapshots)
+        case HoldTarget() | ReleaseTarget() | ReleaseSource():
+            words = _TAGGING[type(step)].format(tag=tag)
+            yield from (f"{words} {name}: {reason(step, plan)}" for name in step.snapshots)
+        case BookmarkSource():
+            if step.bookmark is not None:
+                yield f"bookmark {step.snapshot} as {step.bookmark}: {reason(step, plan)}"
+            yield from (f"destroy the bookmark {name}: an older one of ours" for name in step.obsolete)
+        case Expire():
+            yield from (f"expire @{snapshot.name}: {snapshot.reason}" for snapshot in step.snapshots)
+        case Rollback():
+            yield rollback_line(step)
+        case _:
+            yield f"{_line(step)}: {reason(step, plan)}"
+
+
+def _line(step: AbortReceive | CreateParent | Resume | Send | ClearPlaceholder | Verify) -> str:
+    match step:
+        case AbortReceive():
+            return "clear the saved state of a cut receive"
+        case CreateParent():
+            return "create as a placeholder, unmounted"
+        case Resume():
+            return f"resume {step.snapshot} (of about {size(step.byte_estimate)})"
+        case Send():
+            how = f"send {step.snapshot} {f'from {step.base}' if step.base else 'in full'}"
+            amount = f"{_counted(step.snapshot_count, 'snapshot')}, about {size(step.byte_estimate)}"
+            return f"{how}{', raw' if step.is_raw else ''} ({amount})"
+        case ClearPlaceholder():
+            return "clear the placeholder mark"
+        case Verify():
+            return f"verify that {step.snapshot} has arrived"
+
+
+def totals_line(plan: Plan) -> str:
+    """The last line of a plan: what all datasets come to."""
+    plans = plan.datasets
+    steps = [step for each in plans for step in each.steps]
+    holds = sum(len(step.snapshots) for step in steps if isinstance(step, HoldSource | HoldTarget))
+    releases = sum(len(step.snapshots) for step in steps if isinstance(step, ReleaseSource | ReleaseTarget))
+    expiring = sum(len(step.snapshots) for step in steps if isinstance(step, Expire))
+    arriving = _counted(sum(each.snapshot_count for each in plans), "snapshot")
+    parts = [
+        f"{_counted(len(plans), 'dataset')}, {sum(1 for each in plans if each.snapshot_count)} to receive {arriving}"
+        f" (about {size(sum(each.byte_estimate for each in plans))})",
+        f"{_counted(holds, 'hold')} to place, {releases} to release",
+        f"{_counted(expiring, 'snapshot')} to expire, {sum(len(each.kept) for each in plans)} kept past the time",
+    ]
+    conflicts = sum(1 for each in plans if each.conflict is not None)
+    if conflicts:
+        parts.append(f"{_counted(conflicts, 'CONFLICT')}")
+    return "; ".join(parts)
+
+
+def rollback_line(step: Rollback) -> str:
+    """What a rollback discards, in words."""
+    lost = f", and the snapshots {', '.join(step.lost)}" if step.lost else ""
+    return f"roll back to {step.snapshot}: discards {size(step.byte_count)} written since{lost}"
+
+
+def moved_line(outcome: Outcome) -> str:
+    """One line for a dataset whose streams have arrived."""
+    return f"{outcome.plan.target}: {_counted(outcome.plan.snapshot_count, 'snapshot')}, {_amount(outcome)}"
+
+
+def detail_lines(plan: Plan) -> Iterator[str]:
+    """What a person wants to know beside what moved: snapshots kept for a reason, notes, orphans."""
+    for dataset in plan.datasets:
+        yield from (f"{dataset.target}@{kept.name}: kept: {kept.reason}" for kept in dataset.kept)
+        yield from (f"{dataset.target}: {note}" for note in dataset.notes)
+    yield from (f"{orphan}: not on the source, or no longer: kept" for orphan in plan.orphans)
+
+
+def summary_line(result: RunResult) -> str:
+    """The last line of a run: datasets, bytes, time and rate, what expired, what failed."""
+    outcomes = result.outcomes
+    moved = sum(1 for outcome in outcomes if outcome.byte_count)
+    failures = sum(1 for outcome in outcomes if outcome.error is not None)
+    expired = sum(len(outcome.expired) for outcome in outcomes)
+    parts = [f"{_counted(len(outcomes), 'dataset')}, {moved} received"]
+    if expired:
+        parts.append(f"{_counted(expired, 'snapshot')} expired")
+    if failures:
+        parts.append(f"{failures} FAILED")
+    byte_count = sum(outcome.byte_count for outcome in outcomes)
+    return f"{', '.join(parts)}: {size(byte_count)} in {result.seconds:.1f} s ({_rate(byte_count, result.seconds)})"
+
+
+def size(byte_count: float) -> str:
+    """`1.5 GiB`: three digits are enough for a person."""
+    for unit in _UNITS:
+        if byte_count < 1024 or unit == _UNITS[-1]:
+            return f"{byte_count:.0f} {unit}" if unit == "B" else f"{byte_count:.1f} {unit}"
+        byte_count /= 1024
+    raise AssertionError("the last unit takes everything")
+
+
+def _amount(outcome: Outcome) -> str:
+    return f"{size(outcome.byte_count)} in {outcome.seconds:.1f} s ({_rate(outcome.byte_count, outcome.seconds)})"
+
+
+def _rate(byte_count: int, seconds: float) -> str:
+    return f"{size(byte_count / max(seconds, 0.001))}/s"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,1 @@
+"""Reading both sides and carrying a plan out. Never decides: it imports nothing of plan."""

@@ -1,0 +1,130 @@
+"""One step of a dataset's streams, carried out: what makes, fills, rolls back or clears the target's copy."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from zfs_replicate.errors import OutOfSpace
+from zfs_replicate.hosts.base import Host, TargetHost, run
+from zfs_replicate.hosts.bundled import Bundled
+from zfs_replicate.model import Policy
+from zfs_replicate.report.text import rollback_line, size
+from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe, transfer
+from zfs_replicate.steps import (
+    AbortReceive,
+    ClearPlaceholder,
+    CreateParent,
+    DatasetPlan,
+    Expire,
+    Resume,
+    Rollback,
+    Send,
+    Step,
+)
+from zfs_replicate.zfs import commands, messages, names
+
+log = logging.getLogger(__name__)
+
+STREAM_STEPS = (AbortReceive, Rollback, CreateParent, Send, Resume, ClearPlaceholder)
+
+MOST_IN_BUNDLE = 150
+"""So many with the longest of names fit into one command (commands.BATCH_BYTES)."""
+
+Carrier = Callable[[int], Host]
+"""About how many bytes a stream has in, the host that carries it out: the source in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machinery:
+    """What the steps are carried out with."""
+
+    source: Host
+    target: TargetHost
+    policy: Policy
+    jobs: int
+    pipe: Pipe
+    carrier: Carrier | None = None
+    is_bundling: bool = False
+    """Whether small streams share commands: where the source is far, and they go as they are."""
+
+    def carrying(self, step: Send | Resume) -> Host:
+        """The host whose commands carry this stream: the source, by the way that suits its size."""
+        return self.source if self.carrier is None else self.carrier(step.byte_estimate)
+
+
+def bundles(plans: Iterable[DatasetPlan], machinery: Machinery) -> list[tuple[DatasetPlan, ...]]:
+    """Return those that have only one small increment to stream, in the groups that share a command."""
+    if not machinery.is_bundling or not machinery.pipe.is_plain:
+        return []
+    small = [plan for plan in plans if _small_increment(plan) is not None]
+    if len(small) <= machinery.jobs:
+        return []
+    size = min(MOST_IN_BUNDLE, -(-len(small) // machinery.jobs))
+    return [tuple(small[begin : begin + size]) for begin in range(0, len(small), size)]
+
+
+def _small_increment(plan: DatasetPlan) -> Send | None:
+    """The only thing to stream, if it is that."""
+    match [step for step in plan.steps if isinstance(step, STREAM_STEPS)]:
+        case [Send(base=str()) as step] if step.byte_estimate < TINY_BYTES:
+            return step
+        case _:
+            return None
+
+
+@contextlib.contextmanager
+def bundled(plans: Iterable[DatasetPlan], machinery: Machinery) -> Iterator[Machinery]:
+    """The same machinery, but with one command for the streams of these plans, to be carried out in this order."""
+    steps = [step for step in map(_small_increment, plans) if step is not None]
+    with Bundled(machinery.carrying(steps[0]), [commands.send(step) for step in steps]) as host:
+        yield replace(machinery, carrier=lambda _byte_count: host)
+
+
+def carry_out(step: Step, machinery: Machinery, cancellation: Cancellation) -> int:
+    """Carry out one of STREAM_STEPS; return how many bytes it moved. Raises: CommandFailed, ConnectionFailed."""
+    target = machinery.target
+    if isinstance(step, Send | Resume):
+        log.info("%s → %s", step.snapshot, step.receiving.target)
+        return transfer(machinery.carrying(step), target, step, machinery.pipe, cancellation)
+    if isinstance(step, AbortReceive):
+        log.warning("%s: clearing the saved state of a cut receive: %s", step.target, step.reason)
+        on_target(target, commands.abort_receive(step.target), step.target, "clear the saved state")
+    elif isinstance(step, Rollback):
+        _roll_back(step, machinery)
+    elif isinstance(step, CreateParent):
+        log.info("%s: create as a parent", step.target)
+        on_target(target, commands.create_parent(step), step.target, "create it")
+    elif isinstance(step, ClearPlaceholder):
+        on_target(target, commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")
+    return 0
+
+
+def _roll_back(step: Rollback, machinery: Machinery) -> None:
+    log.warning("%s: as asked with --rollback, %s", step.target, rollback_line(step))
+    target = machinery.target
+    if step.own_holds:
+        release = commands.release(machinery.policy.target_tag, step.own_holds)
+        on_target(target, release, step.target, "release our own holds")
+    for batch in commands.batches([name.partition("@")[2] for name in step.lost]):
+        on_target(target, commands.destroy(step.target, batch), step.target, "discard snapshots")
+    on_target(target, commands.rollback(step.snapshot), step.target, "roll back")
+
+
+def on_target(target: TargetHost, command: commands.Command, subject: str, doing: str) -> None:
+    """Run a command that must end well. Raises: the error that its message stands for."""
+    _text, ended = run(target, command)
+    if ended.exit_status != 0:
+        raise messages.explain(target.name, subject, ended.stderr, doing)
+
+
+def with_space(plan: DatasetPlan, error: OutOfSpace, target: TargetHost) -> OutOfSpace:
+    """The same error, and what a person wants to know about a full target."""
+    above = (*names.ancestors(plan.target), plan.target)
+    free = [text.strip() for text, ended in (run(target, commands.available(name)) for name in above)]
+    known = [f"{size(int(text))} free in {name}" for name, text in zip(above, free, strict=True) if text.isdigit()]
+    overdue = [f"@{each.name}" for step in plan.steps if isinstance(step, Expire) for each in step.snapshots]
+    expiring = f"; once it has arrived these will expire: {', '.join(overdue)}" if overdue else ""
+    return OutOfSpace(f"{error}; {', '.join(known[-1:])}{expiring}")
