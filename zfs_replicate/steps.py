@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from zfs_replicate.model import Bookmark, Kind, Snapshot, StreamOptions
+from zfs_replicate.units import size
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class Rollback:
     byte_count: int
     lost: tuple[str, ...] = ()
     own_holds: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """What a rollback discards, in words."""
+        lost = f", and the snapshots {', '.join(self.lost)}" if self.lost else ""
+        return f"roll back to {self.snapshot}: discards {size(self.byte_count)} written since{lost}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,16 +23,16 @@ ROOMS = {
     "zfs": (BASE,),
     "plan": (BASE, "zfs"),
     "hosts": (BASE, "zfs"),
+    "run": (BASE, "zfs", "hosts"),
     "report": (BASE, "plan"),
     "output": (BASE, "report"),
-    "run": (BASE, "zfs", "hosts", "output", "report"),
-    "actions": (BASE, "zfs", "plan", "hosts", "report", "output", "run"),
-    "cli": (BASE, "zfs", "hosts", "run", "output", "actions"),
+    "actions": (BASE, "zfs", "plan", "hosts", "run", "report", "output"),
+    "cli": (BASE, "zfs", "output", "actions"),
 }
 """Each room, and what it may import besides itself."""
 
 PURE_ROOMS = ("zfs", "plan", "report")
-PURE_BASE = ("errors", "model", "steps", "config", "printable")
+PURE_BASE = ("errors", "model", "steps", "config", "printable", "units")
 ENTRY = "__main__"
 
 

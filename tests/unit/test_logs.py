@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from zfs_replicate.config import Telling
-from zfs_replicate.output.logs import Subject, about, log, new_identity, say, told
+from zfs_replicate.log_context import about, new_identity
+from zfs_replicate.output.logs import Subject, log, say, told
 
 SUBJECT = Subject("0123456789abcdef", "nas1", "tank/a")
 Capture = pytest.CaptureFixture[str]

@@ -9,6 +9,7 @@ from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.model import Inventory, Kind
 from zfs_replicate.report import text as report
 from zfs_replicate.steps import DatasetPlan, Outcome, Plan, Receiving, Resume, RunResult
+from zfs_replicate.units import size
 
 RECEIVING = Receiving("off/a", Kind.FILESYSTEM)
 MOVED = DatasetPlan("tank/a", "off/a", (Resume("tank/a@b", "1-ab", RECEIVING, 3),))
@@ -177,4 +178,4 @@ def test_a_run_without_duration_has_a_rate_all_the_same() -> None:
     ],
 )
 def test_sizes_for_people(byte_count: int, expected: str) -> None:
-    assert report.size(byte_count) == expected
+    assert size(byte_count) == expected

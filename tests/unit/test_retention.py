@@ -6,7 +6,8 @@ import pytest
 
 from tests.unit.notation import NOW, guid_of, source
 from zfs_replicate.model import SECONDS_PER_DAY, Snapshot
-from zfs_replicate.plan.retention import days, judge
+from zfs_replicate.plan.retention import judge
+from zfs_replicate.units import days
 
 
 def judged(text: str, keep_days: int, protected: dict[int, str] | None = None) -> str:

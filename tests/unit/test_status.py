@@ -12,8 +12,9 @@ import pytest
 from tests.unit.notation import NOW, SOURCE, TAG, TARGET, target_tree, tree
 from zfs_replicate.config import Wishes
 from zfs_replicate.model import SECONDS_PER_DAY, Inventory
-from zfs_replicate.plan.status import DatasetStatus, Level, Status, age, evaluate
+from zfs_replicate.plan.status import DatasetStatus, Level, Status, evaluate
 from zfs_replicate.report.status import as_data, first_line, table, unknown_data, unknown_line
+from zfs_replicate.units import age
 
 HOUR = 3600
 SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "status.schema.json").read_text())

@@ -12,10 +12,11 @@ from functools import partial
 from zfs_replicate.actions.one_pass import Pass
 from zfs_replicate.config import Config, Telling
 from zfs_replicate.errors import AlreadyRunning, ReplicateError
+from zfs_replicate.log_context import about, new_identity
 from zfs_replicate.output import logs
 from zfs_replicate.output.display import shown
 from zfs_replicate.output.failure import ending
-from zfs_replicate.output.logs import about, say
+from zfs_replicate.output.logs import say
 from zfs_replicate.output.publish import leave_behind
 from zfs_replicate.printable import visible
 from zfs_replicate.report import text as report
@@ -39,7 +40,7 @@ def mirror(config: Config, title: str = "") -> int:
 
     `title` goes before what is said of an error that ended the run as a whole.
     """
-    identity, began = logs.new_identity(), time.time()
+    identity, began = new_identity(), time.time()
     subject = logs.Subject(identity, config.connection.host, config.remote)
     with logs.told(config.telling, subject):
         attempts: list[Attempt] = []

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from zfs_replicate.errors import CommandFailed
+from zfs_replicate.config import Release
+from zfs_replicate.errors import CommandFailed, UsageError
 from zfs_replicate.hosts.base import Host, run
+from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import SECONDS_PER_DAY
-from zfs_replicate.plan.retention import days
+from zfs_replicate.printable import visible
+from zfs_replicate.run.connect import connected
 from zfs_replicate.run.inventory import read_source, read_target
+from zfs_replicate.units import date, days
 from zfs_replicate.zfs import commands, messages, names
 
 
@@ -29,6 +34,24 @@ class Retirement:
 
     held: tuple[TaggedSnapshot, ...]
     bookmarks: tuple[str, ...]
+
+
+def carry_out(asked: Release) -> int:
+    """Retire a mirror: list the holds of its tag, ask, release them."""
+    with connected(asked.connection) as source:
+        target = None if asked.local is None else (LocalHost(), asked.local)
+        found = find(source, asked.remote, asked.tag, target)
+        for line in lines(found, asked.tag, int(time.time())):
+            print(visible(line))
+        if asked.is_dry_run or not (found.held or found.bookmarks):
+            return 0
+        if not asked.is_confirmed:
+            if not sys.stdin.isatty():
+                raise UsageError("release: there is no terminal to ask on; say --yes, or -n to only list")
+            if input(f"Release all {len(found.held)} holds of {asked.tag} on {source.name}? [y/N] ").lower() != "y":
+                return 0
+        release(source, asked.tag, found)
+    return 0
 
 
 def find(source: Host, root: str, tag: str, target: tuple[Host, str] | None) -> Retirement:
@@ -61,7 +84,7 @@ def lines(found: Retirement, tag: str, now: int) -> Iterator[str]:
     """One line for each hold and bookmark, for a person to decide by."""
     for each in found.held:
         age = days(max(0, now - each.creation) // SECONDS_PER_DAY)
-        taken = f"{datetime.fromtimestamp(each.creation, UTC):%Y-%m-%d %H:%M} UTC, {age} old"
+        taken = f"{date(each.creation)}, {age} old"
         where = {None: "", True: ", on the target too", False: ", not on the target"}[each.is_on_target]
         yield f"{each.name}: held by {tag}; taken {taken}{where}"
     yield from (f"{bookmark}: bookmark" for bookmark in found.bookmarks)

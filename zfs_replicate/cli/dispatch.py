@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sys
-import time
 
-from zfs_replicate.actions import release as retiring
-from zfs_replicate.actions import status as monitoring
+from zfs_replicate.actions import release, status
 from zfs_replicate.actions.mirror import mirror
 from zfs_replicate.config import THIS_MACHINE, AskStatus, Config, Release, RunJobs
-from zfs_replicate.errors import UsageError
-from zfs_replicate.hosts.local import LocalHost
+from zfs_replicate.log_context import new_identity
 from zfs_replicate.output import logs
 from zfs_replicate.output.logs import Subject
-from zfs_replicate.printable import visible
-from zfs_replicate.run.connect import connected
 from zfs_replicate.signals import SIGNALLED
 
 
@@ -27,13 +21,13 @@ def carry_out(asked: Config | RunJobs | AskStatus | Release, logging: contextlib
         case RunJobs():
             return _run_jobs(asked)
         case AskStatus():
-            logging.enter_context(logs.told(asked.telling, Subject(logs.new_identity(), THIS_MACHINE, asked.local)))
-            return monitoring.tell_status(asked)
+            logging.enter_context(logs.told(asked.telling, Subject(new_identity(), THIS_MACHINE, asked.local)))
+            return status.tell_status(asked)
         case Release():
             logging.enter_context(
-                logs.told(asked.telling, Subject(logs.new_identity(), asked.connection.host, asked.remote))
+                logs.told(asked.telling, Subject(new_identity(), asked.connection.host, asked.remote))
             )
-            return release(asked)
+            return release.carry_out(asked)
 
 
 def _run_jobs(asked: RunJobs) -> int:
@@ -44,21 +38,3 @@ def _run_jobs(asked: RunJobs) -> int:
         if worst >= SIGNALLED:
             break
     return worst
-
-
-def release(asked: Release) -> int:
-    """Retire a mirror: list the holds of its tag, ask, release them."""
-    with connected(asked.connection) as source:
-        target = None if asked.local is None else (LocalHost(), asked.local)
-        found = retiring.find(source, asked.remote, asked.tag, target)
-        for line in retiring.lines(found, asked.tag, int(time.time())):
-            print(visible(line))
-        if asked.is_dry_run or not (found.held or found.bookmarks):
-            return 0
-        if not asked.is_confirmed:
-            if not sys.stdin.isatty():
-                raise UsageError("release: there is no terminal to ask on; say --yes, or -n to only list")
-            if input(f"Release all {len(found.held)} holds of {asked.tag} on {source.name}? [y/N] ").lower() != "y":
-                return 0
-        retiring.release(source, asked.tag, found)
-    return 0

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from zfs_replicate.config import Telling
 from zfs_replicate.printable import visible
-from zfs_replicate.report.text import size
 from zfs_replicate.steps import DatasetPlan, Meter, Plan, Resume, Send
+from zfs_replicate.units import size
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

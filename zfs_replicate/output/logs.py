@@ -7,10 +7,8 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import json
 import logging
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -18,13 +16,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from zfs_replicate.config import Telling
+from zfs_replicate.log_context import current_dataset
 from zfs_replicate.printable import visible
 
 PROGRAM = "zfs_replicate"
 
 log = logging.getLogger(PROGRAM)
 
-_dataset: contextvars.ContextVar[str | None] = contextvars.ContextVar("dataset", default=None)
 
 _PLAIN = re.compile(r"[^\s\"=\\]+")
 """What logfmt takes without quotes."""
@@ -37,21 +35,6 @@ class Subject:
     run: str
     host: str
     dataset: str
-
-
-def new_identity() -> str:
-    """What tells a run from all others: 16 hexadecimal digits."""
-    return os.urandom(8).hex()
-
-
-@contextlib.contextmanager
-def about(dataset: str) -> Iterator[None]:
-    """What is logged within, by this thread, is about this dataset."""
-    token = _dataset.set(dataset)
-    try:
-        yield
-    finally:
-        _dataset.reset(token)
 
 
 @contextlib.contextmanager
@@ -128,7 +111,7 @@ def _filter(subject: Subject) -> logging.Filter:
         def filter(self, record: logging.LogRecord) -> bool:
             record.run = subject.run
             record.host = getattr(record, "host", subject.host)
-            record.dataset = _dataset.get() or subject.dataset
+            record.dataset = current_dataset.get() or subject.dataset
             return True
 
     return Completed()

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from zfs_replicate.model import Dataset, Snapshot
 from zfs_replicate.plan.route import common_base, newer_than
 from zfs_replicate.steps import Conflict, Rollback
+from zfs_replicate.units import date
 from zfs_replicate.zfs import names
 
 INCONCLUSIVE_BYTES = 12 << 10
@@ -156,4 +156,4 @@ def _move_aside(target: str) -> str:
 
 
 def _dated(snapshot: Snapshot) -> str:
-    return f"@{snapshot.name} ({datetime.fromtimestamp(snapshot.creation, UTC):%Y-%m-%d %H:%M} UTC)"
+    return f"@{snapshot.name} ({date(snapshot.creation)})"

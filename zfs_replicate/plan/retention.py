@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from zfs_replicate.model import SECONDS_PER_DAY, Snapshot
+from zfs_replicate.units import days
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,3 @@ def _judge(snapshot: Snapshot, keep_days: int, protected: Mapping[int, str], now
         return Verdict(snapshot, False, f"cloned as {', '.join(snapshot.clones)}", True)
     reason = f"older than {days(keep_days)}" if keep_days > 0 else "only the newest common snapshot is kept"
     return Verdict(snapshot, True, reason, True)
-
-
-def days(count: int) -> str:
-    return f"{count} day" if count == 1 else f"{count} days"

@@ -13,6 +13,7 @@ from enum import IntEnum
 from zfs_replicate.config import Wishes
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
 from zfs_replicate.plan.route import common_base, newer_than
+from zfs_replicate.units import age
 from zfs_replicate.zfs import names
 
 
@@ -201,13 +202,3 @@ def _troubled(found: DatasetStatus, level: Level, problem: str) -> DatasetStatus
 def _span(snapshots: Iterable[Snapshot]) -> int:
     creations = [snapshot.creation for snapshot in snapshots]
     return max(creations) - min(creations)
-
-
-def age(seconds: int) -> str:
-    """Two units are enough for a person: 93784 gives `1 day 2 h`, 45 gives `45 s`."""
-    parts: list[str] = []
-    for unit, length in (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, seconds = divmod(seconds, length)
-        if count or parts:
-            parts.append(f"{count} {unit}{'s' if unit == 'day' and count != 1 else ''}" if count else "")
-    return " ".join(filter(None, parts[:2])) or "0 s"

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from zfs_replicate.config import Wishes
-from zfs_replicate.plan.status import DatasetStatus, Level, Status, age
+from zfs_replicate.plan.status import DatasetStatus, Level, Status
 from zfs_replicate.printable import visible
+from zfs_replicate.units import age
 
 SERVICE = "ZFS_REPLICATE"
 SCHEMA_VERSION = 1

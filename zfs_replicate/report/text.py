@@ -25,14 +25,13 @@ from zfs_replicate.steps import (
     Step,
     Verify,
 )
+from zfs_replicate.units import counted, rate, size
 
 _TAGGING = {
     HoldTarget: "hold {tag}:target on",
     ReleaseTarget: "release {tag}:target from",
     ReleaseSource: "release {tag} from",
 }
-
-_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def plan_lines(plan: Plan, tag: str) -> Iterator[str]:
@@ -69,7 +68,7 @@ def _step_lines(step: Step, plan: DatasetPlan, tag: str) -> Iterator[str]:
         case Expire():
             yield from (f"expire @{snapshot.name}: {snapshot.reason}" for snapshot in step.snapshots)
         case Rollback():
-            yield rollback_line(step)
+            yield step.text
         case _:
             yield f"{_line(step)}: {reason(step, plan)}"
 
@@ -84,7 +83,7 @@ def _line(step: AbortReceive | CreateParent | Resume | Send | ClearPlaceholder |
             return f"resume {step.snapshot} (of about {size(step.byte_estimate)})"
         case Send():
             how = f"send {step.snapshot} {f'from {step.base}' if step.base else 'in full'}"
-            amount = f"{_counted(step.snapshot_count, 'snapshot')}, about {size(step.byte_estimate)}"
+            amount = f"{counted(step.snapshot_count, 'snapshot')}, about {size(step.byte_estimate)}"
             return f"{how}{', raw' if step.is_raw else ''} ({amount})"
         case ClearPlaceholder():
             return "clear the placeholder mark"
@@ -99,28 +98,22 @@ def totals_line(plan: Plan) -> str:
     holds = sum(len(step.snapshots) for step in steps if isinstance(step, HoldSource | HoldTarget))
     releases = sum(len(step.snapshots) for step in steps if isinstance(step, ReleaseSource | ReleaseTarget))
     expiring = sum(len(step.snapshots) for step in steps if isinstance(step, Expire))
-    arriving = _counted(sum(each.snapshot_count for each in plans), "snapshot")
+    arriving = counted(sum(each.snapshot_count for each in plans), "snapshot")
     parts = [
-        f"{_counted(len(plans), 'dataset')}, {sum(1 for each in plans if each.snapshot_count)} to receive {arriving}"
+        f"{counted(len(plans), 'dataset')}, {sum(1 for each in plans if each.snapshot_count)} to receive {arriving}"
         f" (about {size(sum(each.byte_estimate for each in plans))})",
-        f"{_counted(holds, 'hold')} to place, {releases} to release",
-        f"{_counted(expiring, 'snapshot')} to expire, {sum(len(each.kept) for each in plans)} kept past the time",
+        f"{counted(holds, 'hold')} to place, {releases} to release",
+        f"{counted(expiring, 'snapshot')} to expire, {sum(len(each.kept) for each in plans)} kept past the time",
     ]
     conflicts = sum(1 for each in plans if each.conflict is not None)
     if conflicts:
-        parts.append(f"{_counted(conflicts, 'CONFLICT')}")
+        parts.append(f"{counted(conflicts, 'CONFLICT')}")
     return "; ".join(parts)
-
-
-def rollback_line(step: Rollback) -> str:
-    """What a rollback discards, in words."""
-    lost = f", and the snapshots {', '.join(step.lost)}" if step.lost else ""
-    return f"roll back to {step.snapshot}: discards {size(step.byte_count)} written since{lost}"
 
 
 def moved_line(outcome: Outcome) -> str:
     """One line for a dataset whose streams have arrived."""
-    return f"{outcome.plan.target}: {_counted(outcome.plan.snapshot_count, 'snapshot')}, {_amount(outcome)}"
+    return f"{outcome.plan.target}: {counted(outcome.plan.snapshot_count, 'snapshot')}, {_amount(outcome)}"
 
 
 def detail_lines(plan: Plan) -> Iterator[str]:
@@ -137,31 +130,14 @@ def summary_line(result: RunResult) -> str:
     moved = sum(1 for outcome in outcomes if outcome.byte_count)
     failures = sum(1 for outcome in outcomes if outcome.error is not None)
     expired = sum(len(outcome.expired) for outcome in outcomes)
-    parts = [f"{_counted(len(outcomes), 'dataset')}, {moved} received"]
+    parts = [f"{counted(len(outcomes), 'dataset')}, {moved} received"]
     if expired:
-        parts.append(f"{_counted(expired, 'snapshot')} expired")
+        parts.append(f"{counted(expired, 'snapshot')} expired")
     if failures:
         parts.append(f"{failures} FAILED")
     byte_count = sum(outcome.byte_count for outcome in outcomes)
-    return f"{', '.join(parts)}: {size(byte_count)} in {result.seconds:.1f} s ({_rate(byte_count, result.seconds)})"
-
-
-def size(byte_count: float) -> str:
-    """`1.5 GiB`: three digits are enough for a person."""
-    for unit in _UNITS:
-        if byte_count < 1024 or unit == _UNITS[-1]:
-            return f"{byte_count:.0f} {unit}" if unit == "B" else f"{byte_count:.1f} {unit}"
-        byte_count /= 1024
-    raise AssertionError("the last unit takes everything")
+    return f"{', '.join(parts)}: {size(byte_count)} in {result.seconds:.1f} s ({rate(byte_count, result.seconds)})"
 
 
 def _amount(outcome: Outcome) -> str:
-    return f"{size(outcome.byte_count)} in {outcome.seconds:.1f} s ({_rate(outcome.byte_count, outcome.seconds)})"
-
-
-def _rate(byte_count: int, seconds: float) -> str:
-    return f"{size(byte_count / max(seconds, 0.001))}/s"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return f"{size(outcome.byte_count)} in {outcome.seconds:.1f} s ({rate(outcome.byte_count, outcome.seconds)})"

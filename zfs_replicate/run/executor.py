@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from zfs_replicate.errors import CommandFailed, DatasetMissing, OutOfSpace, ReplicateError, VerificationFailed
 from zfs_replicate.hosts.base import Ended, Host, run
-from zfs_replicate.output.logs import about
+from zfs_replicate.log_context import about
 from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.run.stream_steps import STREAM_STEPS, Machinery, bundled, bundles, carry_out, on_target, with_space

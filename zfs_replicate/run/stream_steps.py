@@ -11,7 +11,6 @@ from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.hosts.base import Host, TargetHost, run
 from zfs_replicate.hosts.bundled import Bundled
 from zfs_replicate.model import Policy
-from zfs_replicate.report.text import rollback_line, size
 from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe, transfer
 from zfs_replicate.steps import (
     AbortReceive,
@@ -24,6 +23,7 @@ from zfs_replicate.steps import (
     Send,
     Step,
 )
+from zfs_replicate.units import size
 from zfs_replicate.zfs import commands, messages, names
 
 log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def carry_out(step: Step, machinery: Machinery, cancellation: Cancellation) -> i
 
 
 def _roll_back(step: Rollback, machinery: Machinery) -> None:
-    log.warning("%s: as asked with --rollback, %s", step.target, rollback_line(step))
+    log.warning("%s: as asked with --rollback, %s", step.target, step.text)
     target = machinery.target
     if step.own_holds:
         release = commands.release(machinery.policy.target_tag, step.own_holds)

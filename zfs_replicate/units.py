@@ -1,0 +1,43 @@
+"""Sizes, rates, ages, dates and counts as people read them. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def size(byte_count: float) -> str:
+    """`1.5 GiB`: three digits are enough for a person."""
+    for unit in _UNITS:
+        if byte_count < 1024 or unit == _UNITS[-1]:
+            return f"{byte_count:.0f} {unit}" if unit == "B" else f"{byte_count:.1f} {unit}"
+        byte_count /= 1024
+    raise AssertionError("the last unit takes everything")
+
+
+def rate(byte_count: int, seconds: float) -> str:
+    return f"{size(byte_count / max(seconds, 0.001))}/s"
+
+
+def counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def age(seconds: int) -> str:
+    """Two units are enough for a person: 93784 gives `1 day 2 h`, 45 gives `45 s`."""
+    parts: list[str] = []
+    for unit, length in (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
+        count, seconds = divmod(seconds, length)
+        if count or parts:
+            parts.append(f"{count} {unit}{'s' if unit == 'day' and count != 1 else ''}" if count else "")
+    return " ".join(filter(None, parts[:2])) or "0 s"
+
+
+def days(count: int) -> str:
+    return f"{count} day" if count == 1 else f"{count} days"
+
+
+def date(seconds: int) -> str:
+    """`2026-01-10 06:00 UTC`."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"
