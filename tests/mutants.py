@@ -29,8 +29,8 @@ class Mutant:
 
 
 EXECUTOR, PROTECTION = "zfs_replicate/run/executor.py", "zfs_replicate/plan/protection.py"
-HOLD = "        self._tag_snapshots(HoldSource, self._with.source, tag)\n"
-RELEASE = "        self._tag_snapshots(ReleaseSource, self._with.source, self._with.policy.tag)\n"
+HOLD = "        self._tag_snapshots(Hold, Side.SOURCE)\n"
+RELEASE = "        self._tag_snapshots(Release, Side.SOURCE)\n"
 STREAMS = "        self._run_streams()\n"
 VERIFY = "        self._verify()\n"
 EXPIRE = "        self._expire()\n"

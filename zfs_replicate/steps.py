@@ -6,6 +6,7 @@ A step says what, not how: zfs/commands.py knows the words, the executor the ord
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from zfs_replicate.model import Bookmark, Kind, Snapshot, StreamOptions
@@ -20,31 +21,47 @@ class AbortReceive:
     reason: str
 
 
+class Side(StrEnum):
+    SOURCE = "source"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Place the tag on these snapshots of one side (whole names)."""
+
+    side: Side
+    tag: str
+    snapshots: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Take the tag off these snapshots of one side (whole names)."""
+
+    side: Side
+    tag: str
+    snapshots: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Rollback:
     """Discard what the target has beyond `snapshot` (whole name): bytes written, newer snapshots (whole names).
 
-    `own_holds`: those of the newer ones that carry our own target tag, which is released first.
+    `release`: those of the newer ones that carry our own target tag, which goes first.
     """
 
     target: str
     snapshot: str
     byte_count: int
     lost: tuple[str, ...] = ()
-    own_holds: tuple[str, ...] = ()
+    release: Release | None = None
 
     @property
     def text(self) -> str:
         """What a rollback discards, in words."""
         lost = f", and the snapshots {', '.join(self.lost)}" if self.lost else ""
         return f"roll back to {self.snapshot}: discards {size(self.byte_count)} written since{lost}"
-
-
-@dataclass(frozen=True, slots=True)
-class HoldSource:
-    """Place the tag on these source snapshots (full names)."""
-
-    snapshots: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +126,6 @@ class Verify:
 
 
 @dataclass(frozen=True, slots=True)
-class HoldTarget:
-    snapshots: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseTarget:
-    snapshots: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class BookmarkSource:
     """Bookmark the new base on the source (whole names; None: it is there), then destroy our older bookmarks.
 
@@ -128,11 +135,6 @@ class BookmarkSource:
     snapshot: str
     bookmark: str | None
     obsolete: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseSource:
-    snapshots: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,16 +154,14 @@ class Expire:
 Step = (
     AbortReceive
     | Rollback
-    | HoldSource
+    | Hold
     | CreateParent
     | Send
     | Resume
     | ClearPlaceholder
     | Verify
-    | HoldTarget
-    | ReleaseTarget
     | BookmarkSource
-    | ReleaseSource
+    | Release
     | Expire
 )
 

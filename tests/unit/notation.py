@@ -60,14 +60,13 @@ from zfs_replicate.steps import (
     CreateParent,
     DatasetPlan,
     Expire,
-    HoldSource,
-    HoldTarget,
+    Hold,
     Plan,
-    ReleaseSource,
-    ReleaseTarget,
+    Release,
     Resume,
     Rollback,
     Send,
+    Side,
     Step,
     Verify,
 )
@@ -237,10 +236,11 @@ def _step(made: DatasetPlan, step: Step) -> str:
     match step:
         case Send() | Resume():
             return _stream(made, step)
-        case HoldSource(snapshots) | ReleaseSource(snapshots):
-            return _many("hold" if isinstance(step, HoldSource) else "release", made.source, snapshots)
-        case HoldTarget(snapshots) | ReleaseTarget(snapshots):
-            return _many("hold-target" if isinstance(step, HoldTarget) else "release-target", made.target, snapshots)
+        case Hold(side, _tag, snapshots) | Release(side, _tag, snapshots):
+            verb = "hold" if isinstance(step, Hold) else "release"
+            if side is Side.SOURCE:
+                return _many(verb, made.source, snapshots)
+            return _many(f"{verb}-target", made.target, snapshots)
         case Verify(snapshot, _guid):
             return _many("verify", made.target, (snapshot,))
         case Rollback(target=_where, snapshot=snapshot):

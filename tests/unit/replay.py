@@ -18,13 +18,12 @@ from zfs_replicate.steps import (
     CreateParent,
     DatasetPlan,
     Expire,
-    HoldSource,
-    HoldTarget,
-    ReleaseSource,
-    ReleaseTarget,
+    Hold,
+    Release,
     Resume,
     Rollback,
     Send,
+    Side,
     Step,
     Verify,
 )
@@ -68,9 +67,9 @@ def arriving_guids(step: Send | Resume, source: Dataset) -> list[int]:
 
 def _after(step: Step, source: Dataset, target: Dataset | None) -> tuple[Dataset, Dataset | None]:
     match step:
-        case HoldSource(names):
+        case Hold(Side.SOURCE, _, names):
             return _tagged(source, names, TAG), target
-        case ReleaseSource(names):
+        case Release(Side.SOURCE, _, names):
             return _untagged(source, names, TAG), target
         case Send() | Resume():
             return source, _received(step, source, target)
@@ -95,9 +94,9 @@ def _target_after(step: Step, target: Dataset) -> Dataset | None:
             return replace(target, is_placeholder=False)
         case Verify(name, guid):
             assert _named(target, name).guid == guid, "another snapshot has arrived"
-        case HoldTarget(names):
+        case Hold(Side.TARGET, _, names):
             return _tagged(target, names, TARGET_TAG)
-        case ReleaseTarget(names):
+        case Release(Side.TARGET, _, names):
             return _untagged(target, names, TARGET_TAG)
         case Expire(_name, expiring):
             doomed = [_named(target, f"{target.name}@{each.name}") for each in expiring]
@@ -154,7 +153,7 @@ def _with_arrived(target: Dataset, arrived: tuple[Snapshot, ...]) -> Dataset:
 
 def _rolled_back(step: Rollback, target: Dataset, to: Snapshot) -> Dataset:
     until = target.snapshots.index(to) + 1
-    freed = _untagged(target, step.own_holds, TARGET_TAG)
+    freed = _untagged(target, step.release.snapshots if step.release else (), TARGET_TAG)
     doomed = freed.snapshots[until:]
     assert tuple(f"{target.name}@{each.name}" for each in doomed) == step.lost, "what is lost was not told"
     assert not any(each.holds or each.clones for each in doomed), "held or cloned"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.fakes import Answer, FakeHost
-from tests.unit.notation import SOURCE, TAG, context, plan_of, planned, target_tree, tree
+from tests.unit.notation import SOURCE, context, plan_of, planned, target_tree, tree
 from tests.unit.test_executor import DENIED, NEXT, TWO, execute
 from zfs_replicate import errors
-from zfs_replicate.model import Policy
 from zfs_replicate.run.executor import Executor
 from zfs_replicate.run.stream_steps import Machinery
 from zfs_replicate.run.transfer import Cancellation, Pipe
@@ -23,7 +22,7 @@ def carried_out(
     plan: Plan, at_source: dict[str, Answer], at_target: dict[str, Answer]
 ) -> tuple[FakeHost, FakeHost, Exception | None]:
     source, target = FakeHost("nas1", at_source), FakeHost("here", at_target)
-    machinery = Machinery(source, target, Policy(TAG), 1, Pipe())
+    machinery = Machinery(source, target, 1, Pipe())
     (outcome,) = Executor(machinery, Cancellation(), lambda _: None).execute(plan)
     return source, target, outcome.error
 
@@ -109,7 +108,7 @@ def test_a_missing_ancestor_that_cannot_be_made_ends_the_run_before_any_stream()
     plan = plan_of(tree("t", ":a"), target_tree("o/p", missing=("o",)))
     source, target = FakeHost("nas1"), FakeHost("here", {"zfs create": refusing(DENIED)})
     with pytest.raises(errors.PermissionDenied, match="o on here: cannot create it"):
-        Executor(Machinery(source, target, Policy(TAG), 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
+        Executor(Machinery(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
     assert source.asked_for("zfs send") == []
 
 

@@ -6,7 +6,7 @@ from tests.unit.fakes import Answer
 from tests.unit.notation import plan_of, target_tree, tree
 from tests.unit.test_executor import DENIED, NEXT, TWO, execute
 from zfs_replicate.run.ledger import ConflictFound, Ledger, failed
-from zfs_replicate.steps import DatasetPlan, HoldSource, HoldTarget, Outcome, Plan, ReleaseSource, Send, Verify
+from zfs_replicate.steps import DatasetPlan, Hold, Outcome, Plan, Release, Send, Side, Verify
 
 
 def done(outcome: Outcome) -> list[str]:
@@ -36,23 +36,25 @@ def test_bytes_belong_to_the_stream_that_moved_them() -> None:
 def test_a_failed_stream_is_the_step_that_failed_and_later_steps_are_not_done() -> None:
     broken = Answer(status=1, stderr=DENIED)
     first, second, third = execute(*TWO, at_target={"zfs receive -s -u o/p": broken}).outcomes
-    assert done(second) == ["HoldSource"]
+    assert done(second) == ["Hold"]
     assert isinstance(second.failed, Send)
     assert first.failed is None
-    assert done(third)[-1] == "ReleaseSource"
+    assert done(third)[-1] == "Release"
 
 
 def test_a_failed_hold_takes_out_the_whole_step() -> None:
     said = Answer(status=1, stderr=f"cannot hold snapshot 't/p@b': {DENIED}")
     _first, second, third = execute(*TWO, at_source={"zfs hold": said}).outcomes
-    assert (done(second), type(second.failed)) == ([], HoldSource)
+    assert (done(second), type(second.failed)) == ([], Hold)
     assert third.error is None
 
 
 def test_what_did_not_arrive_fails_at_its_verification() -> None:
     (outcome,) = execute(*NEXT, at_target={"zfs list": Answer()}).outcomes
     assert isinstance(outcome.failed, Verify)
-    assert not {HoldTarget, ReleaseSource} & {type(each.step) for each in outcome.done}
+    assert not any(
+        isinstance(each.step, Release) or getattr(each.step, "side", None) is Side.TARGET for each in outcome.done
+    )
 
 
 def test_a_conflict_is_a_failure_without_a_step() -> None:

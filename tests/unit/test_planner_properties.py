@@ -15,12 +15,11 @@ from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.steps import (
     DatasetPlan,
     Expire,
-    HoldSource,
-    HoldTarget,
-    ReleaseSource,
-    ReleaseTarget,
+    Hold,
+    Release,
     Resume,
     Send,
+    Side,
     Verify,
 )
 
@@ -45,6 +44,10 @@ def newest_common(source: Dataset, target: Dataset | None) -> int | None:
 
 def places(plan: DatasetPlan, *kinds: type) -> list[int]:
     return [place for place, step in enumerate(plan.steps) if isinstance(step, kinds)]
+
+
+def held(plan: DatasetPlan, side: Side) -> list[int]:
+    return [place for place, step in enumerate(plan.steps) if isinstance(step, Hold) and step.side is side]
 
 
 def find(dataset: Dataset | None, whole_name: str) -> Snapshot:
@@ -104,11 +107,11 @@ def test_without_keep_days_or_inside_them_nothing_expires(world: World) -> None:
 @for_every_world
 def test_holds_come_before_streams_and_verification_before_anything_is_let_go(world: World) -> None:
     plan = planned(world)
-    hold, streams, verify = places(plan, HoldSource), places(plan, Send, Resume), places(plan, Verify)
-    let_go = places(plan, ReleaseTarget, ReleaseSource, Expire)
+    hold, streams, verify = held(plan, Side.SOURCE), places(plan, Send, Resume), places(plan, Verify)
+    let_go = places(plan, Release, Expire)
     assert len(verify) == (1 if streams else 0)
     assert hold + streams + verify == sorted(hold + streams + verify)
-    assert verify + places(plan, HoldTarget) + let_go == sorted(verify + places(plan, HoldTarget) + let_go)
+    assert verify + held(plan, Side.TARGET) + let_go == sorted(verify + held(plan, Side.TARGET) + let_go)
 
 
 @for_every_world
@@ -123,7 +126,7 @@ def test_base_and_tip_are_held_while_a_stream_runs(world: World) -> None:
 @for_every_world
 def test_a_hold_on_what_the_target_does_not_know_is_never_released(world: World) -> None:
     for moment in moments(world.source, world.target, planned(world)):
-        if isinstance(moment.step, ReleaseSource):
+        if isinstance(moment.step, Release) and moment.step.side is Side.SOURCE:
             released = {find(moment.source, name).guid for name in moment.step.snapshots}
             assert released <= guids(moment.target)
 

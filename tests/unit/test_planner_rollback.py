@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.notation import context, planned, steps
-from zfs_replicate.steps import Rollback
+from zfs_replicate.steps import Release, Rollback, Side
 
 ROLLING_BACK = context(may_roll_back=True)
 MARKING = context(has_bookmarks=True)
@@ -69,7 +69,13 @@ def test_a_rollback_says_what_is_lost() -> None:
         for step in planned("a! b", "a^ x^+20000 y changed", wishes=ROLLING_BACK).steps
         if isinstance(step, Rollback)
     )
-    assert rollback == Rollback("off/copy", "off/copy@a", 85536, ("off/copy@x", "off/copy@y"), ("off/copy@x",))
+    assert rollback == Rollback(
+        "off/copy",
+        "off/copy@a",
+        85536,
+        ("off/copy@x", "off/copy@y"),
+        Release(Side.TARGET, "offsite:target", ("off/copy@x",)),
+    )
 
 
 # --- bookmarks ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.notation import TAG, plan_of, planned, target_tree, tree
+from tests.unit.notation import plan_of, planned, target_tree, tree
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.model import Inventory, Kind
 from zfs_replicate.report import text as report
@@ -18,7 +18,7 @@ MOVED = DatasetPlan("tank/a", "off/a", (Resume("tank/a@b", "1-ab", RECEIVING, 3)
 def plan_text(source_text: str, target_text: str) -> list[str]:
     """The lines of a plan for one dataset, without the first, which names it."""
     made = plan_of(tree("tank/a", f":{source_text}"), target_tree("off/a", f":{target_text}"))
-    first, *rest = report.plan_lines(made, TAG)
+    first, *rest = report.plan_lines(made)
     assert first.startswith("tank/a → off/a")
     assert all(line.startswith("    ") for line in rest)
     return [line.strip() for line in rest]
@@ -66,7 +66,7 @@ def test_each_kind_of_step_has_its_words(source: str, target: str, line: str) ->
 
 def test_a_resume_names_its_snapshot() -> None:
     line = "    resume tank/a@b (of about 0 B): its stream was cut, and what had arrived was saved"
-    assert line in list(report.plan_lines(Plan(datasets=(MOVED,)), TAG))
+    assert line in list(report.plan_lines(Plan(datasets=(MOVED,))))
 
 
 def test_a_conflict_is_told_with_its_way_out() -> None:
@@ -78,31 +78,31 @@ def test_a_conflict_is_told_with_its_way_out() -> None:
 def test_a_placeholder_says_why_it_is_made() -> None:
     made = plan_of(tree("tank/a", ":empty", "b:a"), target_tree("off/a"))
     assert "    create as a placeholder, unmounted: it has no snapshot, but datasets below it have" in list(
-        report.plan_lines(made, TAG)
+        report.plan_lines(made)
     )
 
 
 def test_expiry_and_what_is_kept_come_with_reasons() -> None:
     made = planned("c!", "a%:40 b:40 c^", keep_days=30)
-    lines = list(report.plan_lines(Plan(datasets=(made,)), TAG))
+    lines = list(report.plan_lines(Plan(datasets=(made,))))
     assert "    expire @b: older than 30 days" in lines
     assert "    keep @a: held by other" in lines
 
 
 def test_a_dataset_with_nothing_to_do_is_up_to_date() -> None:
     made = plan_of(tree("tank/a", ":a!"), target_tree("off/a", ":a^"))
-    assert list(report.plan_lines(made, TAG)) == ["tank/a → off/a: up to date"]
+    assert list(report.plan_lines(made)) == ["tank/a → off/a: up to date"]
 
 
 @pytest.mark.parametrize(("source", "target"), [("a", "a^"), ("a", "empty"), ("x! a!", "a^")])
 def test_a_dataset_with_anything_to_tell_is_not(source: str, target: str) -> None:
     made = plan_of(tree("tank/a", f":{source}"), target_tree("off/a", f":{target}"))
-    assert "up to date" not in next(iter(report.plan_lines(made, TAG)))
+    assert "up to date" not in next(iter(report.plan_lines(made)))
 
 
 def test_missing_ancestors_come_first_and_orphans_last() -> None:
     ours = Inventory("off/x/a", target_tree("off/x/a", "gone:a").datasets, ("off/x",))
-    first, *_, last = report.plan_lines(plan_of(tree("tank/a", ":a"), ours), TAG)
+    first, *_, last = report.plan_lines(plan_of(tree("tank/a", ":a"), ours))
     assert first == "off/x: create as a parent, unmounted: the copy lies below it"
     assert last == "off/x/a/gone: not on the source, or no longer: kept"
 

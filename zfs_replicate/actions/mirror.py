@@ -107,7 +107,7 @@ def _one_pass(config: Config, noted: list[Attempt], is_last: bool) -> int | Repl
 
 def _show_plan(config: Config, plan: Plan) -> int:
     if not config.telling.is_json:
-        for line in report.plan_lines(plan, config.policy.tag):
+        for line in report.plan_lines(plan):
             print(visible(line))
         print(visible(report.totals_line(plan)))
     return 1 if any(dataset.conflict for dataset in plan.datasets) else 0

@@ -69,7 +69,6 @@ class Pass:
         machinery = Machinery(
             self._source,
             self._target,
-            config.policy,
             config.jobs,
             pipe,
             carrier=self._carrier,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Dataset, Snapshot
 from zfs_replicate.plan.route import common_base, newer_than
-from zfs_replicate.steps import Conflict, Rollback
+from zfs_replicate.steps import Conflict, Release, Rollback, Side
 from zfs_replicate.units import date
 from zfs_replicate.zfs import names
 
@@ -76,12 +76,13 @@ class _Beyond:
         """What a rollback to the base would discard; None where a foreign hold or a clone forbids it."""
         if any(snapshot.clones or set(snapshot.holds) - {target_tag} for snapshot in self.newer):
             return None
+        own = tuple(f"{self.target}@{snapshot.name}" for snapshot in self.newer if snapshot.holds)
         return Rollback(
             self.target,
             f"{self.target}@{self.base.name}",
             self.byte_count,
             tuple(f"{self.target}@{snapshot.name}" for snapshot in self.newer),
-            tuple(f"{self.target}@{snapshot.name}" for snapshot in self.newer if snapshot.holds),
+            Release(Side.TARGET, target_tag, own) if own else None,
         )
 
     def next_step(self, target_tag: str) -> str:

@@ -17,11 +17,10 @@ from zfs_replicate.steps import (
     DatasetPlan,
     Expire,
     ExpiringSnapshot,
-    HoldSource,
-    HoldTarget,
+    Hold,
     KeptSnapshot,
-    ReleaseSource,
-    ReleaseTarget,
+    Release,
+    Side,
     Step,
     Verify,
 )
@@ -67,15 +66,15 @@ def protected_plan(
     guards = {entry.guid for entry in (route.base, *route.waypoints, *anchor) if isinstance(entry, Snapshot)}
     to_hold = [snapshot for snapshot in source.snapshots if snapshot.guid in guards and tag not in snapshot.holds]
     if to_hold:
-        steps.append(HoldSource(_whole_names(source.name, to_hold)))
+        steps.append(Hold(Side.SOURCE, tag, _whole_names(source.name, to_hold)))
     steps.extend(route.steps)
     if route.arriving:
         steps.append(Verify(f"{target_name}@{after.new_base.name}", after.new_base.guid))
     if target_tag not in after.new_base.holds:
-        steps.append(HoldTarget(_whole_names(target_name, [after.new_base])))
+        steps.append(Hold(Side.TARGET, target_tag, _whole_names(target_name, [after.new_base])))
     released_here = [snapshot for snapshot in after.older if target_tag in snapshot.holds]
     if released_here:
-        steps.append(ReleaseTarget(_whole_names(target_name, released_here)))
+        steps.append(Release(Side.TARGET, target_tag, _whole_names(target_name, released_here)))
 
     bookmark = _bookmark(source, route, context)
     if bookmark is not None:
@@ -84,7 +83,7 @@ def protected_plan(
     tagged = [snapshot for snapshot in source.snapshots if tag in snapshot.holds or snapshot.guid in newly_held]
     to_release = [s for s in tagged if anchor and s.createtxg < anchor[0].createtxg and s.guid in known]
     if to_release:
-        steps.append(ReleaseSource(_whole_names(source.name, to_release)))
+        steps.append(Release(Side.SOURCE, tag, _whole_names(source.name, to_release)))
     expire, kept = _expiry(after, anchor, context)
     if expire is not None:
         steps.append(expire)

@@ -8,32 +8,15 @@ Within one version, keys may be added; none goes, and none changes its meaning.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from zfs_replicate import __version__
 from zfs_replicate.config import THIS_MACHINE
-from zfs_replicate.model import Bookmark, Policy, Snapshot
+from zfs_replicate.model import Bookmark, Snapshot
 from zfs_replicate.report.record import DatasetRun, Problem, Run, StepRun
-from zfs_replicate.report.wording import hold_reason, parent_reason, reason
-from zfs_replicate.steps import (
-    AbortReceive,
-    BookmarkSource,
-    ClearPlaceholder,
-    Conflict,
-    CreateParent,
-    DatasetPlan,
-    Expire,
-    HoldSource,
-    HoldTarget,
-    ReleaseSource,
-    ReleaseTarget,
-    Resume,
-    Rollback,
-    Send,
-    Step,
-    Verify,
-)
+from zfs_replicate.report.wording import describe, parent_reason
+from zfs_replicate.steps import Conflict, DatasetPlan, Expire, Resume, Send
 
 SCHEMA = "zfs_replicate-report"
 VERSION = 1
@@ -79,7 +62,7 @@ def document(run: Run) -> Object:
             {"dataset": ancestor.target, "reason": parent_reason(ancestor)}
             for ancestor in (plan.ancestors if plan else ())
         ],
-        "datasets": [_dataset(each, policy) for each in datasets],
+        "datasets": [_dataset(each) for each in datasets],
         "orphans": list(plan.orphans if plan else ()),
     }
 
@@ -105,7 +88,7 @@ def totals(datasets: Iterable[DatasetRun]) -> Object:
     }
 
 
-def _dataset(each: DatasetRun, policy: Policy) -> Object:
+def _dataset(each: DatasetRun) -> Object:
     plan = each.plan
     error = each.last.error
     return {
@@ -119,8 +102,8 @@ def _dataset(each: DatasetRun, policy: Policy) -> Object:
         "newest_common": _mark(each.newest_common),
         "newest_on_source": _mark(plan.tip),
         "lag_seconds": each.lag_seconds,
-        "steps": [_step(step, plan, policy) for step in each.steps],
-        "conflict": _conflict(plan.conflict, plan, policy),
+        "steps": [_step(step, plan) for step in each.steps],
+        "conflict": _conflict(plan.conflict, plan),
         "error": None if error is None else _problem(Problem(type(error).__name__, str(error))),
         "holds": [{"snapshot": f"{plan.source}@{held.name}", "creation": held.creation} for held in each.held],
         "expired": list(each.expired),
@@ -137,10 +120,10 @@ def _mark(mark: Snapshot | Bookmark | None) -> Object | None:
     return {"name": mark.name, "kind": kind, "guid": str(mark.guid), "creation": mark.creation}
 
 
-def _conflict(conflict: Conflict | None, plan: DatasetPlan, policy: Policy) -> Object | None:
+def _conflict(conflict: Conflict | None, plan: DatasetPlan) -> Object | None:
     if conflict is None:
         return None
-    rollback = None if conflict.rollback is None else _what(conflict.rollback, plan, policy)
+    rollback = None if conflict.rollback is None else describe(conflict.rollback, plan).fields
     return {"what": conflict.what, "next_step": conflict.next_step, "rollback": rollback}
 
 
@@ -148,63 +131,15 @@ def _problem(problem: Problem | None) -> Object | None:
     return None if problem is None else {"kind": problem.kind, "message": problem.message}
 
 
-def _step(each: StepRun, plan: DatasetPlan, policy: Policy) -> Object:
+def _step(each: StepRun, plan: DatasetPlan) -> Object:
     """What the step is, why, and what became of it."""
+    description = describe(each.step, plan)
     told = {
-        **_what(each.step, plan, policy),
-        "reason": reason(each.step, plan),
+        **description.fields,
+        "reason": description.reason,
         "state": each.state,
         "attempt": each.attempt,
     }
     if isinstance(each.step, Send | Resume):
         told |= {"bytes": each.byte_count, "seconds": round(each.seconds, 3)}
     return told
-
-
-def _what(step: Step, plan: DatasetPlan, policy: Policy) -> Object:
-    match step:
-        case HoldSource():
-            reasons = {snapshot: hold_reason(snapshot, plan) for snapshot in step.snapshots}
-            return {"action": "hold", "side": "source", "tag": policy.tag, "snapshots": _named(reasons)}
-        case HoldTarget() | ReleaseSource() | ReleaseTarget():
-            action = "hold" if isinstance(step, HoldTarget) else "release"
-            is_ours = isinstance(step, HoldTarget | ReleaseTarget)
-            side, tag = ("target", policy.target_tag) if is_ours else ("source", policy.tag)
-            reasons = dict.fromkeys(step.snapshots, reason(step, plan))
-            return {"action": action, "side": side, "tag": tag, "snapshots": _named(reasons)}
-        case Expire():
-            reasons = {snapshot.name: snapshot.reason for snapshot in step.snapshots}
-            return {"action": "expire", "side": "target", "snapshots": _named(reasons)}
-        case BookmarkSource():
-            made = {"snapshot": step.snapshot, "bookmark": step.bookmark, "destroyed": list(step.obsolete)}
-            return {"action": "bookmark", "side": "source", **made}
-        case Send() | Resume():
-            return _stream(step)
-        case _:
-            return _at_target(step)
-
-
-def _stream(step: Send | Resume) -> Object:
-    told: Object = {"action": "send" if isinstance(step, Send) else "resume", "snapshot": step.snapshot}
-    if isinstance(step, Send):
-        told |= {"base": step.base, "raw": step.is_raw}
-    return told | {"snapshot_count": step.snapshot_count, "estimated_bytes": step.byte_estimate}
-
-
-def _at_target(step: AbortReceive | Rollback | CreateParent | ClearPlaceholder | Verify) -> Object:
-    match step:
-        case AbortReceive():
-            return {"action": "abort_receive"}
-        case Rollback():
-            discarded = {"discarded_bytes": step.byte_count, "discarded_snapshots": list(step.lost)}
-            return {"action": "rollback", "snapshot": step.snapshot, **discarded}
-        case CreateParent():
-            return {"action": "create"}
-        case ClearPlaceholder():
-            return {"action": "clear_placeholder"}
-        case Verify():
-            return {"action": "verify", "snapshot": step.snapshot, "guid": str(step.guid)}
-
-
-def _named(reasons: Mapping[str, str]) -> list[Object]:
-    return [{"name": name, "reason": why} for name, why in reasons.items()]

@@ -13,12 +13,13 @@ from zfs_replicate.model import Bookmark, Snapshot
 from zfs_replicate.steps import (
     BookmarkSource,
     DatasetPlan,
-    HoldSource,
+    Hold,
     Outcome,
     Plan,
-    ReleaseSource,
+    Release,
     Resume,
     Send,
+    Side,
     Step,
     Verify,
 )
@@ -141,9 +142,9 @@ class DatasetRun:
         absent: set[str] = set()
         for each in self.steps:
             match each.step:
-                case HoldSource() if each.state != "done":
+                case Hold(Side.SOURCE) if each.state != "done":
                     absent.update(each.step.snapshots)
-                case ReleaseSource() if each.state == "done":
+                case Release(Side.SOURCE) if each.state == "done":
                     absent.update(each.step.snapshots)
         return tuple(snapshot for snapshot in self.plan.held if f"{self.plan.source}@{snapshot.name}" not in absent)
 

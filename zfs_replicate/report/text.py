@@ -4,37 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from zfs_replicate.report.wording import hold_reason, parent_reason, reason
-from zfs_replicate.steps import (
-    AbortReceive,
-    BookmarkSource,
-    ClearPlaceholder,
-    CreateParent,
-    DatasetPlan,
-    Expire,
-    HoldSource,
-    HoldTarget,
-    Outcome,
-    Plan,
-    ReleaseSource,
-    ReleaseTarget,
-    Resume,
-    Rollback,
-    RunResult,
-    Send,
-    Step,
-    Verify,
-)
+from zfs_replicate.report.wording import describe, parent_reason
+from zfs_replicate.steps import DatasetPlan, Expire, Hold, Outcome, Plan, Release, RunResult
 from zfs_replicate.units import counted, rate, size
 
-_TAGGING = {
-    HoldTarget: "hold {tag}:target on",
-    ReleaseTarget: "release {tag}:target from",
-    ReleaseSource: "release {tag} from",
-}
 
-
-def plan_lines(plan: Plan, tag: str) -> Iterator[str]:
+def plan_lines(plan: Plan) -> Iterator[str]:
     """The plan as text: a line for each dataset, then its steps with their reasons, in the order in which they run."""
     for ancestor in plan.ancestors:
         yield f"{ancestor.target}: create as a parent, unmounted: {parent_reason(ancestor)}"
@@ -43,7 +18,7 @@ def plan_lines(plan: Plan, tag: str) -> Iterator[str]:
         if dataset.conflict is not None:
             yield f"    conflict: {dataset.conflict.what}; {dataset.conflict.next_step}"
         for step in dataset.steps:
-            yield from (f"    {line}" for line in _step_lines(step, dataset, tag))
+            yield from (f"    {line}" for line in describe(step, dataset).lines)
         yield from (f"    keep @{kept.name}: {kept.reason}" for kept in dataset.kept)
         yield from (f"    note: {note}" for note in dataset.notes)
     yield from (f"{orphan}: not on the source, or no longer: kept" for orphan in plan.orphans)
@@ -53,50 +28,12 @@ def _is_up_to_date(plan: DatasetPlan) -> bool:
     return plan.conflict is None and not plan.steps and not plan.notes
 
 
-def _step_lines(step: Step, plan: DatasetPlan, tag: str) -> Iterator[str]:
-    """What is done, then why."""
-    match step:
-        case HoldSource():
-            yield from (f"hold {tag} on {name}: {hold_reason(name, plan)}" for name in step.snapshots)
-        case HoldTarget() | ReleaseTarget() | ReleaseSource():
-            words = _TAGGING[type(step)].format(tag=tag)
-            yield from (f"{words} {name}: {reason(step, plan)}" for name in step.snapshots)
-        case BookmarkSource():
-            if step.bookmark is not None:
-                yield f"bookmark {step.snapshot} as {step.bookmark}: {reason(step, plan)}"
-            yield from (f"destroy the bookmark {name}: an older one of ours" for name in step.obsolete)
-        case Expire():
-            yield from (f"expire @{snapshot.name}: {snapshot.reason}" for snapshot in step.snapshots)
-        case Rollback():
-            yield step.text
-        case _:
-            yield f"{_line(step)}: {reason(step, plan)}"
-
-
-def _line(step: AbortReceive | CreateParent | Resume | Send | ClearPlaceholder | Verify) -> str:
-    match step:
-        case AbortReceive():
-            return "clear the saved state of a cut receive"
-        case CreateParent():
-            return "create as a placeholder, unmounted"
-        case Resume():
-            return f"resume {step.snapshot} (of about {size(step.byte_estimate)})"
-        case Send():
-            how = f"send {step.snapshot} {f'from {step.base}' if step.base else 'in full'}"
-            amount = f"{counted(step.snapshot_count, 'snapshot')}, about {size(step.byte_estimate)}"
-            return f"{how}{', raw' if step.is_raw else ''} ({amount})"
-        case ClearPlaceholder():
-            return "clear the placeholder mark"
-        case Verify():
-            return f"verify that {step.snapshot} has arrived"
-
-
 def totals_line(plan: Plan) -> str:
     """The last line of a plan: what all datasets come to."""
     plans = plan.datasets
     steps = [step for each in plans for step in each.steps]
-    holds = sum(len(step.snapshots) for step in steps if isinstance(step, HoldSource | HoldTarget))
-    releases = sum(len(step.snapshots) for step in steps if isinstance(step, ReleaseSource | ReleaseTarget))
+    holds = sum(len(step.snapshots) for step in steps if isinstance(step, Hold))
+    releases = sum(len(step.snapshots) for step in steps if isinstance(step, Release))
     expiring = sum(len(step.snapshots) for step in steps if isinstance(step, Expire))
     arriving = counted(sum(each.snapshot_count for each in plans), "snapshot")
     parts = [

@@ -1,9 +1,13 @@
-"""Why each step is in a plan, in words: a step and its dataset's plan in, one clause out. Pure.
+"""Describe each kind of step: what it does, why it is in the plan, and its keys in the JSON report. Pure.
 
-Text and JSON tell the same reasons, so they are made in one place.
+One case for each kind, so that text and JSON cannot disagree, and a new kind is described here and nowhere else.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 from zfs_replicate.model import Bookmark
 from zfs_replicate.steps import (
@@ -13,44 +17,54 @@ from zfs_replicate.steps import (
     CreateParent,
     DatasetPlan,
     Expire,
-    HoldSource,
-    HoldTarget,
-    ReleaseSource,
-    ReleaseTarget,
+    Hold,
+    Release,
     Resume,
     Rollback,
     Send,
+    Side,
     Step,
     Verify,
 )
+from zfs_replicate.units import counted, size
 
-_FIXED = {
-    Resume: "its stream was cut, and what had arrived was saved",
-    ClearPlaceholder: "it is a real copy now, no placeholder any more",
-    Verify: "no hold moves before it is there",
-    HoldTarget: "it is the newest common snapshot",
-    BookmarkSource: "a base to fall back on, should the held snapshot be lost",
-    Expire: "past the time that snapshots are kept here",
-    Rollback: "the copy was changed, and --rollback allows to discard that",
-}
+Fields = dict[str, Any]
 
 
-def reason(step: Step, plan: DatasetPlan) -> str:
-    """Given a step of a dataset's plan, return why it is there."""
-    if type(step) in _FIXED:
-        return _FIXED[type(step)]
+@dataclass(frozen=True, slots=True)
+class Description:
+    """`lines`: what is done and why, as the text plan prints it; `fields`: the same as keys of the JSON report."""
+
+    reason: str
+    lines: tuple[str, ...]
+    fields: Fields
+
+
+def describe(step: Step, plan: DatasetPlan) -> Description:
+    """Describe one step of a dataset's plan."""
     match step:
+        case Hold() | Release():
+            return _tagging(step, plan)
+        case Send() | Resume():
+            return _stream(step, plan)
+        case BookmarkSource():
+            return _bookmark(step)
+        case Expire():
+            return _expire(step)
+        case Rollback():
+            keys: Fields = {"discarded_bytes": step.byte_count, "discarded_snapshots": list(step.lost)}
+            why = "the copy was changed, and --rollback allows to discard that"
+            return Description(why, (step.text,), {"action": "rollback", "snapshot": step.snapshot, **keys})
         case AbortReceive():
-            return step.reason
+            return _single("clear the saved state of a cut receive", step.reason, "abort_receive")
         case CreateParent():
-            return parent_reason(step)
-        case Send():
-            return _send(step, plan)
-        case HoldSource():
-            return "the next run needs them" if len(step.snapshots) > 1 else hold_reason(step.snapshots[0], plan)
-        case ReleaseSource() | ReleaseTarget():
-            return f"older than the newest common snapshot{_named(plan)}"
-    raise AssertionError(f"no words for {type(step).__name__}")
+            return _single("create as a placeholder, unmounted", parent_reason(step), "create")
+        case ClearPlaceholder():
+            why = "it is a real copy now, no placeholder any more"
+            return _single("clear the placeholder mark", why, "clear_placeholder")
+        case Verify():
+            what, why = f"verify that {step.snapshot} has arrived", "no hold moves before it is there"
+            return _single(what, why, "verify", snapshot=step.snapshot, guid=str(step.guid))
 
 
 def parent_reason(step: CreateParent) -> str:
@@ -59,13 +73,61 @@ def parent_reason(step: CreateParent) -> str:
     return "the copy lies below it"
 
 
-def hold_reason(snapshot: str, plan: DatasetPlan) -> str:
-    """Given a source snapshot (whole name) that is to be held, return what for."""
+def _single(what: str, reason: str, action: str, **fields: Any) -> Description:
+    return Description(reason, (f"{what}: {reason}",), {"action": action, **fields})
+
+
+def _named(reasons: Mapping[str, str]) -> list[Fields]:
+    return [{"name": name, "reason": why} for name, why in reasons.items()]
+
+
+def _tagging(step: Hold | Release, plan: DatasetPlan) -> Description:
+    if isinstance(step, Release):
+        reasons = dict.fromkeys(step.snapshots, f"older than the newest common snapshot{_at_tip(plan)}")
+    elif step.side is Side.TARGET:
+        reasons = dict.fromkeys(step.snapshots, "it is the newest common snapshot")
+    else:
+        reasons = {name: _why_held(name, plan) for name in step.snapshots}
+    action, at = ("hold", "on") if isinstance(step, Hold) else ("release", "from")
+    lines = tuple(f"{action} {step.tag} {at} {name}: {why}" for name, why in reasons.items())
+    fields = {"action": action, "side": step.side.value, "tag": step.tag, "snapshots": _named(reasons)}
+    common = set(reasons.values())
+    return Description(common.pop() if len(common) == 1 else "the next run needs them", lines, fields)
+
+
+def _stream(step: Send | Resume, plan: DatasetPlan) -> Description:
+    keys: Fields = {"snapshot_count": step.snapshot_count, "estimated_bytes": step.byte_estimate}
+    about = f"about {size(step.byte_estimate)}"
+    if isinstance(step, Resume):
+        why = "its stream was cut, and what had arrived was saved"
+        return _single(f"resume {step.snapshot} (of {about})", why, "resume", snapshot=step.snapshot, **keys)
+    base = f"from {step.base}" if step.base else "in full"
+    raw = ", raw" if step.is_raw else ""
+    what = f"send {step.snapshot} {base}{raw} ({counted(step.snapshot_count, 'snapshot')}, {about})"
+    keys = {"snapshot": step.snapshot, "base": step.base, "raw": step.is_raw, **keys}
+    return _single(what, _why_sent(step, plan), "send", **keys)
+
+
+def _expire(step: Expire) -> Description:
+    reasons = {each.name: each.reason for each in step.snapshots}
+    lines = tuple(f"expire @{name}: {why}" for name, why in reasons.items())
+    fields = {"action": "expire", "side": "target", "snapshots": _named(reasons)}
+    return Description("past the time that snapshots are kept here", lines, fields)
+
+
+def _bookmark(step: BookmarkSource) -> Description:
+    why = "a base to fall back on, should the held snapshot be lost"
+    made = [] if step.bookmark is None else [f"bookmark {step.snapshot} as {step.bookmark}: {why}"]
+    old = [f"destroy the bookmark {name}: an older one of ours" for name in step.obsolete]
+    keys = {"snapshot": step.snapshot, "bookmark": step.bookmark, "destroyed": list(step.obsolete)}
+    return Description(why, (*made, *old), {"action": "bookmark", "side": "source", **keys})
+
+
+def _why_held(snapshot: str, plan: DatasetPlan) -> str:
     name = snapshot.partition("@")[2]
     if plan.tip is not None and name == plan.tip.name:
-        return (
-            "the next run goes on from it" if plan.snapshot_count else "the hold on the newest common snapshot is gone"
-        )
+        is_moving = bool(plan.snapshot_count)
+        return "the next run goes on from it" if is_moving else "the hold on the newest common snapshot is gone"
     if plan.base is not None and name == plan.base.name:
         return "this run starts from it"
     if plan.snapshot_count:
@@ -73,7 +135,7 @@ def hold_reason(snapshot: str, plan: DatasetPlan) -> str:
     return "the newest common snapshot that can be held"
 
 
-def _send(step: Send, plan: DatasetPlan) -> str:
+def _why_sent(step: Send, plan: DatasetPlan) -> str:
     if step.base is None:
         return "there is no copy yet"
     base = step.base.replace(plan.source, "", 1)
@@ -84,5 +146,5 @@ def _send(step: Send, plan: DatasetPlan) -> str:
     return f"newer than {base}, which arrives just before"
 
 
-def _named(plan: DatasetPlan) -> str:
+def _at_tip(plan: DatasetPlan) -> str:
     return "" if plan.tip is None else f" @{plan.tip.name}"

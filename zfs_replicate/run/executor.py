@@ -24,12 +24,11 @@ from zfs_replicate.steps import (
     BookmarkSource,
     DatasetPlan,
     Expire,
-    HoldSource,
-    HoldTarget,
+    Hold,
     Outcome,
     Plan,
-    ReleaseSource,
-    ReleaseTarget,
+    Release,
+    Side,
     Step,
     Verify,
 )
@@ -61,16 +60,15 @@ class Executor:
 
     def execute(self, plan: Plan) -> tuple[Outcome, ...]:
         """Carry out the plan; return an outcome for each dataset, in the plan's order. Raises: what is nobody's own."""
-        tag, target_tag = self._with.policy.tag, self._with.policy.target_tag
         self._ledger = Ledger(plan, self._with.source.name)
-        self._tag_snapshots(HoldSource, self._with.source, tag)
+        self._tag_snapshots(Hold, Side.SOURCE)
         for ancestor in plan.ancestors:
             on_target(self._with.target, commands.create_parent(ancestor), ancestor.target, "create it")
         self._run_streams()
         self._verify()
-        self._tag_snapshots(HoldTarget, self._with.target, target_tag)
+        self._tag_snapshots(Hold, Side.TARGET)
         with ThreadPoolExecutor(2 if self._with.jobs > 1 else 1) as pool:
-            here = pool.submit(self._tag_snapshots, ReleaseTarget, self._with.target, target_tag)
+            here = pool.submit(self._tag_snapshots, Release, Side.TARGET)
             there = pool.submit(self._leave_source)
             here.result()
             there.result()
@@ -85,7 +83,7 @@ class Executor:
     def _leave_source(self) -> None:
         """What the source needs no longer, now that the target holds its own."""
         self._bookmark()
-        self._tag_snapshots(ReleaseSource, self._with.source, self._with.policy.tag)
+        self._tag_snapshots(Release, Side.SOURCE)
 
     @property
     def _width(self) -> int:
@@ -98,26 +96,27 @@ class Executor:
 
     # --- holds and releases, batched over all datasets ---
 
-    def _tag_snapshots(
-        self, kind: type[HoldSource | HoldTarget | ReleaseSource | ReleaseTarget], host: Host, tag: str
-    ) -> None:
-        """Hold or release all snapshots of this kind of step; what fails takes its dataset out."""
-        is_hold = kind in (HoldSource, HoldTarget)
-        build, doing = (commands.hold, f"hold {tag} on") if is_hold else (commands.release, f"release {tag} from")
+    def _tag_snapshots(self, kind: type[Hold | Release], side: Side) -> None:
+        """Hold or release all snapshots of one side; what fails takes its dataset out."""
+        host = self._with.source if side is Side.SOURCE else self._with.target
         owners = {
             snapshot: (plan, step)
             for plan in self._ledger.going()
             for step in plan.steps
-            if isinstance(step, kind)
+            if isinstance(step, kind) and step.side is side
             for snapshot in step.snapshots
         }
+        if not owners:
+            return
+        ((tag,),) = [{step.tag for _plan, step in owners.values()}]
+        build, doing = (commands.hold, f"hold {tag} on") if kind is Hold else (commands.release, f"release {tag} from")
 
         def tag_all(batch: tuple[str, ...]) -> dict[str, ReplicateError]:
             try:
                 _text, ended = run(host, build(tag, batch))
             except ReplicateError as error:
                 return dict.fromkeys(batch, error)
-            return _failures(host, ended, batch, doing, is_hold)
+            return _failures(host, ended, batch, doing, kind is Hold)
 
         failures: dict[str, ReplicateError] = {}
         for failed_here in self._at_once(tag_all, commands.shares(tuple(owners), self._width)):

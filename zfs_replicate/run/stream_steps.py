@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.hosts.base import Host, TargetHost, run
 from zfs_replicate.hosts.bundled import Bundled
-from zfs_replicate.model import Policy
 from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe, transfer
 from zfs_replicate.steps import (
     AbortReceive,
@@ -43,7 +42,6 @@ class Machinery:
 
     source: Host
     target: TargetHost
-    policy: Policy
     jobs: int
     pipe: Pipe
     carrier: Carrier | None = None
@@ -105,8 +103,8 @@ def carry_out(step: Step, machinery: Machinery, cancellation: Cancellation) -> i
 def _roll_back(step: Rollback, machinery: Machinery) -> None:
     log.warning("%s: as asked with --rollback, %s", step.target, step.text)
     target = machinery.target
-    if step.own_holds:
-        release = commands.release(machinery.policy.target_tag, step.own_holds)
+    if step.release is not None:
+        release = commands.release(step.release.tag, step.release.snapshots)
         on_target(target, release, step.target, "release our own holds")
     for batch in commands.batches([name.partition("@")[2] for name in step.lost]):
         on_target(target, commands.destroy(step.target, batch), step.target, "discard snapshots")
