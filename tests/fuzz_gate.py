@@ -1,6 +1,6 @@
 """Fuzz the gate for a while and print figures: `make fuzz` (SECONDS of coverage-guided fuzzing, default 60).
 
-First the properties of tests/unit/test_gate_refusals.py with many more examples; then, where the package atheris can
+First the properties of tests/support/gate_properties.py with many more examples; then, where the package atheris can
 be imported, mutation guided by coverage. A text that the gate accepts must be safe in the second opinion's eyes.
 """
 
@@ -14,19 +14,19 @@ from pathlib import Path
 
 import hypothesis
 
-from tests.unit import gate, test_gate_refusals
+from tests.support import gate
+from tests.support.gate_properties import PROPERTIES
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import commands
 
 CORPUS = Path(__file__).resolve().parents[1] / ".fuzz"
 EXAMPLES = int(os.environ.get("EXAMPLES", "20000"))
 SECONDS = int(os.environ.get("SECONDS", "60"))
-PROPERTIES = [value for name, value in vars(test_gate_refusals).items() if name.startswith("test_fuzz_")]
 
 
 def main() -> int:
     for run in PROPERTIES:
-        measured(run.__name__.removeprefix("test_fuzz_").replace("_", " "), lambda run=run: fuzz(run))
+        measured(run.__name__.replace("_", " "), lambda run=run: fuzz(run))
     try:
         import atheris
     except ImportError:

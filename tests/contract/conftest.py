@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.zfs import OpenZfs, SimulatedZfs, Zfs, real_pools
+from tests.support.contract.zfs import OpenZfs, SimulatedZfs, Zfs, real_pools
 
 KINDS = ["simulator", "openzfs"] if os.environ.get("ZFS_REPLICATE_LAB") == "1" else ["simulator"]
 

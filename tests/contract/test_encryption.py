@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.zfs import MIB, Zfs
+from tests.support.contract.zfs import MIB, Zfs
 from zfs_replicate.errors import KeyUnavailable, TargetDiverged
 from zfs_replicate.zfs import commands, parse
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.zfs import Zfs
+from tests.support.contract.zfs import Zfs
 from zfs_replicate.errors import DatasetBusy
 from zfs_replicate.zfs import commands, messages, parse
 

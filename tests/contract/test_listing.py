@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.contract.zfs import Zfs
+from tests.support.contract.zfs import Zfs
 from zfs_replicate.errors import DatasetMissing, PoolMissing
 from zfs_replicate.model import PLACEHOLDER_PROPERTY, Kind
 from zfs_replicate.zfs import commands, messages, parse

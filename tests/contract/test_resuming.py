@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.cuts import CUT, contents, cut_first, cut_incremental, resume
-from tests.contract.zfs import MIB, Zfs
+from tests.support.contract.cuts import CUT, contents, cut_first, cut_incremental, resume
+from tests.support.contract.zfs import MIB, Zfs
 from zfs_replicate.errors import DatasetBusy, PartialState, StreamBroken, TargetDiverged
 from zfs_replicate.model import TokenContents
 from zfs_replicate.zfs import commands

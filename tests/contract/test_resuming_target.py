@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.contract.cuts import CUT, cut_incremental, resume
-from tests.contract.zfs import MIB, Zfs
+from tests.support.contract.cuts import CUT, cut_incremental, resume
+from tests.support.contract.zfs import MIB, Zfs
 from zfs_replicate.errors import PartialState, StreamBroken
 
 # --- what happens to the target meanwhile ---

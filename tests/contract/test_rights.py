@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.zfs import MIB, STRANGER, Said, Zfs
+from tests.support.contract.zfs import MIB, STRANGER, Said, Zfs
 from zfs_replicate.errors import PermissionDenied
 from zfs_replicate.zfs import messages
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.zfs import Zfs
+from tests.support.contract.zfs import Zfs
 from zfs_replicate.errors import DatasetMissing
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.contract.cuts import CUT, contents, cut_first, cut_incremental, resume
-from tests.contract.zfs import MIB, Meanwhile, Said, Zfs
+from tests.support.contract.cuts import CUT, contents, cut_first, cut_incremental, resume
+from tests.support.contract.zfs import MIB, Meanwhile, Said, Zfs
 from zfs_replicate.errors import DatasetBusy, PartialState, StaleToken
 from zfs_replicate.zfs import commands, parse
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.servers import Server, counting, sshd, trust
-from tests.lab.world import World, destroy_pools, make_pools
+from tests.support.lab.servers import KNOWN_HOSTS, Server, counting, sshd, trust
+from tests.support.lab.world import World, destroy_pools, make_pools
 
 SSH_PORT = 22
 COUNTING_PORT = 2201
-KNOWN_HOSTS = Path("/root/.ssh/known_hosts")
 
 
 def pytest_sessionstart() -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import KNOWN_HOSTS
-from tests.lab.servers import sshd, trust
-from tests.lab.world import World, run, zfs
+from tests.support.lab.servers import KNOWN_HOSTS, sshd, trust
+from tests.support.lab.world import World, run, zfs
 
 WAITING_PORT = 2218
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.lab.world import World, run, zfs
+from tests.support.lab.world import World, run, zfs
 
 
 def refused(world: World, *options: str) -> str:

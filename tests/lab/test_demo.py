@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.lab.world import CHECKOUT, destroy_pools, run
+from tests.support import TOP
+from tests.support.lab.world import destroy_pools, run
 
 
 def test_demo_mirrors_expires_and_cleans_up() -> None:
     destroy_pools()
-    done = run(str(CHECKOUT / "demo" / "run"))
-    line = next(each for each in (CHECKOUT / "crontab.example").read_text().splitlines() if "backuppool" in each)
+    done = run(str(TOP / "demo" / "run"))
+    line = next(each for each in (TOP / "crontab.example").read_text().splitlines() if "backuppool" in each)
     assert line.split(maxsplit=5)[5] in done.stdout
     for expected in (
         "4 datasets, 4 received",

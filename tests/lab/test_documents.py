@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.world import CHECKOUT, World, run, zfs
+from tests.support import TOP
+from tests.support.lab.world import World, run, zfs
 
 SSH = Path("/root/.ssh/config")
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def blocks(page: str) -> Iterator[str]:
-    for match in BLOCK.finditer((CHECKOUT / "docs" / page).read_text()):
+    for match in BLOCK.finditer((TOP / "docs" / page).read_text()):
         yield match[1]
 
 
 def typed(text: str) -> None:
     """As a person types it, line by line in one shell that ends at the first failure."""
-    run("bash", "-euo", "pipefail", "-c", f"PATH={CHECKOUT}/bin:$PATH\n{text}")
+    run("bash", "-euo", "pipefail", "-c", f"PATH={TOP}/bin:$PATH\n{text}")
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def hosts(world: World) -> Iterator[World]:
     """The two machines of the pages are this one. zfs_replicate is in PATH there, too."""
     SSH.write_text("Host nas1 backup\n  HostName 127.0.0.1\n  User root\n")
     link = Path("/usr/local/bin/zfs_replicate")
-    link.write_text(f'#!/bin/sh\nexec python3 {CHECKOUT}/bin/zfs_replicate "$@"\n')
+    link.write_text(f'#!/bin/sh\nexec python3 {TOP}/bin/zfs_replicate "$@"\n')
     link.chmod(0o755)
     zfs("create", "tank/data/web")
     world.write("tank/data", "report.txt")

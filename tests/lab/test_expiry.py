@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.lab.world import World, zfs
+from tests.support.lab.world import World, zfs
 
 
 def mirrored(world: World) -> None:

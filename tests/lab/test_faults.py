@@ -1,6 +1,6 @@
 """The fault matrix: whatever is killed, cut or filled at whatever step, nothing is lost and the next run mends it.
 
-Each cell writes a line for docs/reliability.md (see tests/lab/reliability.py).
+Each cell writes a line for docs/reliability.md (see tests/support/lab/reliability.py).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import KNOWN_HOSTS
-from tests.lab.faults import Fault, FaultyMachine, faulty_machine, streams_left
-from tests.lab.world import PROGRAM, World, run, zfs
+from tests.support.lab.faults import Fault, FaultyMachine, faulty_machine, streams_left
+from tests.support.lab.servers import KNOWN_HOSTS
+from tests.support.lab.world import PROGRAM, World, run, zfs
 
 PORT = 2240
 CHILD = "/child"

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.attacks import ATTACKS, HOLD
-from tests.lab.unprivileged import PULLED, PULLER, Site, site
-from tests.lab.world import CHECKOUT, World, run, zfs
+from tests.support import TOP
+from tests.support.attacks import ATTACKS, HOLD
+from tests.support.lab.unprivileged import PULLED, PULLER, Site, site
+from tests.support.lab.world import World, run, zfs
 from zfs_replicate.hosts.quoting import remote_command
 
 SOURCE_RIGHTS = "send,hold,release"
@@ -70,7 +71,7 @@ def test_the_life_of_a_mirror_without_root(here: Site, world: World) -> None:
     assert world.get(COPY, "mounted") == "no"
 
     where = ["-h", f"{PULLED}@127.0.0.1", "-r", "tank/data", "-t", "mirror", "-i", here.key("gated")]
-    here.as_puller("python3", f"{CHECKOUT}/bin/zfs_replicate", "release", *where, "--yes")
+    here.as_puller("python3", f"{TOP}/bin/zfs_replicate", "release", *where, "--yes")
     assert world.holds("tank/data") == {}
     assert here.syslog.take() == []
 
@@ -163,7 +164,7 @@ def test_a_read_only_key_shows_a_plan_and_holds_nothing(here: Site, world: World
 
 def test_sudo_in_place_of_zfs_allow(users: Site, world: World) -> None:
     """packaging/sudoers, and no right from zfs: the client's --sudo without the gate, then the gate's own."""
-    text = (CHECKOUT / "packaging" / "sudoers").read_text().replace("@TAG@", "mirror")
+    text = (TOP / "packaging" / "sudoers").read_text().replace("@TAG@", "mirror")
     text = text.replace("@SOURCE@", "tank/data").replace("@TARGET@", "offsite/backup/data")
     rules = Path("/etc/sudoers.d/zfs_replicate")
     rules.write_text(text)

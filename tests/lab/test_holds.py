@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.world import World, run, zfs
+from tests.support.lab.world import World, run, zfs
 
 
 def test_holds_stand_on_the_newest_common_snapshot_of_both_sides(world: World) -> None:

@@ -7,7 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
-from tests.lab.world import CHECKOUT, PROGRAM, World, run, zfs
+from tests.support import TOP
+from tests.support.lab.world import PROGRAM, World, run, zfs
 
 DEFAULTS = '[defaults]\nhost = "localhost"\ntag = "mirror"\nkeep-days = 30\nretries = 0\n'
 
@@ -53,7 +54,7 @@ def test_a_bad_file_is_told_by_job_and_key_and_nothing_runs(world: World, tmp_pa
 
 def test_a_job_runs_with_no_more_than_its_systemd_unit_grants(world: World, tmp_path: Path) -> None:
     """The guest has no systemd: the unit's capabilities, and a root that cannot be written, by other means."""
-    unit = (CHECKOUT / "packaging/systemd/zfs-replicate@.service").read_text()
+    unit = (TOP / "packaging/systemd/zfs-replicate@.service").read_text()
     (granted,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
     bounds = ",".join(["-all", *(f"+{word.removeprefix('CAP_').lower()}" for word in granted.split())])
     world.snapshot("tank/data@old", days_ago=40)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.lab.servers import Server
-from tests.lab.world import PROGRAM, World, run, zfs
+from tests.support.lab.servers import Server
+from tests.support.lab.world import PROGRAM, World, run, zfs
 
 
 def make_tree(world: World) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.conftest import KNOWN_HOSTS
-from tests.lab.servers import sshd, trust
-from tests.lab.world import PROGRAM, World, run, zfs
+from tests.support.lab.servers import KNOWN_HOSTS, sshd, trust
+from tests.support.lab.world import PROGRAM, World, run, zfs
 
 PACED_PORT = 2226
 NAMES = ("one", "two", "three")

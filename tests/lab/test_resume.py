@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.servers import sshd, trust
-from tests.lab.world import World, run, zfs
+from tests.support.lab.servers import sshd, trust
+from tests.support.lab.world import World, run, zfs
 
 CUT_PORT = 2202
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.lab.world import World, run, zfs
+from tests.support.lab.world import World, run, zfs
 
 
 @pytest.fixture

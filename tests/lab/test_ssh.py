@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.servers import sshd, trust
-from tests.lab.world import PROGRAM, World, run, zfs
+from tests.support.lab.servers import sshd, trust
+from tests.support.lab.world import PROGRAM, World, run, zfs
 
 PORT = 2210
 SSH = Path("/root/.ssh")

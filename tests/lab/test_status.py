@@ -8,9 +8,10 @@ from typing import Any
 
 import jsonschema
 
-from tests.lab.world import CHECKOUT, World, run, zfs
+from tests.support import TOP
+from tests.support.lab.world import World, run, zfs
 
-SCHEMA = json.loads((CHECKOUT / "docs" / "status.schema.json").read_text())
+SCHEMA = json.loads((TOP / "docs" / "status.schema.json").read_text())
 LOCAL = ("status", "-l", "offsite/data", "-t", "mirror")
 LIMITS = ("--warn", "2d", "--crit", "4d")
 

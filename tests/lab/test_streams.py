@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.world import PROGRAM, World, run, zfs
+from tests.support.lab.world import PROGRAM, World, run, zfs
 
 PAUSE = "0.2"
 

@@ -10,9 +10,10 @@ from typing import Any
 import jsonschema
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.lab.world import CHECKOUT, World, run, zfs
+from tests.support import TOP
+from tests.support.lab.world import World, run, zfs
 
-SCHEMA = json.loads((CHECKOUT / "docs" / "report.schema.json").read_text())
+SCHEMA = json.loads((TOP / "docs" / "report.schema.json").read_text())
 CLOSED_PORT = "9"
 
 

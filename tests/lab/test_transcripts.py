@@ -6,7 +6,8 @@ import os
 import re
 from pathlib import Path
 
-from tests.lab.world import CHECKOUT, destroy_pools, run
+from tests.support import TOP
+from tests.support.lab.world import destroy_pools, run
 
 EXPECTED = {
     "The first run": ("offsite/web: 2 snapshots", "2 datasets, 0 received"),
@@ -36,7 +37,7 @@ EXPECTED = {
 
 def test_the_transcripts_show_what_happens() -> None:
     destroy_pools()
-    command = ("unshare", "--mount", "--propagation", "private", str(CHECKOUT / "demo" / "transcripts"))
+    command = ("unshare", "--mount", "--propagation", "private", str(TOP / "demo" / "transcripts"))
     page = run(*command, env={"ZFS_REPLICATE_LAB": "1"}).stdout
     chapters = dict(chapter.split("\n", 1) for chapter in re.split(r"^## ", page, flags=re.MULTILINE)[1:])
     assert [*chapters] == [*EXPECTED]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.servers import sshd, trust
-from tests.lab.world import World, zfs
+from tests.support.lab.servers import sshd, trust
+from tests.support.lab.world import World, zfs
 
 KNOWN_HOSTS = Path("/root/.ssh/known_hosts")
 PROXY_PORT = 2230

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.test_install import TOP, said
+from tests.support import TOP
+from tests.support.installing import said
 
 
 @pytest.fixture(scope="module")

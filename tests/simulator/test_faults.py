@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulator import Crash, NotModelled, SimulatedHost, World
-from tests.simulator.faults import Call, CrashClient, Die, Fail, HangUp
+from tests.support.simulator import Crash, NotModelled, SimulatedHost, World
+from tests.support.simulator.faults import Call, CrashClient, Die, Fail, HangUp
 from zfs_replicate.errors import ConnectionFailed
 from zfs_replicate.hosts.base import Ended, run
 

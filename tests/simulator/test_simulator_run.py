@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.simulator import Crash, SimulatedHost, World
-from tests.simulator.faults import At, CrashClient, Die, Fail, HangUp
+from tests.support.simulator import Crash, SimulatedHost, World
+from tests.support.simulator.faults import At, CrashClient, Die, Fail, HangUp
 from zfs_replicate.actions.one_pass import Pass
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import Config

@@ -17,11 +17,21 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from tests.simulator import invariants
-from tests.simulator.faults import At, Call
-from tests.simulator.machine_runs import CRASH, FAIL, HANG_UP, KILL, End, Run, Trouble, run
-from tests.simulator.machine_site import CHAIN, COPY_ACTS, CREATION, FIRST, MIRRORS, SECOND, SOURCE_ACTS, Mirror, Site
-from tests.simulator.pictures import guids_below, picture
+from tests.support.simulator import invariants
+from tests.support.simulator.faults import At, Call
+from tests.support.simulator.machine_runs import CRASH, FAIL, HANG_UP, KILL, End, Run, Trouble, run
+from tests.support.simulator.machine_site import (
+    CHAIN,
+    COPY_ACTS,
+    CREATION,
+    FIRST,
+    MIRRORS,
+    SECOND,
+    SOURCE_ACTS,
+    Mirror,
+    Site,
+)
+from tests.support.simulator.pictures import guids_below, picture
 
 IS_LONG = os.environ.get("ZFS_REPLICATE_LONG", "") not in ("", "0")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.ssh_server import Server, serving
+from tests.support.ssh_server import Server, serving
 from zfs_replicate.hosts import ssh
 
 

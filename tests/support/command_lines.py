@@ -1,0 +1,23 @@
+"""Command lines that are taken or refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from zfs_replicate.cli.arguments import parse
+from zfs_replicate.config import Config
+from zfs_replicate.errors import UsageError
+
+LEAST = ("-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite")
+
+
+def parsed(*more: str) -> Config:
+    found = parse([*LEAST, *more])
+    assert isinstance(found, Config)
+    return found
+
+
+def refused(argv: list[str]) -> str:
+    with pytest.raises(UsageError) as caught:
+        parse(argv)
+    return str(caught.value)

@@ -1,0 +1,255 @@
+"""The two ways to ask: SimulatedZfs and OpenZfs. Tests see only what they share, and facts rather than bytes."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.simulator import SimulatedHost, World
+from zfs_replicate.errors import CommandFailed
+from zfs_replicate.hosts.base import Ended, Process, Sink, TargetHost, run
+from zfs_replicate.hosts.local import LocalHost
+from zfs_replicate.zfs import messages, parse
+
+MIB = 1 << 20
+CHUNK = 65_536
+POOLS = ("ctank", "coff", "csmall")
+SMALL_ROOM = 8 * MIB
+"""About what is free in csmall."""
+
+STRANGER = "nobody"
+"""A user without any right but those that a test grants."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended: what a caller can see of it."""
+
+    stdout: str
+    stderr: str
+    status: int
+
+    @property
+    def error(self) -> type[CommandFailed] | None:
+        """What the product makes of it; None when it ended well."""
+        if self.status == 0:
+            return None
+        return type(messages.explain("here", "it", self.stderr, "do it"))
+
+    @property
+    def lines(self) -> list[str]:
+        return self.stdout.splitlines()
+
+
+@dataclass(frozen=True)
+class Meanwhile:
+    """What happens while a stream is on its way: at which byte, and what."""
+
+    place: int
+    act: Callable[[], object]
+
+
+class Zfs(ABC):
+    """A place with the pools ctank, coff and csmall. `source` and `target` are names that this test alone uses."""
+
+    host: TargetHost
+    _numbers = itertools.count()
+
+    def __init__(self) -> None:
+        number = next(self._numbers)
+        self.source = f"ctank/t{number}"
+        self.target = f"coff/t{number}"
+
+    @abstractmethod
+    def write(self, dataset: str, size: int = 4096) -> None:
+        """Write new data into a filesystem, as its users would."""
+
+    # --- commands ---
+
+    def run(self, command: Sequence[str]) -> Said:
+        text, ended = run(self.host, command)
+        return Said(text, ended.stderr, ended.exit_status)
+
+    def zfs(self, *arguments: str, user: str = "root") -> Said:
+        prefix = () if user == "root" else ("setpriv", "--reuid", user, "--clear-groups", "--")
+        return self.run((*prefix, "zfs", *arguments))
+
+    def ok(self, *arguments: str) -> list[str]:
+        """Run a zfs command that must end well; return the lines of its stdout."""
+        said = self.zfs(*arguments)
+        assert said.status == 0, f"zfs {' '.join(arguments)}: {said}"
+        return said.lines
+
+    def pipe(
+        self,
+        send: Sequence[str],
+        receive: Sequence[str],
+        *,
+        cut: int | None = None,
+        meanwhile: Meanwhile | None = None,
+        user: str = "root",
+    ) -> tuple[Said, Said]:
+        """`zfs send … | zfs receive …`; return how both ended. `cut`: the stream ends after so many bytes."""
+        prefix = () if user == "root" else ("setpriv", "--reuid", user, "--clear-groups", "--")
+        with (
+            self.host.start((*prefix, "zfs", "send", *send)) as sender,
+            self.host.open_sink([(*prefix, "zfs", "receive", *receive)]) as sink,
+        ):
+            try:
+                _copy(sender, sink, cut, meanwhile)
+            except BrokenPipeError:
+                _end(sender)
+            sink.close_input()
+            (received,) = sink.finish()
+            sent = Ended((), 0, "") if cut is not None else sender.finish()
+        return Said("", sent.stderr, sent.exit_status), Said("", received.stderr, received.exit_status)
+
+    def feed(self, stream: bytes, receive: Sequence[str]) -> Said:
+        """`zfs receive …` of these bytes."""
+        with self.host.open_sink([("zfs", "receive", *receive)]) as sink:
+            with contextlib.suppress(BrokenPipeError):
+                sink.write(stream)
+            sink.close_input()
+            (received,) = sink.finish()
+        return Said("", received.stderr, received.exit_status)
+
+    def stream(self, *send: str) -> bytes:
+        with self.host.start(("zfs", "send", *send)) as sender:
+            return b"".join(iter(lambda: sender.read(CHUNK), b""))
+
+    # --- what is there ---
+
+    def snapshots(self, dataset: str) -> list[str]:
+        """Names after the @, oldest first."""
+        lines = self.ok("list", "-Hp", "-t", "snapshot", "-o", "name", "-s", "createtxg", dataset)
+        return [line.partition("@")[2] for line in lines]
+
+    def column(self, name: str, column: str) -> str:
+        (value,) = self.ok("list", "-Hp", "-t", "all", "-o", column, name)
+        return value
+
+    def setting(self, dataset: str, name: str) -> tuple[str, str]:
+        """Value and source of a property."""
+        (line,) = self.ok("get", "-Hp", "-o", "value,source", name, dataset)
+        value, source = line.split("\t")
+        return value, source
+
+    def guid(self, name: str) -> int:
+        return int(self.column(name, "guid"))
+
+    def written(self, name: str) -> int:
+        return int(self.column(name, "written"))
+
+    def token(self, dataset: str) -> str:
+        """The resume token, empty without one."""
+        value = self.column(dataset, "receive_resume_token")
+        return "" if value == "-" else value
+
+    def exists(self, name: str) -> bool:
+        return self.zfs("list", "-Hp", "-t", "all", "-o", "name", name).status == 0
+
+    def tags(self, snapshot: str) -> set[str]:
+        return set(parse.holds(self.ok("holds", "-H", snapshot)).get(snapshot, ()))
+
+    # --- what most tests begin with ---
+
+    def make_source(self, *snapshots: str, size: int = 4096) -> None:
+        """A source filesystem with a write before each snapshot."""
+        self.ok("create", self.source)
+        for name in snapshots:
+            self.write(self.source, size)
+            self.ok("snapshot", f"{self.source}@{name}")
+
+    def send(self, *send: str, cut: int | None = None) -> Said:
+        """Send to the target as the product does it once the target exists; return how the receiver ended."""
+        return self.pipe(send, ("-s", "-u", self.target), cut=cut)[1]
+
+    def copy_first(self, name: str = "a") -> None:
+        """A full copy of the source's first snapshot, as the product makes it."""
+        options = ("-o", "readonly=on", "-o", "canmount=noauto")
+        _sent, received = self.pipe((f"{self.source}@{name}",), ("-s", "-u", *options, self.target))
+        assert received.status == 0, received
+
+
+class SimulatedZfs(Zfs):
+    """The simulator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.world.add_pool("ctank")
+        self.world.add_pool("coff")
+        self.world.add_pool("csmall", SMALL_ROOM)
+        self.host = SimulatedHost(self.world, *POOLS)
+
+    def write(self, dataset: str, size: int = 4096) -> None:
+        self.world.write(dataset, size)
+
+
+class OpenZfs(Zfs):
+    """Real pools on files, made by `real_pools`."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self.host = LocalHost()
+        self._mount = directory / "mount"
+
+    def write(self, dataset: str, size: int = 4096) -> None:
+        self._mount.mkdir(exist_ok=True)
+        _must("mount", "-t", "zfs", "-o", "zfsutil", dataset, str(self._mount))
+        try:
+            (self._mount / os.urandom(4).hex()).write_bytes(os.urandom(size))
+        finally:
+            _must("umount", str(self._mount))
+
+
+@contextlib.contextmanager
+def real_pools(directory: Path) -> Iterator[None]:
+    """Make the pools and end them; whoever is not root may ask zfs there."""
+    Path("/dev/zfs").chmod(0o666)
+    for pool in POOLS:
+        image = directory / f"{pool}.img"
+        with image.open("wb") as file:
+            file.truncate((64 if pool == "csmall" else 1024) * MIB)
+        _must("zpool", "create", "-O", "mountpoint=none", "-O", "atime=off", pool, str(image))
+    free = int(_must("zfs", "list", "-Hp", "-o", "available", "csmall"))
+    _must("zfs", "create", "-o", f"refreservation={free - SMALL_ROOM}", "csmall/filler")
+    try:
+        yield
+    finally:
+        for pool in POOLS:
+            _must("zpool", "destroy", "-f", pool)
+
+
+def _must(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _end(sender: Process) -> None:
+    """A sender at work in the kernel hears no signal while nobody empties its pipe."""
+    sender.kill()
+    while sender.read(CHUNK):
+        continue
+
+
+def _copy(sender: Process, sink: Sink, cut: int | None, meanwhile: Meanwhile | None) -> None:
+    left = cut
+    place = 0
+    while left is None or left > 0:
+        size = CHUNK if left is None else min(CHUNK, left)
+        if meanwhile is not None and place < meanwhile.place:
+            size = min(size, meanwhile.place - place)
+        data = sender.read(size)
+        if not data:
+            return
+        sink.write(data)
+        place += len(data)
+        left = None if left is None else left - len(data)
+        if meanwhile is not None and place == meanwhile.place:
+            meanwhile.act()

@@ -1,0 +1,47 @@
+"""What zfs prints, as text: lines of a listing, a probe, a resume token."""
+
+from __future__ import annotations
+
+
+def line(kind: str, name: str, **given: str) -> str:
+    """A line of `zfs list`, with harmless values where nothing is given."""
+    values = {
+        "guid": "7",
+        "createtxg": "10",
+        "creation": "1700000000",
+        "userrefs": "0" if kind == "snapshot" else "-",
+        "clones": "" if kind == "snapshot" else "-",
+        "written": "-" if kind == "bookmark" else "0",
+        "encryption": "off",
+        "receive_resume_token": "-",
+    }
+    return "\t".join([kind, name, *(values | given).values()])
+
+
+TOKEN_TEXT = """resume token contents:
+nvlist version: 0
+\tfromguid = 0xb1c2
+\tobject = 0x2
+\toffset = 0x4c0000
+\tbytes = 0x4d1b38
+\ttoguid = 0xff
+\ttoname = tank/my files@d
+\tcompressok = 1
+"""
+
+
+PROBE = [
+    "program\tzfs",
+    "program\tmbuffer",
+    "size\t1000",
+    "free\t400",
+    "guid\t42",
+    "comment\t-",
+    "feature@large_blocks\tenabled",
+    "feature@zstd_compress\tactive",
+    "feature@encryption\tdisabled",
+]
+
+
+def text(*lines: str) -> bytes:
+    return "".join(f"{each}\n" for each in lines).encode()

@@ -1,0 +1,178 @@
+"""What administrators do besides: zfs create, snapshot, clone, rename, set, inherit, allow, load-key and unload-key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.support.simulator.listing import PROPERTIES
+from tests.support.simulator.machine import Machine, NotModelled, Refused, Reply, parse_flags
+from tests.support.simulator.world import Dataset, Pool, Snapshot
+
+USAGE = "usage:\n\tsnapshot [-r] [-o property=value] ... <filesystem|volume>@<snap> ..."
+_CREATION_ONLY = ("encryption", "keyformat", "keylocation", "mountpoint")
+
+
+def zfs_create(machine: Machine, arguments: Sequence[str]) -> Reply:
+    """`zfs create [-u] [-s] [-V SIZE] [-o PROPERTY=VALUE]… NAME` (zfs-create(8))."""
+    flags, (name,) = parse_flags(arguments, "us", "oV")
+    kind = "volume" if "V" in flags else "filesystem"
+    given = dict(option.split("=", 1) for option in flags.get("o", []))
+    if kind == "volume" and "canmount" in given:
+        raise Refused(f"cannot create '{name}': 'canmount' does not apply to datasets of this type")
+    dataset = add_dataset(machine, name, kind)
+    if given.get("encryption", "off") != "off":
+        dataset.key = machine.world.new_guid()
+    dataset.properties |= {key: value for key, value in given.items() if key not in _CREATION_ONLY}
+    return Reply()
+
+
+def add_dataset(machine: Machine, name: str, kind: str) -> Dataset:
+    """Make an empty dataset; it inherits its parent's encryption. Raises: Refused."""
+    pool = machine.pool(name)
+    parent, _, _short = name.rpartition("/")
+    if pool is None:
+        raise Refused(f"cannot create '{name}': no such pool '{name.partition('/')[0]}'")
+    if not parent:
+        raise Refused(f"cannot create '{name}': missing dataset name")
+    if parent not in pool.datasets:
+        raise Refused(f"cannot create '{name}': parent does not exist")
+    if name in pool.datasets:
+        raise Refused(f"cannot create '{name}': dataset already exists")
+    machine.require(parent, f"cannot create '{name}'", "create", "mount")
+    above = pool.datasets[parent]
+    world = machine.world
+    made = Dataset(name, kind, world.new_guid(), pool.next_txg(), world.now, above.key, above.is_key_loaded)
+    pool.datasets[name] = made
+    return made
+
+
+def zfs_snapshot(machine: Machine, arguments: Sequence[str]) -> Reply:
+    """All named snapshots, with -r those below too, in one txg or none (zfs-snapshot(8))."""
+    flags, names = parse_flags(arguments, "r")
+    wanted: list[tuple[Dataset, str]] = []
+    for name in names:
+        dataset_name, _, short = name.partition("@")
+        if machine.find(dataset_name) is None:
+            raise Refused(f"cannot open '{dataset_name}': dataset does not exist\n{USAGE}", 2)
+        pool = machine.world.pool_of(dataset_name)
+        trees = pool.tree(dataset_name) if "r" in flags else [pool.datasets[dataset_name]]
+        wanted += [(dataset, short) for dataset in trees]
+    if len({dataset.name for dataset, _short in wanted}) < len(wanted):
+        raise Refused("cannot create snapshots : multiple snapshots of same fs not allowed\nno snapshots were created")
+    for dataset, short in wanted:
+        name = f"{dataset.name}@{short}"
+        machine.require(dataset.name, "cannot create snapshots ", "snapshot", "mount")
+        if dataset.find(short):
+            raise Refused(f"cannot create snapshot '{name}': dataset already exists\nno snapshots were created")
+        if dataset.is_unfinished:
+            raise Refused(f"cannot create snapshot '{name}': dataset is busy")
+    world = machine.world
+    pools = {pool.name: pool for pool in (world.pool_of(dataset.name) for dataset, _short in wanted)}
+    txgs = {name: pool.next_txg() for name, pool in pools.items()}
+    for dataset, short in wanted:
+        txg = txgs[dataset.name.partition("/")[0]]
+        made = Snapshot(short, world.new_guid(), txg, world.now, tuple(dataset.blocks), residue=dataset.residue)
+        dataset.snapshots.append(made)
+        dataset.residue = 0
+    return Reply()
+
+
+def zfs_clone(machine: Machine, arguments: Sequence[str]) -> Reply:
+    source, name = arguments
+    dataset, snapshot = machine.snapshot(source)
+    made = add_dataset(machine, name, dataset.kind)
+    made.origin = snapshot
+    made.blocks = list(snapshot.blocks)
+    return Reply()
+
+
+def zfs_rename(machine: Machine, arguments: Sequence[str]) -> Reply:
+    """Of a snapshot within its dataset (-r: below too), or of a dataset with all below it (zfs-rename(8)).
+
+    Holds, bookmarks and a saved receive go along (facts 4; lab).
+    """
+    flags, (old, new) = parse_flags(arguments, "ru")
+    if "@" in old:
+        return _rename_snapshot(machine, old, new, "r" in flags)
+    machine.dataset(old)
+    pool = machine.world.pool_of(old)
+    parent = new.rpartition("/")[0]
+    if new.partition("/")[0] != pool.name:
+        raise Refused(f"cannot rename to '{new}': datasets must be within same pool")
+    if parent not in pool.datasets:
+        raise Refused(f"cannot create '{new}': parent does not exist")
+    if new in pool.datasets:
+        raise Refused(f"cannot rename '{old}': dataset already exists")
+    machine.require(old, f"cannot rename '{old}'", "rename", "create", "mount")
+    for dataset in pool.tree(old):
+        del pool.datasets[dataset.name]
+        dataset.name = new + dataset.name[len(old) :]
+        pool.datasets[dataset.name] = dataset
+    return Reply()
+
+
+def _rename_snapshot(machine: Machine, old: str, new: str, is_recursive: bool) -> Reply:
+    dataset, snapshot = machine.snapshot(old)
+    owner, _, short = new.rpartition("@")
+    if owner not in ("", dataset.name):
+        raise Refused(f"cannot rename to '{new}': snapshots must be part of same dataset")
+    pool = machine.world.pool_of(dataset.name)
+    trees = pool.tree(dataset.name) if is_recursive else [dataset]
+    if any(each.find(short) for each in trees):
+        raise Refused(f"cannot rename '{old}': dataset already exists")
+    machine.require(dataset.name, f"cannot rename '{old}'", "rename", "mount")
+    before = snapshot.name
+    for each in trees:
+        if found := each.find(before):
+            found.name = short
+    return Reply()
+
+
+def zfs_set(machine: Machine, arguments: Sequence[str]) -> Reply:
+    (option, *names) = arguments
+    name, _, value = option.partition("=")
+    for target in names:
+        dataset = machine.dataset(target)
+        refusal = f"cannot set property for '{target}'"
+        if name not in PROPERTIES and ":" not in name:
+            raise Refused(f"{refusal}: invalid property '{name}'", 255)
+        machine.require(target, refusal, permission(name), status=255)
+        if name == "readonly" and value not in ("on", "off"):
+            raise Refused(f"{refusal}: 'readonly' must be one of 'on | off'", 255)
+        dataset.properties[name] = value
+    return Reply()
+
+
+def zfs_inherit(machine: Machine, arguments: Sequence[str]) -> Reply:
+    """Take a local setting away; that there is none is no error (lab)."""
+    name, *targets = arguments
+    for target in targets:
+        dataset = machine.dataset(target)
+        machine.require(target, f"cannot inherit {name} for '{target}'", permission(name))
+        dataset.properties.pop(name, None)
+    return Reply()
+
+
+def permission(property_name: str) -> str:
+    """What must be granted to set a property: `userprop` for user properties (facts 4)."""
+    return "userprop" if ":" in property_name else property_name
+
+
+def zfs_allow(machine: Machine, arguments: Sequence[str]) -> Reply:
+    """`zfs allow USER PERMISSION,… DATASET`: for the dataset and all below."""
+    user, permissions, name = arguments
+    if user.startswith("-"):
+        raise NotModelled("zfs allow with options")
+    machine.dataset(name).allowed.setdefault(user, set()).update(permissions.split(","))
+    return Reply()
+
+
+def zfs_load_key(machine: Machine, arguments: Sequence[str], is_loaded: bool) -> Reply:
+    """For the dataset and all below it that has the same key; a wrong or missing key is not modelled."""
+    (name,) = arguments
+    root = machine.dataset(name)
+    pool: Pool = machine.world.pool_of(name)
+    for dataset in pool.tree(name):
+        if dataset.key == root.key:
+            dataset.is_key_loaded = is_loaded
+    return Reply()

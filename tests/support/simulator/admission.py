@@ -1,0 +1,127 @@
+"""Whether `zfs receive` takes a stream, or a part of one: judged by its first record, before any data (facts 3).
+
+The order of the questions is that of libzfs_sendrecv.c and dmu_recv.c as seen from outside; each text was seen in the
+lab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.support.simulator.machine import Machine, Refused
+from tests.support.simulator.streams import Flags, Record
+from tests.support.simulator.world import Dataset
+
+UPGRADE = "kernel modules must be upgraded to receive this stream."
+"""What zfs says to any EINVAL: a stale place to resume at, a snapshot that was taken on the target meanwhile (lab)."""
+
+PARTIAL = 'contains partially-complete state from "zfs receive -s".'
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """One part at the door of a target."""
+
+    machine: Machine
+    name: str
+    is_forced: bool
+    options: Mapping[str, str]
+    begin: Record
+
+    @property
+    def what(self) -> str:
+        if self.begin.flags & Flags.RESUMING:
+            return "resume stream"
+        return "incremental stream" if self.begin.b else "new filesystem stream"
+
+    def cannot(self, message: str) -> Refused:
+        return Refused(f"cannot receive {self.what}: {message}")
+
+    def is_present(self) -> bool:
+        """Whether the snapshot is there already, so that its part is only skipped. Raises: Refused."""
+        existing = self.machine.find(self.name)
+        if self.begin.flags & Flags.VOLUME and "canmount" in self.options:
+            raise self.cannot("property 'canmount' does not apply to datasets of this type")
+        if self.begin.flags & Flags.RESUMING:
+            self._check_resumed(existing)
+        elif not self.begin.b:
+            self._check_full(existing)
+        elif existing is None:
+            raise self.cannot(f"destination '{self.name}' does not exist")
+        elif self._is_present(existing):
+            return True
+        else:
+            self._check_incremental(existing)
+        # all three for increments, too: %recv is created (lab)
+        self.machine.require(self.name, f"cannot receive {self.what}", "receive", "create", "mount")
+        return False
+
+    def _check_resumed(self, existing: Dataset | None) -> None:
+        """By -t: the state must be there, and be at the very place where the stream goes on."""
+        begin = self.begin
+        if existing is None:
+            raise self.cannot(f"destination '{self.name}' does not exist")
+        if not begin.b and not existing.is_unfinished and not self.is_forced:
+            raise self.cannot(f"Resuming recv on existing destination '{self.name}'\nmust specify -F to overwrite it")
+        saved = existing.saved
+        if saved is not None and saved.is_active:
+            raise self.cannot(f"destination {self.name} {PARTIAL}")
+        place = int.from_bytes(begin.payload, "little")
+        if saved is None or (saved.to_guid, saved.from_guid, len(saved.blocks)) != (begin.a, begin.b, place):
+            raise self.cannot(UPGRADE)
+
+    def _check_full(self, existing: Dataset | None) -> None:
+        """Onto nothing; or, with -F, onto a dataset without snapshots (facts 10)."""
+        is_raw = bool(self.begin.flags & Flags.RAW)
+        if existing is None:
+            self._check_parent(is_raw)
+            return
+        if not self.is_forced:
+            raise self.cannot(f"destination '{self.name}' exists\nmust specify -F to overwrite it")
+        if existing.snapshots:
+            first = f"{self.name}@{existing.snapshots[0].name}"
+            raise self.cannot(f"destination has snapshots (eg. {first})\nmust destroy them to overwrite it")
+        if existing.saved:
+            raise self.cannot(f"destination {self.name} {PARTIAL}")
+        if is_raw or existing.key:
+            raise self.cannot(
+                "zfs receive -F cannot be used to destroy an encrypted filesystem or overwrite an unencrypted one with"
+                " an encrypted one"
+            )
+
+    def _check_parent(self, is_raw: bool) -> None:
+        parent = self.name.rpartition("/")[0]
+        above = self.machine.find(parent)
+        if above is None:
+            failure = self.cannot("unable to restore to destination")
+            raise Refused(f"cannot open '{parent}': dataset does not exist\n{failure.message}")
+        if above.key and not above.is_key_loaded and not is_raw:
+            raise self.cannot("inherited key must be loaded")
+
+    def _is_present(self, existing: Dataset) -> bool:
+        """A part whose snapshot is there with the same guid is read and ignored (facts 3)."""
+        if existing.saved is not None:
+            raise self.cannot(f"destination {self.name} {PARTIAL}")
+        short = self.begin.name.partition("@")[2]
+        if existing.find(short) is None:
+            return False
+        if existing.with_guid(self.begin.a) is None:
+            raise Refused(f"cannot restore to {self.name}@{short}: destination already exists")
+        return True
+
+    def _check_incremental(self, existing: Dataset) -> None:
+        """The base may be any of the target's snapshots, as long as no data was changed since it (facts 3)."""
+        is_raw = bool(self.begin.flags & Flags.RAW)
+        base = existing.with_guid(self.begin.b)
+        if base is None:
+            raise self.cannot(f"most recent snapshot of {self.name} does not\nmatch incremental source")
+        if is_raw and not existing.key:
+            raise self.cannot("cannot perform raw receive on top of existing unencrypted dataset")
+        if existing.key and not is_raw and not existing.is_key_loaded:
+            raise self.cannot("inherited key must be loaded")
+        if not self.is_forced and existing.is_modified_since(base):
+            raise self.modified()
+
+    def modified(self) -> Refused:
+        return self.cannot(f"destination {self.name} has been modified\nsince most recent snapshot")

@@ -1,0 +1,112 @@
+"""One run of the real program over a Site, with at most one trouble; how it ended comes out.
+
+Threads: a Crash in a worker of the product comes out of its future in the main thread, and the product joins its
+workers while that goes up, so when `run` is left nothing of the client is alive. That is checked, and so is that
+nothing was started after the crash.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from dataclasses import dataclass
+from enum import Enum
+
+from tests.support.simulator import Crash, SimulatedHost
+from tests.support.simulator.faults import Action, At, CrashClient, Die, Fail, Faults, HangUp
+from tests.support.simulator.machine_site import Mirror, Site
+from tests.support.simulator.scripts import bundled_sends
+from zfs_replicate.actions.one_pass import Pass
+from zfs_replicate.cli import arguments
+from zfs_replicate.config import Config
+from zfs_replicate.errors import ReplicateError
+from zfs_replicate.run.transfer import Cancellation
+from zfs_replicate.zfs.messages import KILLED
+
+CRASH, HANG_UP, KILL = CrashClient(), HangUp(), Die()
+READING_SECONDS = 30
+FAIL = Fail(f"{KILLED}\n", 137)
+"""A command on either side is killed: nothing of it happened, or all of it, but we hear of no success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What goes wrong: at the n-th command that begins like this (empty: any) on one host."""
+
+    action: Action
+    host: str
+    nth: int
+    at: At
+    command: str = ""
+
+    def arm(self, faults: Faults) -> None:
+        words = tuple(self.command.split())
+        faults.arm(
+            self.action, lambda command: command[: len(words)] == words, host=self.host, nth=self.nth, at=self.at
+        )
+
+
+class End(Enum):
+    WELL = "well"
+    UNWELL = "unwell"
+    CRASHED = "crashed"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a run ended. `is_cut`: the connection to the source was lost. `resumed_count`: streams sent by a token.
+
+    `bundle_count`: commands that several streams came out of.
+    """
+
+    end: End
+    errors: tuple[str, ...] = ()
+    is_cut: bool = False
+    resumed_count: int = 0
+    bundle_count: int = 0
+
+
+@functools.cache
+def _config(mirror: Mirror, keep_days: int | None) -> Config:
+    keep = [] if keep_days is None else ["-k", str(keep_days)]
+    where = ["-h", "source", "-r", mirror.source, "-l", mirror.target, "-t", mirror.tag]
+    config = arguments.parse([*where, "-j", "1", "--stall-timeout", "0", *keep])
+    if not isinstance(config, Config):
+        raise TypeError(config)
+    return config
+
+
+def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None) -> Run:
+    """Run the program once, one dataset at a time so that the order of commands is always the same."""
+    world = site.world
+    source = SimulatedHost(world, mirror.source[0], name="source")
+    target = SimulatedHost(world, mirror.target[0], name="target")
+    if trouble is not None:
+        trouble.arm(world.faults)
+    started_before_crash: list[int] = []
+    world.faults.at_crash(lambda: started_before_crash.append(len(source.commands) + len(target.commands)))
+    threads = threading.enumerate()
+    try:
+        one = Pass(_config(mirror, keep_days), source, target, world.now)
+        outcomes = one.execute(one.plan(), Cancellation(), lambda _outcome: None).outcomes
+        errors = tuple(f"{type(outcome.error).__name__}: {outcome.error}" for outcome in outcomes if outcome.error)
+        resumed_count = sum(command[:3] == ("zfs", "send", "-t") for command in source.commands)
+        bundle_count = sum(bundled_sends(command) is not None for command in source.commands)
+        return Run(End.UNWELL if errors else End.WELL, errors, not source.is_connected, resumed_count, bundle_count)
+    except ReplicateError as error:
+        return Run(End.UNWELL, (f"{type(error).__name__}: {error}",), not source.is_connected)
+    except Crash:
+        if started_before_crash != [len(source.commands) + len(target.commands)]:
+            raise AssertionError("something was started after the crash") from None
+        return Run(End.CRASHED)
+    finally:
+        _wait_for([thread for thread in threading.enumerate() if thread not in threads])
+        world.faults.restart()
+
+
+def _wait_for(readers: list[threading.Thread]) -> None:
+    """When one side fails, the run does not wait for what still reads from the other; it ends with its command."""
+    for thread in readers:
+        thread.join(READING_SECONDS)
+        if thread.is_alive():
+            raise AssertionError(f"{thread} outlives the run")

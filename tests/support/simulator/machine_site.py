@@ -1,0 +1,258 @@
+"""What the state machine acts on: four pools, three mirrors between them, and the hands of their administrators.
+
+    a/data ──first──→ b/copy ──chain──→ c/copy
+           └─second─→ d/deep/copy
+
+Administrators do what zfs lets them; what it refuses, they leave. They never release a tag of ours and never write to a
+copy, and every name they give is new, so nothing they do is a conflict. `place` chooses among what there is, modulo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeVar
+
+from tests.support.simulator import SimulatedHost, World, shell
+from tests.support.simulator.world import Dataset
+
+T = TypeVar("T")
+
+BLOCK_BYTES = 512
+"""Small blocks: a stream of a few thousand bytes then has many places to be cut at."""
+
+CREATION = {"filesystem": (), "volume": ("-V", "1M"), "encrypted": ("-o", "encryption=on")}
+
+FOREIGN_TAG = "admin"
+OWN = "own"
+MOST_DATASETS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Mirror:
+    """One cron line: source root, target root, tag."""
+
+    tag: str
+    source: str
+    target: str
+
+    @property
+    def target_tag(self) -> str:
+        return f"{self.tag}:target"
+
+    def counterpart(self, source: str) -> str:
+        return self.target + source[len(self.source) :]
+
+
+FIRST = Mirror("first", "a/data", "b/copy")
+SECOND = Mirror("second", "a/data", "d/deep/copy")
+CHAIN = Mirror("chain", "b/copy", "c/copy")
+MIRRORS = (FIRST, SECOND, CHAIN)
+
+
+def chosen(things: Sequence[T], place: int) -> T | None:
+    return things[place % len(things)] if things else None
+
+
+class Site:
+    """The world, and everything that people do to it. Each act takes place at once and returns nothing."""
+
+    def __init__(self) -> None:
+        self.world = World()
+        for pool in "abcd":
+            self.world.add_pool(pool)
+        self._machine = SimulatedHost(self.world, *"abcd").machine
+        self._numbers = count(1)
+        self.lost_by_hand: set[int] = set()
+        """Guids of the datasets and snapshots that administrators destroyed, or marked to go with their last hold."""
+        self.released_by_hand: set[int] = set()
+        """Guids of the copies whose hold an administrator released."""
+        for name in ("a/data", "a/data/x", "a/data/x/y"):
+            self._do("zfs", "create", name)
+        self.write(0, 2)
+        self.snapshot(0, is_recursive=True)
+
+    def _do(self, *command: str) -> bool:
+        _stdout, _stderr, status = shell.run(self._machine, command)
+        return status == 0
+
+    def _new_name(self, kind: str) -> str:
+        return f"{kind}{next(self._numbers)}"
+
+    def tree(self, root: str) -> list[Dataset]:
+        return self.world.pool_of(root).tree(root)
+
+    def _snapshots(self, *roots: str, named: Callable[[str], bool] = lambda _name: True) -> list[str]:
+        return [
+            f"{dataset.name}@{snapshot.name}"
+            for root in roots
+            for dataset in self.tree(root)
+            for snapshot in dataset.snapshots
+            if named(snapshot.name)
+        ]
+
+    def can_run(self, mirror: Mirror) -> bool:
+        """Whether there is anything to mirror; without it a run is an error, and says so."""
+        return bool(self._snapshots(mirror.source))
+
+    # --- on the source ---
+
+    def advance(self, days: int) -> None:
+        self.world.now += days * 86_400
+
+    def write(self, place: int, block_count: int) -> None:
+        dataset = chosen(self.tree("a/data"), place)
+        if dataset is not None:
+            for _block in range(block_count):
+                self.world.write(dataset.name, BLOCK_BYTES)
+
+    def snapshot(self, place: int, is_recursive: bool) -> None:
+        dataset = chosen(self.tree("a/data"), place)
+        if dataset is not None:
+            self._do("zfs", "snapshot", *(["-r"] if is_recursive else []), f"{dataset.name}@{self._new_name('s')}")
+
+    def destroy_snapshot(self, place: int, is_deferred: bool) -> None:
+        """A held one is refused; with -d it is marked, and goes when its last hold does."""
+        name = chosen(self._snapshots("a/data"), place)
+        if name is None:
+            return
+        dataset, _, short = name.partition("@")
+        found = self.world.dataset(dataset).find(short)
+        if self.world.dataset(dataset).key and len(self.world.snapshots(dataset)) == 1:
+            return
+        if self._do("zfs", "destroy", *(["-d"] if is_deferred else []), name) and found is not None:
+            self.lost_by_hand.add(found.guid)
+
+    def rename_snapshot(self, place: int) -> None:
+        self._rename(chosen(self._snapshots("a/data"), place))
+
+    def create_dataset(self, place: int, kind: str) -> None:
+        """An encrypted one, and one below it, has a snapshot from the start: its placeholder could never be filled."""
+        parents = [dataset.name for dataset in self.tree("a/data") if dataset.kind == "filesystem"]
+        parent = chosen(parents, place)
+        if parent is not None and len(self.tree("a/data")) < MOST_DATASETS:
+            name = f"{parent}/{self._new_name('d')}"
+            self._do("zfs", "create", *CREATION[kind], name)
+            if self.world.dataset(name).key:
+                self._do("zfs", "snapshot", f"{name}@{self._new_name('s')}")
+
+    def destroy_dataset(self, place: int) -> None:
+        """A leaf; refused while any of its snapshots is held."""
+        datasets = self.tree("a/data")[1:]
+        names = [dataset.name for dataset in datasets]
+        leaf = chosen([name for name in names if not any(other.startswith(f"{name}/") for other in names)], place)
+        if leaf is not None:
+            dataset = self.world.dataset(leaf)
+            if self._do("zfs", "destroy", "-r", leaf):
+                self.lost_by_hand |= {dataset.guid, *(snapshot.guid for snapshot in dataset.snapshots)}
+
+    # --- on the copies ---
+
+    def rename_copy(self, place: int) -> None:
+        self._rename(chosen(self._copies(), place))
+
+    def hold_copy(self, place: int) -> None:
+        name = chosen(self._copies(), place)
+        if name is not None:
+            self._do("zfs", "hold", FOREIGN_TAG, name)
+
+    def release_copy(self, place: int) -> None:
+        held = [
+            f"{dataset.name}@{snapshot.name}"
+            for mirror in MIRRORS
+            for dataset in self.tree(mirror.target)
+            for snapshot in dataset.snapshots
+            if FOREIGN_TAG in snapshot.holds
+        ]
+        name = chosen(held, place)
+        if name is None:
+            return
+        dataset_name, _, short = name.partition("@")
+        found = self.world.dataset(dataset_name).find(short)
+        if self._do("zfs", "release", FOREIGN_TAG, name) and found is not None:
+            self.released_by_hand.add(found.guid)
+
+    def clone_copy(self, place: int) -> None:
+        name = chosen(self._copies(), place)
+        if name is not None:
+            self._do("zfs", "clone", name, f"{name[0]}/{self._new_name('clone')}")
+
+    def destroy_clone(self, place: int) -> None:
+        clones = [dataset.name for dataset in self.world.all_datasets() if dataset.origin is not None]
+        name = chosen(clones, place)
+        if name is not None:
+            self._do("zfs", "destroy", name)
+
+    def snapshot_copy(self, place: int, is_recursive: bool) -> None:
+        """A snapshot of the administrator's own; never of a placeholder, which would thereby hold something."""
+        trees = {
+            dataset.name: self.tree(dataset.name) if is_recursive else [dataset]
+            for mirror in MIRRORS
+            for dataset in self.tree(mirror.target)
+        }
+        name = chosen([name for name, tree in trees.items() if all(map(_is_received, tree))], place)
+        if name is not None:
+            self._do("zfs", "snapshot", *(["-r"] if is_recursive else []), f"{name}@{self._new_name(OWN)}")
+
+    def replace_arrival(self, mirror: Mirror) -> None:
+        """The newest arrival is renamed, and another snapshot taken under its name: only the guid tells."""
+        arrivals = [
+            (snapshot.createtxg, f"{dataset.name}@{snapshot.name}")
+            for dataset in self.tree(mirror.target)
+            for snapshot in dataset.snapshots[-1:]
+            if snapshot.is_received
+        ]
+        if arrivals:
+            _txg, name = max(arrivals)
+            self._rename(name)
+            self._do("zfs", "snapshot", name)
+
+    def destroy_own_snapshot(self, place: int) -> None:
+        """Only where it was taken: further down the chain it is somebody's copy."""
+        taken = [
+            f"{dataset.name}@{snapshot.name}"
+            for mirror in MIRRORS
+            for dataset in self.tree(mirror.target)
+            for snapshot in dataset.snapshots
+            if not snapshot.is_received
+        ]
+        name = chosen(taken, place)
+        if name is None:
+            return
+        dataset_name, _, short = name.partition("@")
+        found = self.world.dataset(dataset_name).find(short)
+        if self._do("zfs", "destroy", name) and found is not None:
+            self.lost_by_hand.add(found.guid)
+
+    def _copies(self) -> list[str]:
+        return self._snapshots(*(mirror.target for mirror in MIRRORS))
+
+    def _rename(self, name: str | None) -> None:
+        if name is not None:
+            self._do("zfs", "rename", name, f"{name.partition('@')[0]}@{self._new_name('r')}")
+
+
+def _is_received(dataset: Dataset) -> bool:
+    return any(snapshot.is_received for snapshot in dataset.snapshots)
+
+
+SOURCE_ACTS: dict[str, Callable[[Site, int], None]] = {
+    "take a snapshot": lambda site, place: site.snapshot(place, is_recursive=False),
+    "take snapshots": lambda site, place: site.snapshot(place, is_recursive=True),
+    "destroy a snapshot": lambda site, place: site.destroy_snapshot(place, is_deferred=False),
+    "rename a snapshot": Site.rename_snapshot,
+    "create a dataset": lambda site, place: site.create_dataset(place, "filesystem"),
+    "destroy a dataset": Site.destroy_dataset,
+}
+"""What may happen on the source in the middle of a run."""
+
+COPY_ACTS: dict[str, Callable[[Site, int], None]] = {
+    "rename a copy": Site.rename_copy,
+    "hold a copy": Site.hold_copy,
+    "release a copy": Site.release_copy,
+    "clone a copy": Site.clone_copy,
+    "take a snapshot": lambda site, place: site.snapshot_copy(place, is_recursive=False),
+    "destroy a snapshot": Site.destroy_own_snapshot,
+}
+"""What may happen on a target in the middle of a run."""

@@ -1,0 +1,87 @@
+"""All pools as they are at one moment, as values that can be compared. Identity is the guid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tests.support.simulator.world import Block, World
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotPicture:
+    name: str
+    guid: int
+    createtxg: int
+    creation: int
+    holds: frozenset[str]
+    clones: tuple[str, ...]
+    blocks: tuple[Block, ...]
+    is_received: bool
+
+    @property
+    def content(self) -> tuple[int, ...]:
+        return tuple(block.value for block in self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetPicture:
+    """`snapshots` oldest first. `is_unfinished`: its first receive was cut, so it holds no snapshot yet."""
+
+    name: str
+    guid: int
+    snapshots: tuple[SnapshotPicture, ...]
+    bookmarks: frozenset[tuple[str, int]]
+    blocks: tuple[Block, ...]
+    is_unfinished: bool
+
+    @property
+    def guids(self) -> frozenset[int]:
+        return frozenset(snapshot.guid for snapshot in self.snapshots)
+
+
+Picture = Mapping[str, DatasetPicture]
+
+
+def picture(world: World) -> Picture:
+    """All pools as they are."""
+    clones: dict[int, list[str]] = {}
+    for dataset in world.all_datasets():
+        if dataset.origin is not None:
+            clones.setdefault(dataset.origin.guid, []).append(dataset.name)
+    return {
+        dataset.name: DatasetPicture(
+            dataset.name,
+            dataset.guid,
+            tuple(
+                SnapshotPicture(
+                    s.name,
+                    s.guid,
+                    s.createtxg,
+                    s.creation,
+                    frozenset(s.holds),
+                    tuple(name for name in clones.get(s.guid, ()) if name[0] == dataset.name[0]),
+                    s.blocks,
+                    s.is_received,
+                )
+                for s in dataset.snapshots
+            ),
+            frozenset((name, mark.guid) for name, mark in dataset.bookmarks.items()),
+            tuple(dataset.blocks),
+            dataset.is_unfinished,
+        )
+        for dataset in world.all_datasets()
+    }
+
+
+def is_in(name: str, root: str) -> bool:
+    return name == root or name.startswith(f"{root}/")
+
+
+def newest_common(source: DatasetPicture, guids: frozenset[int]) -> SnapshotPicture | None:
+    """The newest source snapshot that is among these guids of the target."""
+    return next((snapshot for snapshot in reversed(source.snapshots) if snapshot.guid in guids), None)
+
+
+def guids_below(now: Picture, root: str) -> frozenset[int]:
+    return frozenset[int]().union(*(dataset.guids for name, dataset in now.items() if is_in(name, root)))

@@ -1,0 +1,187 @@
+"""Imports go downwards only; the pure rooms touch nothing outside; only the SSH rooms know paramiko."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import zfs_replicate
+from tests.support import TOP
+
+PACKAGE = Path(zfs_replicate.__file__).parent
+
+BASE = "base"
+"""The modules that lie in no folder: the nouns that every room may use."""
+
+ROOMS = {
+    BASE: (),
+    "zfs": (BASE,),
+    "plan": (BASE, "zfs"),
+    "hosts": (BASE, "zfs"),
+    "run": (BASE, "zfs", "hosts"),
+    "report": (BASE, "plan"),
+    "output": (BASE, "report"),
+    "actions": (BASE, "zfs", "plan", "hosts", "run", "report", "output"),
+    "cli": (BASE, "zfs", "output", "actions"),
+}
+"""Each room, and what it may import besides itself."""
+
+PURE_ROOMS = ("zfs", "plan", "report")
+PURE_BASE = ("errors", "model", "steps", "config", "printable", "units")
+ENTRY = "__main__"
+
+
+IMPURE = {
+    *("os", "io", "sys", "time", "random", "secrets", "logging", "pathlib", "shutil", "tempfile", "glob", "fcntl"),
+    *(
+        "subprocess",
+        "signal",
+        "socket",
+        "ssl",
+        "http",
+        "urllib",
+        "threading",
+        "multiprocessing",
+        "concurrent",
+        "asyncio",
+    ),
+    *("paramiko", "docopt", "getpass", "contextvars", "zoneinfo", "locale"),
+}
+
+
+def modules() -> list[str]:
+    """All modules by their names below the package; a package is named as its folder."""
+    paths = (path.relative_to(PACKAGE).with_suffix("") for path in sorted(PACKAGE.rglob("*.py")))
+    return [".".join(path.parts).removesuffix("__init__").removesuffix(".") for path in paths]
+
+
+def path_of(module: str) -> Path:
+    plain = PACKAGE.joinpath(*module.split(".")).with_suffix(".py") if module else PACKAGE / "__init__.py"
+    return plain if plain.exists() else PACKAGE.joinpath(*module.split("."), "__init__.py")
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """The whole names that a module imports, anywhere in it."""
+    return frozenset(_imported(ast.parse(path_of(module).read_text())))
+
+
+def _imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "write imports from the top"
+            assert node.module is not None
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}"
+
+
+def own_imports(module: str) -> set[str]:
+    """The modules of the package that a module imports, by their names below it."""
+    known = set(modules())
+    found: set[str] = set()
+    for name in imported(module):
+        top, _, rest = name.partition(".")
+        if top == "zfs_replicate":
+            found.add(rest if rest in known else rest.rpartition(".")[0])
+    return found
+
+
+def outside_imports(module: str) -> set[str]:
+    return {name.partition(".")[0] for name in imported(module)} - {"zfs_replicate"}
+
+
+def room_of(module: str) -> str:
+    return module.partition(".")[0] if "." in module or module in ROOMS else BASE
+
+
+def inhabitants() -> list[str]:
+    return [module for module in modules() if module not in ("", ENTRY)]
+
+
+PURE = [
+    each for each in inhabitants() if room_of(each) in PURE_ROOMS or each in (*PURE_BASE, "cli.manual", "cli.options")
+]
+
+
+def test_every_folder_is_a_room() -> None:
+    assert {room_of(module) for module in inhabitants()} == set(ROOMS)
+
+
+@pytest.mark.parametrize("module", inhabitants())
+def test_a_room_imports_only_what_it_may(module: str) -> None:
+    room = room_of(module)
+    strangers = {each for each in own_imports(module) - {""} if room_of(each) not in (room, *ROOMS[room])}
+    assert strangers == set()
+
+
+def test_imports_make_no_circle() -> None:
+    left = {module: own_imports(module) - {""} for module in inhabitants()}
+    while free := {module for module, needs in left.items() if not needs & left.keys()}:
+        left = {module: needs for module, needs in left.items() if module not in free}
+    assert left == {}
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_rooms_touch_nothing_outside(module: str) -> None:
+    assert outside_imports(module) & IMPURE == set()
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_rooms_do_not_read_the_clock(module: str) -> None:
+    called = {
+        node.func.attr
+        for node in ast.walk(ast.parse(path_of(module).read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    assert called & {"now", "utcnow", "today"} == set()
+
+
+def test_only_the_ssh_rooms_import_paramiko() -> None:
+    assert {module for module in modules() if "paramiko" in outside_imports(module)} == {
+        "hosts.ssh",
+        "hosts.ssh_config",
+        "hosts.ssh_keys",
+        "hosts.ssh_process",
+        "hosts.ssh_transport",
+    }
+
+
+def test_only_the_arguments_import_docopt() -> None:
+    assert {module for module in modules() if "docopt" in outside_imports(module)} == {"cli.arguments"}
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["-h", "nas1"]])
+def test_an_answer_without_a_run_loads_nothing_that_works(words: list[str]) -> None:
+    check = (
+        "import sys, zfs_replicate.cli.main as cli; cli.main(sys.argv[1:]);"
+        " sys.exit(bool({'paramiko', 'zfs_replicate.hosts', 'zfs_replicate.plan'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", check, *words], check=False, capture_output=True)
+    assert done.returncode == 0
+
+
+def test_a_run_on_this_machine_needs_no_paramiko() -> None:
+    """Its import costs more time than a whole local run with nothing to do."""
+    check = "import sys, zfs_replicate.cli.main, zfs_replicate.cli.dispatch; sys.exit('paramiko' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("package", ["rich", "prometheus_client", "logging.handlers", "jsonschema"])
+def test_what_only_some_runs_need_is_imported_by_them(package: str) -> None:
+    check = f"import sys, zfs_replicate.cli.main, zfs_replicate.cli.dispatch; sys.exit({package!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("path", sorted((TOP / "tests").rglob("*.py")), ids=lambda path: str(path.relative_to(TOP)))
+def test_no_test_module_is_imported(path: Path) -> None:
+    """What tests share lives in tests/support: a test can be read, moved or deleted by itself."""
+    names = _imported(ast.parse(path.read_text()))
+    assert [name for name in names if name.startswith("tests.") and not name.startswith("tests.support")] == []

@@ -1,0 +1,80 @@
+"""The options that concern only what is told: taken, defaulted, and refused with a text that helps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.command_lines import LEAST, parsed, refused
+from zfs_replicate.cli.arguments import parse
+from zfs_replicate.config import Telling
+
+
+def telling(*more: str) -> Telling:
+    return parsed(*more).telling
+
+
+def test_by_default_nothing_is_left_behind() -> None:
+    assert telling() == Telling(progress="auto", log_format="human")
+
+
+def test_all_of_them_at_once(tmp_path: Path) -> None:
+    report, metrics = str(tmp_path / "report.json"), str(tmp_path / "mirror.prom")
+    words = f"-v --json --progress never --report {report} --metrics {metrics} --log-format json --log-level debug"
+    assert telling(*words.split(), "--on-success", "mail -s ok root", "--on-failure", "mail -s no root") == Telling(
+        is_verbose=True,
+        is_json=True,
+        progress="never",
+        report=report,
+        metrics=metrics,
+        on_success="mail -s ok root",
+        on_failure="mail -s no root",
+        log_format="json",
+        log_level="debug",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "address"),
+    [
+        (["--syslog"], "/dev/log"),
+        (["--syslog", "-v"], "/dev/log"),
+        (["--syslog=/run/log"], "/run/log"),
+        (["--syslog", "/run/log"], "/run/log"),
+        (["--syslog=loghost:514"], "loghost:514"),
+        (["--syslog", "192.0.2.1:514"], "192.0.2.1:514"),
+        (["--syslog=[2001:db8::1]:514"], "[2001:db8::1]:514"),
+    ],
+)
+def test_syslog_may_have_an_address(words: list[str], address: str) -> None:
+    assert telling(*words).syslog == address
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "helpful"),
+    [
+        ("--progress", "sometimes", "auto, always or never"),
+        ("--log-format", "xml", "human, logfmt or json"),
+        ("--log-level", "loud", "debug, info, warning or error"),
+        ("--report", "/", "must be a file"),
+        ("--report", "", "must be a file"),
+        ("--metrics", "/nonexistent/x.prom", "no directory /nonexistent"),
+        ("--on-success", "", "must be a command"),
+        ("--on-failure", " ", "must be a command"),
+        ("--syslog", "loghost", "HOST:PORT"),
+        ("--syslog", "loghost:", "HOST:PORT"),
+    ],
+)
+def test_bad_values_are_refused(option: str, value: str, helpful: str) -> None:
+    text = refused([*LEAST, f"{option}={value}"])
+    assert text.startswith(f"{option} {value!r}: ")
+    assert helpful in text
+
+
+@pytest.mark.parametrize("option", ["--report=x", "--metrics=x.prom", "--on-success=true", "--on-failure=true"])
+def test_retiring_leaves_nothing_behind(option: str) -> None:
+    retiring = ["release", "-h", "nas1", "-r", "tank/a", "-t", "offsite"]
+    parse(retiring)
+    assert "is for a mirror run" in refused([*retiring, option])
+    assert "is for a mirror run" in refused([*retiring, "--json"])

@@ -1,0 +1,216 @@
+"""What is under way, shown live: when it is wanted, what it says, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import io
+import sys
+import threading
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from tests.support.fakes import Answer, FakeHost
+from tests.support.telling_worlds import plan
+from zfs_replicate.config import Telling
+from zfs_replicate.output.display import WHOLE, Display, is_wanted, shown
+from zfs_replicate.run import gauge as metering
+from zfs_replicate.run.gauge import Gauge
+from zfs_replicate.run.transfer import Cancellation, Pipe, transfer
+from zfs_replicate.steps import Plan, Resume, Send
+
+TWO = plan((":a! b+1000", "x:a! b+3000"), (":a^", "x:a^"))
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """To be called by the test itself: between a fixture and its test pytest puts its own streams back."""
+    made = Terminal()
+    monkeypatch.setattr(sys, "stderr", made)
+    monkeypatch.setenv("TERM", "xterm")
+    return made
+
+
+def sends(made: Plan) -> list[Send]:
+    return [step for each in made.datasets for step in each.steps if isinstance(step, Send)]
+
+
+def lines(progress: Progress) -> dict[str, tuple[float, float | None]]:
+    return {task.description: (task.completed, task.total) for task in progress.tasks}
+
+
+# --- when ---
+
+
+def test_it_is_shown_where_there_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_a_terminal(monkeypatch)
+    assert is_wanted(Telling(), TWO)
+
+
+@pytest.mark.parametrize("telling", [Telling(progress="never"), Telling(log_format="json"), Telling(log_level="debug")])
+def test_it_gives_way(monkeypatch: pytest.MonkeyPatch, telling: Telling) -> None:
+    at_a_terminal(monkeypatch)
+    assert not is_wanted(telling, TWO)
+
+
+def test_a_dumb_terminal_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_a_terminal(monkeypatch)
+    monkeypatch.setenv("TERM", "dumb")
+    assert not is_wanted(Telling(), TWO)
+
+
+def test_without_a_terminal_it_is_shown_only_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    assert not is_wanted(Telling(), TWO)
+    assert is_wanted(Telling(progress="always"), TWO)
+
+
+@pytest.mark.parametrize("term", ["dumb", None])
+def test_always_draws_where_the_terminal_has_no_name_too(monkeypatch: pytest.MonkeyPatch, term: str | None) -> None:
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.delenv("TERM", raising=False)
+    if term is not None:
+        monkeypatch.setenv("TERM", term)
+    with shown(Telling(progress="always"), TWO):
+        pass
+    assert WHOLE in sys.stderr.getvalue()
+
+
+def test_nothing_to_send_is_nothing_to_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = at_a_terminal(monkeypatch)
+    nothing = plan((":a!",), (":a^",))
+    with shown(Telling(progress="always"), nothing) as meter:
+        assert meter is None
+    assert terminal.getvalue() == ""
+
+
+# --- what ---
+
+
+def test_a_line_for_each_running_dataset_and_one_for_the_whole() -> None:
+    progress = Progress(console=Console(file=io.StringIO()))
+    display = Display(progress, TWO)
+    first, second = sends(TWO)
+    assert lines(progress) == {WHOLE: (0, 4000)}
+    display.began(first)
+    display.began(second)
+    display.reached(second, 100, None)
+    display.reached(first, 300, 2000)
+    assert lines(progress) == {WHOLE: (400, 5000), "tank/a": (300, 2000), "tank/a/x": (100, 3000)}
+    display.reached(first, 1900, 2000)
+    display.ended(first)
+    assert lines(progress) == {WHOLE: (2000, 4900), "tank/a/x": (100, 3000)}
+
+
+def test_a_stream_larger_than_expected_does_not_pass_its_end() -> None:
+    progress = Progress(console=Console(file=io.StringIO()))
+    display = Display(progress, TWO)
+    first, _second = sends(TWO)
+    display.began(first)
+    display.reached(first, 5000, 2000)
+    assert lines(progress)["tank/a"] == (5000, 5000)
+
+
+def test_a_dataset_with_two_streams_has_one_line() -> None:
+    made = plan((":a+500 b+700 c",), ())
+    progress = Progress(console=Console(file=io.StringIO()))
+    display = Display(progress, made)
+    first, second = sends(made)
+    display.began(first)
+    display.reached(first, 600, 600)
+    display.ended(first)
+    assert lines(progress)["tank/a"] == (600, 600 + 700)
+    display.began(second)
+    display.reached(second, 100, 700)
+    assert lines(progress)["tank/a"] == (700, 600 + 700)
+    display.ended(second)
+    assert set(lines(progress)) == {WHOLE}
+
+
+def test_it_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = at_a_terminal(monkeypatch)
+    first, _second = sends(TWO)
+    with shown(Telling(), TWO) as meter:
+        assert meter is not None
+        meter.began(first)
+        meter.reached(first, 500, 1000)
+        print("a line of the log", file=sys.stderr)
+    text = terminal.getvalue()
+    assert "tank/a" in text
+    assert WHOLE in text
+    assert "a line of the log" in text
+    assert "\x1b[?25h" in text  # the cursor is back
+    assert text.rstrip().endswith("\x1b[2K")  # the last line is erased
+
+
+def test_what_is_printed_meanwhile_waits_for_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise lines of the display stay behind on the screen, where several threads print (lab: OpenZFS 2.3)."""
+    terminal = at_a_terminal(monkeypatch)
+    with shown(Telling(), TWO) as display:
+        assert isinstance(display, Display)
+        thread = threading.Thread(target=lambda: sys.stderr.write("a line of the log\n"))
+        with display.lock:
+            thread.start()
+            thread.join(0.2)
+            assert thread.is_alive()
+        thread.join(30)
+        assert not thread.is_alive()
+    assert "a line of the log" in terminal.getvalue()
+
+
+# --- the figures, from a stream ---
+
+
+class Meter:
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def began(self, _step: Send | Resume) -> None:
+        self.told.append("began")
+
+    def reached(self, _step: Send | Resume, byte_count: int, size: int | None) -> None:
+        self.told.append((byte_count, size))
+
+    def ended(self, _step: Send | Resume) -> None:
+        self.told.append("ended")
+
+
+def test_a_stream_tells_bytes_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metering, "TELLING_SECONDS", 0)
+    meter = Meter()
+    source = FakeHost("nas1", {"zfs send": Answer(b"x" * 30, stderr="size\t30\n")}, chunk_bytes=10)
+    assert transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(meter=meter), Cancellation()) == 30
+    assert source.asked[0].startswith("zfs send -vP ")
+    assert meter.told == ["began", (10, 30), (20, 30), (30, 30), "ended"]
+
+
+def test_a_stream_that_fails_has_ended_too_and_its_error_is_clean() -> None:
+    meter = Meter()
+    said = "full\ttank/a@b\t30\nsize\t30\nwarning: cannot send 'tank/a@b': Input/output error\n"
+    source = FakeHost("nas1", {"zfs send": Answer(b"", status=1, stderr=said)})
+    with pytest.raises(Exception, match="Input/output error") as caught:
+        transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(meter=meter), Cancellation())
+    assert "size" not in str(caught.value)
+    assert meter.told == ["began", "ended"]
+
+
+def test_a_compressed_stream_is_measured_as_zfs_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metering, "TELLING_SECONDS", 0)
+    meter = Meter()
+    said = "size\t3000\n10:00:00\t2000\ttank/a@b\n"
+    source = FakeHost("nas1", {"": Answer(b"x" * 10, stderr=said)})
+    with source.start(("zfs", "send")) as sender:
+        Gauge(meter, sends(TWO)[0], sender).passed(10)
+    assert meter.told == [(2000, 3000)]
+
+
+def test_without_a_meter_nothing_is_asked() -> None:
+    source = FakeHost("nas1", {"zfs send": Answer(b"x")})
+    transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(), Cancellation())
+    assert "-vP" not in source.asked[0]

@@ -1,0 +1,170 @@
+"""What holds for every plan of every world: the copy is never at risk, and one pass is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from hypothesis import event, given, settings
+
+from tests.support.notation import TAG, TARGET
+from tests.support.replay import arriving_guids, guids, moments, result
+from tests.support.worlds import World, worlds
+from zfs_replicate.model import Dataset, Snapshot
+from zfs_replicate.plan.planner import plan_dataset
+from zfs_replicate.steps import (
+    DatasetPlan,
+    Expire,
+    Hold,
+    Release,
+    Resume,
+    Send,
+    Side,
+    Verify,
+)
+
+Property = TypeVar("Property", bound=Callable[..., None])
+EXAMPLES = 150
+
+
+def for_every_world(function: Property) -> Property:
+    """Run a property on random worlds; without deadlines, since machines are noisy."""
+    return settings(deadline=None, max_examples=EXAMPLES)(given(world=worlds())(function))
+
+
+def planned(world: World) -> DatasetPlan:
+    return plan_dataset(world.source, TARGET, world.target, world.is_parent, world.context)
+
+
+def newest_common(source: Dataset, target: Dataset | None) -> int | None:
+    """The guid of the newest snapshot or bookmark of the source that is on the target."""
+    entries = sorted((*source.snapshots, *source.bookmarks), key=lambda entry: entry.createtxg)
+    return next((entry.guid for entry in reversed(entries) if entry.guid in guids(target)), None)
+
+
+def places(plan: DatasetPlan, *kinds: type) -> list[int]:
+    return [place for place, step in enumerate(plan.steps) if isinstance(step, kinds)]
+
+
+def held(plan: DatasetPlan, side: Side) -> list[int]:
+    return [place for place, step in enumerate(plan.steps) if isinstance(step, Hold) and step.side is side]
+
+
+def find(dataset: Dataset | None, whole_name: str) -> Snapshot:
+    assert dataset is not None
+    (found,) = (each for each in dataset.snapshots if f"{dataset.name}@{each.name}" == whole_name)
+    return found
+
+
+@for_every_world
+def test_a_plan_never_meets_a_refusal(world: World) -> None:
+    """The replay refuses what ZFS would: a base that is not there, a dataset in the way, destroying what is held."""
+    plan = planned(world)
+    event("conflict" if plan.conflict else f"{len(places(plan, Send, Resume))} streams")
+    result(world.source, world.target, plan)
+
+
+@for_every_world
+def test_a_conflict_has_no_step(world: World) -> None:
+    plan = planned(world)
+    assert plan.conflict is None or plan.steps == ()
+
+
+@for_every_world
+def test_the_newest_common_snapshot_never_expires(world: World) -> None:
+    for moment in moments(world.source, world.target, planned(world)):
+        if isinstance(moment.step, Expire):
+            names = [f"{TARGET}@{each.name}" for each in moment.step.snapshots]
+            assert newest_common(moment.source, moment.target) not in {find(moment.target, name).guid for name in names}
+
+
+@for_every_world
+def test_a_base_is_never_lost(world: World) -> None:
+    before = newest_common(world.source, world.target)
+    after = newest_common(*result(world.source, world.target, planned(world)))
+    assert before is None or after is not None
+
+
+@for_every_world
+def test_what_is_held_or_cloned_never_expires(world: World) -> None:
+    for moment in moments(world.source, world.target, planned(world)):
+        if isinstance(moment.step, Expire):
+            for each in moment.step.snapshots:
+                found = find(moment.target, f"{TARGET}@{each.name}")
+                assert (found.holds, found.clones) == ((), ())
+
+
+@for_every_world
+def test_without_keep_days_or_inside_them_nothing_expires(world: World) -> None:
+    keep_days, now = world.context.policy.keep_days, world.context.now
+    for moment in moments(world.source, world.target, planned(world)):
+        if isinstance(moment.step, Expire):
+            assert keep_days is not None
+            creations = [find(moment.target, f"{TARGET}@{each.name}").creation for each in moment.step.snapshots]
+            assert keep_days == 0 or max(creations) <= now - keep_days * 86_400
+
+
+@for_every_world
+def test_holds_come_before_streams_and_verification_before_anything_is_let_go(world: World) -> None:
+    plan = planned(world)
+    hold, streams, verify = held(plan, Side.SOURCE), places(plan, Send, Resume), places(plan, Verify)
+    let_go = places(plan, Release, Expire)
+    assert len(verify) == (1 if streams else 0)
+    assert hold + streams + verify == sorted(hold + streams + verify)
+    assert verify + held(plan, Side.TARGET) + let_go == sorted(verify + held(plan, Side.TARGET) + let_go)
+
+
+@for_every_world
+def test_base_and_tip_are_held_while_a_stream_runs(world: World) -> None:
+    for moment in moments(world.source, world.target, planned(world)):
+        if isinstance(moment.step, Send | Resume):
+            base = moment.step.base if isinstance(moment.step, Send) else None
+            ends = [moment.step.snapshot, *([base] if base and "@" in base else [])]
+            assert all(TAG in find(moment.source, name).holds for name in ends)
+
+
+@for_every_world
+def test_a_hold_on_what_the_target_does_not_know_is_never_released(world: World) -> None:
+    for moment in moments(world.source, world.target, planned(world)):
+        if isinstance(moment.step, Release) and moment.step.side is Side.SOURCE:
+            released = {find(moment.source, name).guid for name in moment.step.snapshots}
+            assert released <= guids(moment.target)
+
+
+@for_every_world
+def test_what_the_target_has_is_never_sent(world: World) -> None:
+    for moment in moments(world.source, world.target, planned(world)):
+        if isinstance(moment.step, Send | Resume):
+            assert guids(moment.target).isdisjoint(arriving_guids(moment.step, moment.source))
+
+
+@for_every_world
+def test_without_a_conflict_the_target_ends_with_the_source_tip(world: World) -> None:
+    """The tip is its newest snapshot; or a bookmark that is newer still, when only that is left of the target's."""
+    plan = planned(world)
+    _source, target = result(world.source, world.target, plan)
+    if plan.conflict is None and world.source.snapshots:
+        newest = world.source.snapshots[-1]
+        bookmarks = [each for each in world.source.bookmarks if each.guid in guids(world.target)]
+        is_beyond = any(each.createtxg > newest.createtxg for each in bookmarks)
+        assert newest.guid in guids(target) or is_beyond
+
+
+@for_every_world
+def test_in_the_end_the_newest_common_snapshot_is_held_on_both_sides(world: World) -> None:
+    plan = planned(world)
+    source, target = result(world.source, world.target, plan)
+    if plan.conflict is None and source.snapshots:
+        guid = newest_common(source, target)
+        mine = [snapshot.holds for snapshot in source.snapshots if snapshot.guid == guid]
+        ours = [snapshot.holds for snapshot in target.snapshots if snapshot.guid == guid] if target else []
+        assert all(TAG in holds for holds in mine)
+        assert [f"{TAG}:target" in holds for holds in ours] == [True]
+
+
+@for_every_world
+def test_after_one_pass_there_is_nothing_left_to_do(world: World) -> None:
+    source, target = result(world.source, world.target, planned(world))
+    again = World(source, target, world.is_parent, world.context)
+    if planned(world).conflict is None:
+        assert planned(again).steps == ()

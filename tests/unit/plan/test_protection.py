@@ -1,0 +1,205 @@
+"""Holds, verification, releases and expiry around the streams: what keeps the copy safe, step by step."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.notation import TARGET, guid_of, planned, steps
+from zfs_replicate.steps import Expire, ExpiringSnapshot, KeptSnapshot, Verify
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        # a first run
+        ("a", "absent", "hold a; send a as new; verify a; hold-target a"),
+        ("a b c", "absent", "hold a c; send a as new; send a..c (2); verify c; hold-target c; release a"),
+        # the run after it
+        ("a! b", "a^", "hold b; send a..b; verify b; hold-target b; release-target a; release a"),
+        ("a! b c", "a^", "hold c; send a..c (2); verify c; hold-target c; release-target a; release a"),
+        # a hold that is there already is not placed again
+        ("a! b!", "a^", "send a..b; verify b; hold-target b; release-target a; release a"),
+        # a bookmark cannot be held; the stream's end is
+        ("#a b c", "a^", "hold b c; send #a..b; send b..c; verify c; hold-target c; release-target a; release b"),
+        # a renamed snapshot has its own name on each side
+        ("a=x! b", "a^", "hold b; send x..b; verify b; hold-target b; release-target a; release x"),
+        ("a! b", "a=x^", "hold b; send a..b; verify b; hold-target b; release-target x; release a"),
+    ],
+)
+def test_streams_are_held_before_and_verified_after(source: str, target: str, expected: str) -> None:
+    assert steps(source, target) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("a!", "a^", "nothing"),
+        ("a", "a^", "hold a"),
+        ("a!", "a", "hold-target a"),
+        ("a b", "a b", "hold b; hold-target b"),
+        ("a! b", "a^ b", "hold b; hold-target b; release-target a; release a"),
+        ("a! b!", "a^ b^", "release-target a; release a"),
+        # another's hold is not ours
+        ("a%", "a%", "hold a; hold-target a"),
+        # the two tags are not each other
+        ("a^", "a!", "hold a; hold-target a"),
+        # under another name it is the same snapshot
+        ("a=x", "a=y", "hold x; hold-target y"),
+    ],
+)
+def test_holds_are_repaired_with_nothing_to_send(source: str, target: str, expected: str) -> None:
+    assert steps(source, target) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        # all common snapshots older than the new base
+        ("a! b! c! d!", "a b c d^", "release a b c"),
+        ("a! b! c!", "b c^", "release b"),
+        # never one that the target does not know: it may be another mirror's
+        ("x! a!", "a^", "nothing"),
+        ("a! x! b!", "a b^", "release a"),
+        # never the one under the same name with another guid
+        ("a~! b!", "a b^", "nothing"),
+        # never another tag's
+        ("a% b!", "a b^", "nothing"),
+        # what arrives in this very run is common too
+        ("a! b! c! d", "a^", "hold d; send a..d (3); verify d; hold-target d; release-target a; release a b c"),
+    ],
+)
+def test_releases_only_older_common_snapshots(source: str, target: str, expected: str) -> None:
+    assert steps(source, target) == expected
+
+
+def test_a_held_snapshot_that_the_target_does_not_know_is_noted() -> None:
+    plan = planned("x! a!", "a^")
+    assert plan.notes == ("the hold offsite on tank/data@x stays: the target does not know that snapshot",)
+
+
+def test_held_snapshots_before_the_keep_window_are_noted_not_released() -> None:
+    plan = planned("a!:40 b:10", "absent", keep_days=30)
+    assert plan.notes == ("the hold offsite on tank/data@a stays: the target does not know that snapshot",)
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("a^ b^ c^", "release-target a b"),
+        ("a^ b c", "hold-target c; release-target a"),
+        ("a c", "hold-target c"),
+        # a hold on a newer one of the target's own is not older
+        ("c^ x^", "nothing"),
+        # other tags are not ours to release
+        ("a! b% c^", "nothing"),
+    ],
+)
+def test_the_target_hold_moves_to_the_base(target: str, expected: str) -> None:
+    assert steps("c!", target) == expected
+
+
+def test_newer_snapshots_of_the_target_are_noted() -> None:
+    assert planned("a!", "a^ x y").notes == ("the target has 2 newer of its own since @a; they stay",)
+
+
+def test_a_base_that_is_only_a_bookmark_is_noted() -> None:
+    assert planned("#a", "a^").notes == ("the source has no snapshot yet",)
+    assert planned("a! #b", "a b^").notes == (
+        "of the newest common snapshot only the bookmark #b is left, which cannot be held",
+    )
+
+
+def test_verify_asks_for_the_tip_by_guid() -> None:
+    (verify,) = (step for step in planned("a b=new", "a").steps if isinstance(step, Verify))
+    assert verify == Verify(f"{TARGET}@new", guid_of("b"))
+
+
+# --- expiry ---
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "keep_days", "expected"),
+    [
+        # absent -k: nothing
+        ("c!", "a:4000 b:3000 c^", None, "nothing"),
+        # older than, or just as old as
+        ("c!", "a:40 b:30 c^", 30, "expire a b"),
+        ("c!", "a:40 b:29 c^", 30, "expire a"),
+        ("c!", "a:29 b:20 c^", 30, "nothing"),
+        # whether the source still has it does not matter
+        ("a:40 b:40 c!", "a:40 b:40 c^", 30, "expire a b"),
+        # 0: only the newest common snapshot
+        ("c!", "a:2 b:1 c^", 0, "expire a b"),
+        ("c!", "a b c^", 0, "expire a b"),
+        # the newest common one never, however old
+        ("b!:90", "a:99 b^:90", 30, "expire a"),
+        ("b!:90", "a:99 b^:90 x:89", 30, "expire a x"),
+        ("a!", "a^", 0, "nothing"),
+        # held or cloned ones never
+        ("c!", "a%:40 b:40 c^", 30, "expire b"),
+        ("c!", "a&:40 b:40 c^", 30, "expire b"),
+        ("c!", "a!:40 c^", 30, "nothing"),
+        # our own target hold on an older one goes first
+        ("c!", "a^:40 c^", 30, "release-target a; expire a"),
+        ("c!", "a^%:40 c^", 30, "release-target a"),
+        # but not the one on a newer one of the target's own
+        ("a!:50", "a^:50 x^:40", 30, "nothing"),
+        # the old base goes once the new one is verified
+        (
+            "a!:40 b:1",
+            "a^:40",
+            30,
+            "hold b; send a..b; verify b; hold-target b; release-target a; release a; expire a",
+        ),
+        # arriving ones may be overdue already; the tip never is
+        (
+            "a!:90 b:80 c:70",
+            "a^:90",
+            30,
+            "hold c; send a..c (2); verify c; hold-target c; release-target a; release a; expire a b",
+        ),
+        # a first copy has nothing to expire
+        ("a:40 b:10", "absent", 30, "hold b; send b as new; verify b; hold-target b"),
+    ],
+)
+def test_expiry(source: str, target: str, keep_days: int | None, expected: str) -> None:
+    assert steps(source, target, keep_days) == expected
+
+
+def test_an_arriving_snapshot_brings_neither_holds_nor_clones() -> None:
+    """They belong to the source's pool; so they keep nothing here."""
+    assert steps("a!:90 b%&:80 c!:70", "a^:90", 30).endswith("release a; expire a b")
+
+
+@pytest.mark.parametrize(
+    ("target", "kept"),
+    [
+        ("a%:40 c^", (KeptSnapshot("a", "held by other"),)),
+        ("a%!:40 c^", (KeptSnapshot("a", "held by other, offsite"),)),
+        ("a&:40 c^", (KeptSnapshot("a", "cloned as tank/clone"),)),
+        ("a^%:40 c^", (KeptSnapshot("a", "held by other"),)),
+        ("a:40 c^:35", (KeptSnapshot("c", "newest common snapshot"),)),
+        ("a:40 b:5 c^", ()),
+    ],
+)
+def test_what_stays_past_its_time_is_told_with_the_reason(target: str, kept: tuple[KeptSnapshot, ...]) -> None:
+    found = planned("c!", target, keep_days=30).kept
+    assert tuple(sorted(found, key=lambda each: each.name)) == kept
+
+
+@pytest.mark.parametrize(
+    ("keep_days", "reason"),
+    [(30, "older than 30 days"), (1, "older than 1 day"), (0, "only the newest common snapshot is kept")],
+)
+def test_expiry_gives_its_reason(keep_days: int, reason: str) -> None:
+    (expire,) = (step for step in planned("b!", "a:40 b^", keep_days).steps if isinstance(step, Expire))
+    assert expire == Expire(TARGET, (ExpiringSnapshot("a", reason),))
+
+
+def test_the_last_hold_stays_where_only_a_bookmark_is_left_of_the_base() -> None:
+    assert steps("a! #b", "a b") == "hold-target b"
+
+
+def test_the_held_snapshot_below_a_bookmark_does_not_expire() -> None:
+    made = planned("a!:50 #b", "a:50 b:40", keep_days=30)
+    assert [step for step in made.steps if isinstance(step, Expire)] == []

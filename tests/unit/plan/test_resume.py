@@ -1,0 +1,134 @@
+"""Resume tokens: a valid one is continued before anything else, a stale one is cleared with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.notation import SOURCE, TARGET, planned, source, steps, target
+from zfs_replicate.model import Snapshot
+from zfs_replicate.plan.resume import after_abort, resumable
+from zfs_replicate.steps import AbortReceive, Resume
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        # a first receive
+        ("a", "resume(a)", "hold a; resume a as new; verify a; hold-target a"),
+        ("a b c", "resume(a)", "hold a c; resume a as new; send a..c (2); verify c; hold-target c; release a"),
+        # one that began inside the keep window
+        ("a b c", "resume(b)", "hold b c; resume b as new; send b..c; verify c; hold-target c; release b"),
+        # an incremental one
+        ("a! b", "a^ resume(a..b)", "hold b; resume b; verify b; hold-target b; release-target a; release a"),
+        (
+            "a! b c d",
+            "a^ resume(a..b)",
+            "hold b d; resume b; send b..d (2); verify d; hold-target d; release-target a; release a b",
+        ),
+        # from a bookmark; the rest starts from the snapshot that has arrived then
+        ("#a b c", "a resume(a..b)", "hold b c; resume b; send b..c; verify c; hold-target c; release b"),
+        # raw goes on raw
+        ("encrypted a b", "encrypted a resume(a..b,raw)", "hold a b; resume b; verify b; hold-target b; release a"),
+        # onto our placeholder
+        (
+            "a b",
+            "placeholder resume(a)",
+            "hold a b; resume a as new onto placeholder; send a..b; clear placeholder; verify b; hold-target b;"
+            " release a",
+        ),
+    ],
+)
+def test_a_valid_token_is_continued_first(source: str, target: str, expected: str) -> None:
+    assert steps(source, target) == expected
+
+
+def test_a_resumed_stream_carries_the_token() -> None:
+    (resume,) = (step for step in planned("a b", "a resume(a..b)").steps if isinstance(step, Resume))
+    assert (resume.snapshot, resume.token, resume.receiving.target) == (f"{SOURCE}@b", "1-token", TARGET)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "reason"),
+    [
+        ("a b", "a resume(damaged)", "the saved state is damaged"),
+        ("a b", "a resume(a..c)", "the source no longer has tank/data@c"),
+        ("a b=new", "a resume(a..b)", "tank/data@b is now tank/data@new"),
+        ("a b c", "a b resume(a..b)", "@b has arrived already"),
+        ("a b c", "a resume(b)", "it continues a first send, but the target has snapshots"),
+        ("a b c", "a resume(b..c)", "the target no longer has the snapshot that it starts from"),
+        ("a c", "a b resume(b..c)", "the source no longer has the snapshot that it starts from"),
+        ("encrypted a b", "encrypted a resume(a..b)", "it mixes raw and plain streams"),
+        ("encrypted a b", "a resume(a..b,raw)", "it mixes raw and plain streams"),
+        ("a b", "a resume(a..b,raw)", "it mixes raw and plain streams"),
+        ("encrypted a", "resume(a)", "it mixes raw and plain streams"),
+    ],
+)
+def test_a_stale_token_is_cleared_with_its_reason(source: str, target: str, reason: str) -> None:
+    (abort,) = (step for step in planned(source, target).steps if isinstance(step, AbortReceive))
+    assert abort == AbortReceive(TARGET, reason)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        # what an unfinished first receive leaves goes away whole, so the dataset is made anew
+        ("a b", "resume(damaged)", "hold a b; abort; send a as new; send a..b; verify b; hold-target b; release a"),
+        ("a b", "resume(x)", "hold a b; abort; send a as new; send a..b; verify b; hold-target b; release a"),
+        # an incremental one leaves what was there before
+        ("a b", "a resume(damaged)", "hold a b; abort; send a..b; verify b; hold-target b; release a"),
+        (
+            "a! b c!",
+            "a b^ resume(a..b)",
+            "hold b; abort; send b..c; verify c; hold-target c; release-target b; release a b",
+        ),
+        # with nothing to send, the state in the way is cleared all the same
+        ("a!", "a^ resume(a..x)", "abort"),
+        # a placeholder stays a placeholder
+        (
+            "a",
+            "placeholder resume(damaged)",
+            "hold a; abort; send a as new onto placeholder; clear placeholder; verify a; hold-target a",
+        ),
+    ],
+)
+def test_after_clearing_the_plan_is_made_as_usual(source: str, target: str, expected: str) -> None:
+    assert steps(source, target) == expected
+
+
+def test_a_conflict_leaves_even_a_stale_token_alone() -> None:
+    assert steps("a b", "a changed resume(damaged)") == "conflict"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("resume(a)", "absent"),
+        ("a resume(a..b)", "a"),
+        ("placeholder resume(a)", "placeholder"),
+    ],
+)
+def test_after_abort_knows_what_clearing_leaves(before: str, after: str) -> None:
+    found = target(before)
+    assert found is not None
+    assert after_abort(found) == target(after)
+
+
+def carried_by(name: str) -> tuple[Snapshot | None, str]:
+    """Whether a token for a..b is continued when the saved state hangs on this snapshot of the target `a x`."""
+    ours = target("a x resume(a..b)")
+    theirs = source("a! b")
+    assert ours is not None
+    assert ours.resume_token is not None
+    marked = tuple(replace(each, has_partial_receive=each.name == name) for each in ours.snapshots)
+    return resumable(theirs, replace(ours, snapshots=marked), ours.resume_token)
+
+
+def test_a_state_below_a_snapshot_taken_meanwhile_is_stale() -> None:
+    assert carried_by("a") == (None, "a snapshot was taken on the target meanwhile: @x")
+
+
+def test_a_state_on_top_of_an_own_snapshot_is_continued() -> None:
+    found, why = carried_by("x")
+    assert (found and found.name, why) == ("b", "")

@@ -1,0 +1,115 @@
+"""--rollback, and the bookmarks that stand below the holds: what is planned only when it is wanted or possible."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.notation import context, planned, steps
+from zfs_replicate.steps import Release, Rollback, Side
+
+ROLLING_BACK = context(may_roll_back=True)
+MARKING = context(has_bookmarks=True)
+MARK = "#zfs_replicate_offsite_"
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        # bytes written since the base
+        ("a^ changed", "rollback a; send a..b"),
+        # newer snapshots of its own, with bytes
+        ("a^ x+20000 y", "rollback a -x -y; send a..b"),
+        # a coming name is taken
+        ("a^ b~", "rollback a -b; send a..b"),
+        # our own hold on what is lost is no obstacle
+        ("a^ x^ changed", "rollback a -x; send a..b"),
+        # a token for what is rolled back is of no use then
+        ("a^ changed resume(a..b)", "abort; rollback a; send a..b"),
+        ("a^ changed resume(damaged)", "abort; rollback a; send a..b"),
+        # nothing in the way: nothing is rolled back
+        ("a^", "send a..b"),
+        ("a^ x", "send a..b"),
+    ],
+)
+def test_a_rollback_discards_down_to_the_base_and_no_further(target: str, expected: str) -> None:
+    assert f"hold b; {expected}; verify b" in steps("a! b", target, wishes=ROLLING_BACK)
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        # another's hold, a clone
+        ("a! b", "a^ x% changed"),
+        ("a! b", "a^ x& changed"),
+        ("a! b", "a^ x+20000 y%"),
+        ("a! b", "a^ b~%"),
+        # the taken name is older than the base
+        ("a b! c=z", "z=z~ b^"),
+        # what a rollback cannot mend
+        ("a", "empty changed"),
+        ("a b", "x"),
+        ("volume a b", "a changed"),
+    ],
+)
+def test_a_rollback_never_goes_through_what_others_need(source: str, target: str) -> None:
+    assert steps(source, target, wishes=ROLLING_BACK) == "conflict"
+
+
+def test_nothing_is_rolled_back_where_nothing_would_arrive() -> None:
+    assert steps("a!", "a^ x+20000 changed", wishes=ROLLING_BACK) == "nothing"
+
+
+def test_without_being_asked_nothing_is_rolled_back() -> None:
+    assert steps("a! b", "a^ changed") == "conflict"
+
+
+def test_a_rollback_says_what_is_lost() -> None:
+    (rollback,) = (
+        step
+        for step in planned("a! b", "a^ x^+20000 y changed", wishes=ROLLING_BACK).steps
+        if isinstance(step, Rollback)
+    )
+    assert rollback == Rollback(
+        "off/copy",
+        "off/copy@a",
+        85536,
+        ("off/copy@x", "off/copy@y"),
+        Release(Side.TARGET, "offsite:target", ("off/copy@x",)),
+    )
+
+
+# --- bookmarks ---
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("a", "a^", f"hold a; bookmark a as {MARK}a"),
+        ("a! b!", "b^", f"bookmark b as {MARK}b"),
+        # it is there already
+        (f"a! #a={MARK[1:]}a", "a^", "nothing"),
+        # an older one of ours goes
+        (f"#a={MARK[1:]}a b!", "b^", f"bookmark b as {MARK}b -{MARK}a"),
+        # others stay
+        ("#a=mine b!", "b^", f"bookmark b as {MARK}b"),
+        ("#a=zfs_replicate_other_a b!", "b^", f"bookmark b as {MARK}b"),
+        # and those of a tag that goes on where ours ends
+        ("#a=zfs_replicate_offsite__too_a b!", "b^", f"bookmark b as {MARK}b"),
+        # a name that would look like one of such a tag gets none
+        ("a=_x!", "a^", "nothing"),
+        # only a bookmark is left: there is nothing to bookmark
+        (f"x #a={MARK[1:]}a", "a^", "nothing"),
+    ],
+)
+def test_the_newest_common_snapshot_has_a_bookmark(source: str, target: str, expected: str) -> None:
+    assert steps(source, target, wishes=MARKING) == expected
+
+
+def test_a_bookmark_is_made_after_verification_and_before_the_release() -> None:
+    assert steps("a! b", "a^", wishes=MARKING) == (
+        f"hold b; send a..b; verify b; hold-target b; release-target a; bookmark b as {MARK}b; release a"
+    )
+
+
+def test_a_source_that_keeps_no_bookmarks_gets_none() -> None:
+    assert steps("a!", "a^") == "nothing"

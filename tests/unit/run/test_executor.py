@@ -1,0 +1,219 @@
+"""A Plan is carried out phase by phase; what fails takes only its own dataset out."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from tests.support.executing import DENIED, NEXT, TWO, execute, guid_answer
+from tests.support.fakes import Answer, FakeHost
+from tests.support.notation import context, plan_of, planned, target_tree, tree
+from zfs_replicate.hosts.quoting import remote_command
+from zfs_replicate.run.executor import Executor
+from zfs_replicate.run.ledger import ConflictFound, failed
+from zfs_replicate.run.stream_steps import MOST_IN_BUNDLE, Machinery, bundles
+from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe
+from zfs_replicate.steps import Plan, Send
+from zfs_replicate.zfs import commands, names
+
+# --- small increments ---
+
+
+PLAIN = Pipe()
+
+
+def small(jobs: int = 1, pipe: Pipe = PLAIN, is_bundling: bool = True) -> list[tuple[str, ...]]:
+    """The groups that share a command. Of the datasets one is new, two have small increments, one has a large one."""
+    theirs = tree("t", ":a!", "p:a! b", "q:a! b c", "large:a! b", "new:a")
+    plan = plan_of(theirs, target_tree("o", ":a^", "p:a^", "q:a^", "large:a^"))
+    datasets = [
+        replace(
+            each,
+            steps=tuple(
+                replace(step, byte_estimate=TINY_BYTES) if each.source == "t/large" and isinstance(step, Send) else step
+                for step in each.steps
+            ),
+        )
+        for each in plan.datasets
+    ]
+    host = FakeHost("nas1")
+    machinery = Machinery(host, host, jobs, pipe, is_bundling=is_bundling)
+    return [tuple(each.source for each in group) for group in bundles(datasets, machinery)]
+
+
+def test_small_increments_share_a_command_and_nothing_else_does() -> None:
+    assert small() == [("t/p", "t/q")]
+
+
+def test_they_do_not_where_each_has_a_lane_or_streams_are_changed_on_their_way_or_the_source_is_here() -> None:
+    assert small(2) == []
+    assert small(pipe=Pipe(compressor="zstd")) == []
+    assert small(pipe=Pipe(bytes_per_second=1000)) == []
+    assert small(is_bundling=False) == []
+
+
+def test_lanes_get_equal_shares_of_no_more_than_fit_into_a_command() -> None:
+    children = [f"d{number:03}" for number in range(401)]
+    plan = plan_of(
+        tree("t", *[f"{name}:a! b" for name in children]), target_tree("o", *[f"{name}:a^" for name in children])
+    )
+    host = FakeHost("nas1")
+    for jobs, expected in ((2, [150, 150, 101]), (4, [101, 101, 101, 98])):
+        machinery = Machinery(host, host, jobs, Pipe(), is_bundling=True)
+        groups = bundles(plan.datasets, machinery)
+        assert [len(group) for group in groups] == expected
+        assert [each.source for group in groups for each in group] == [f"t/{name}" for name in children]
+
+
+def test_so_many_with_the_longest_names_fit_into_one_command() -> None:
+    longest = f"{'d' * 100} {'d' * 60}@{'s' * (names.MAX_NAME_LENGTH - 162)}"
+    send = ("zfs", "send", "-vP", "-L", "-w", "-c", "-I", longest, longest)
+    text = remote_command(commands.bundle("0" * 32, [send] * MOST_IN_BUNDLE))
+    assert len(longest) == names.MAX_NAME_LENGTH
+    assert len(text) < commands.BATCH_BYTES
+
+
+# --- order ---
+
+
+def test_phases_run_in_their_order() -> None:
+    order: list[str] = []
+    plan = plan_of(*NEXT)
+    source, target = _noting("source", order), _noting("target", order)
+    target.answers = {
+        **target.answers,
+        "zfs list": Answer(guid_answer(plan).stdout, at_start=lambda: order.append("verify")),
+    }
+    Executor(Machinery(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    assert order == ["source hold", "source send", "verify", "target hold", "target release", "source release"]
+
+
+def _noting(side: str, order: list[str]) -> FakeHost:
+    def note(verb: str) -> Answer:
+        return Answer(at_start=lambda: order.append(f"{side} {verb}"))
+
+    return FakeHost(side, {f"zfs {verb}": note(verb) for verb in ("hold", "send", "release", "destroy")})
+
+
+def test_each_command_is_asked_of_the_right_side() -> None:
+    run = execute(*NEXT)
+    assert run.source.asked == ["zfs hold offsite t@b", "zfs send -L -c -i t@a t@b", "zfs release offsite t@a"]
+    assert run.target.asked == [
+        "zfs receive -s -u o",
+        "zfs list -Hp -t snapshot -o name,guid o@b",
+        "zfs hold offsite:target o@b",
+        "zfs release offsite:target o@a",
+    ]
+
+
+def test_holds_of_all_datasets_are_one_command() -> None:
+    run = execute(*TWO)
+    assert run.source.asked_for("zfs hold") == ["zfs hold offsite t/p@b t/q@b"]
+    assert run.target.asked_for("zfs hold") == ["zfs hold offsite:target o/p@b o/q@b"]
+    assert run.source.asked_for("zfs release") == ["zfs release offsite t/p@a t/q@a"]
+
+
+def test_verification_of_all_datasets_is_one_command() -> None:
+    assert len(execute(*TWO).target.asked_for("zfs list")) == 1
+
+
+def test_nothing_to_do_asks_nothing() -> None:
+    run = execute(tree("t", ":a!", "p:a!"), target_tree("o", ":a^", "p:a^"))
+    assert run.source.asked + run.target.asked == []
+
+
+def test_missing_ancestors_are_created_before_the_streams() -> None:
+    run = execute(tree("t", ":a"), target_tree("o/p/q", missing=("o", "o/p")))
+    assert run.target.asked[:3] == [
+        "zfs create -o canmount=off o",
+        "zfs create -o canmount=off o/p",
+        "zfs receive -s -u -o readonly=on -o canmount=noauto o/p/q",
+    ]
+
+
+def test_placeholders_are_created_filled_and_cleared() -> None:
+    run = execute(tree("t", ":empty", "p:a", "q:a"), target_tree("o", "q:placeholder"))
+    assert "zfs create -o canmount=off -o zfs_replicate:placeholder=on o" in run.target.asked
+    assert "zfs receive -s -u -F -o readonly=on -o canmount=noauto o/q" in run.target.asked
+    assert "zfs inherit zfs_replicate:placeholder o/q" in run.target.asked
+
+
+def test_a_rollback_frees_our_own_holds_before_it() -> None:
+    made = planned("a! b", "a^ x^ changed", wishes=context(may_roll_back=True))
+    target = FakeHost("here", {"zfs list": Answer(b"off/copy@b\t7098\n")})
+    machinery = Machinery(FakeHost("nas1"), target, 1, Pipe())
+    (outcome,) = Executor(machinery, Cancellation(), lambda _: None).execute(Plan(datasets=(made,)))
+    assert outcome.error is None
+    assert target.asked[:4] == [
+        "zfs release offsite:target off/copy@x",
+        "zfs destroy off/copy@x",
+        "zfs rollback off/copy@a",
+        "zfs receive -s -u off/copy",
+    ]
+
+
+def test_a_stale_state_is_cleared_before_the_stream() -> None:
+    run = execute(tree("t", ":a! b"), target_tree("o", ":a^ resume(damaged)"))
+    assert run.target.asked[:2] == ["zfs receive -A o", "zfs receive -s -u o"]
+
+
+def test_parents_are_received_before_their_children() -> None:
+    run = execute(tree("t", ":a", "p:a", "p/q:a", "r:a"), target_tree("o"))
+    receives = [command.split()[-1] for command in run.target.asked_for("zfs receive")]
+    assert receives[0] == "o"
+    assert receives.index("o/p") < receives.index("o/p/q")
+    assert sorted(receives) == ["o", "o/p", "o/p/q", "o/r"]
+
+
+def test_datasets_are_received_at_the_same_time() -> None:
+    """Each stream waits for the other to begin; one after the other would never end."""
+    both = threading.Barrier(2, timeout=30)
+    run = execute(*TWO, at_source={"zfs send": Answer(b"stream", at_start=both.wait)})
+    assert run.errors() == {"o": None, "o/p": None, "o/q": None}
+
+
+# --- outcomes ---
+
+
+def test_outcomes_come_in_the_order_of_the_plan_with_their_bytes() -> None:
+    run = execute(*TWO)
+    assert [(each.plan.target, each.byte_count) for each in run.outcomes] == [("o", 0), ("o/p", 6), ("o/q", 6)]
+
+
+def test_only_what_moved_is_told() -> None:
+    assert sorted(execute(*TWO).moved) == ["o/p", "o/q"]
+
+
+def test_a_dataset_that_failed_on_the_way_is_not_told_as_moved() -> None:
+    run = execute(*NEXT, at_target={"zfs receive": Answer(status=1, stderr=DENIED)})
+    assert run.moved == []
+
+
+def test_expired_snapshots_are_counted_once_they_are_gone() -> None:
+    plan = Plan(datasets=(planned("c!", "a:40 b:40 c^", keep_days=30),))
+    source, target = FakeHost("nas1"), FakeHost("here")
+    (outcome,) = Executor(Machinery(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    assert target.asked == ["zfs destroy off/copy@a,b"]
+    assert outcome.expired == ("a", "b")
+
+
+def test_a_conflict_is_an_outcome_and_the_others_go_on() -> None:
+    run = execute(tree("t", ":a!", "p:a", "q:a! b"), target_tree("o", ":a^", "p:x", "q:a^"))
+    assert run.errors() == {"o": None, "o/p": ConflictFound, "o/q": None}
+    (outcome,) = failed(run.outcomes)
+    assert str(outcome.error).startswith("o/p: conflict with t/p on nas1: no common snapshot is left")
+    assert outcome.error is not None
+    assert "t/p" not in " ".join(run.source.asked)
+
+
+def test_holds_of_many_datasets_wait_for_the_pool_side_by_side() -> None:
+    """Each command gets as far as the others do before any of them ends."""
+    theirs = tree("tank", *(f"d{number}:a" for number in range(40)))
+    plan = plan_of(theirs, target_tree("off"))
+    together = threading.Barrier(4, timeout=30)
+    source = FakeHost("nas1", {"zfs hold": Answer(at_start=together.wait)})
+    target = FakeHost("here", {"zfs list": guid_answer(plan)})
+    outcomes = Executor(Machinery(source, target, 2, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    assert [outcome.error for outcome in outcomes] == [None] * 40
+    held = [name for command in source.asked_for("zfs hold") for name in command.split()[3:]]
+    assert sorted(held) == sorted(f"tank/d{number}@a" for number in range(40))

@@ -1,0 +1,275 @@
+"""Host → Inventory and Capabilities: in few commands, and "could not ask" is never read as "is not there"."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.fakes import Answer, FakeHost
+from tests.support.listing import PROBE, TOKEN_TEXT, line, text
+from zfs_replicate import errors
+from zfs_replicate.model import Inventory
+from zfs_replicate.run.inventory import probe, read_both, read_guids, read_source, read_target
+from zfs_replicate.zfs import commands
+from zfs_replicate.zfs.parse import PROBE_GREETING
+
+ABSENT = Answer(status=1, stderr="cannot open 'tank/a': dataset does not exist\n")
+
+
+def many(count: int) -> Answer:
+    """A tree of that many datasets, each with a held snapshot."""
+    lines = [line("filesystem", "tank/a")]
+    for number in range(count):
+        lines += [
+            line("filesystem", f"tank/a/{number}"),
+            line("snapshot", f"tank/a/{number}@x", userrefs="1", guid=str(number + 1)),
+        ]
+    return Answer(text(*lines))
+
+
+# --- probe ---
+
+
+def probed(stdout: bytes, status: int = 0, stderr: str = "") -> FakeHost:
+    return FakeHost("nas1", {"sh -c": Answer(stdout, status, stderr)})
+
+
+def test_a_probe_is_one_command() -> None:
+    host = probed(text(PROBE_GREETING, *PROBE))
+    found = probe(host, "tank/a/b")
+    assert (found.pool, found.pool_guid, found.programs) == ("tank", 42, {"zfs", "mbuffer"})
+    assert len(host.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("host", "error", "said"),
+    [
+        (probed(text("Welcome to nas1!", PROBE_GREETING, *PROBE)), errors.SourceUnusable, "'Welcome to nas1!'"),
+        (probed(b"This account is not available.\n", 1), errors.SourceUnusable, "This account is not available."),
+        (probed(b"", 127, "sh: not found"), errors.SourceUnusable, "sh: not found"),
+        (probed(text(PROBE_GREETING)), errors.SourceUnusable, "no zfs command in PATH or the sbin directories"),
+        (
+            probed(text(PROBE_GREETING, "program\tzfs"), 1, "cannot open 'tank': no such pool\n"),
+            errors.PoolMissing,
+            "tank on nas1: cannot read the pool's properties",
+        ),
+        (probed(text(PROBE_GREETING, "program\tzfs", "nonsense")), errors.OutputError, "'nonsense'"),
+    ],
+)
+def test_a_side_that_cannot_be_used_says_why(host: FakeHost, error: type[Exception], said: str) -> None:
+    with pytest.raises(error) as caught:
+        probe(host, "tank/a")
+    assert said in str(caught.value)
+
+
+# --- the source ---
+
+
+def test_a_source_is_read_with_its_holds() -> None:
+    answers = {
+        "zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x", userrefs="2"))),
+        "zfs holds": Answer(text("tank/a@x\toffsite\tTue", "tank/a@x\tother\tTue")),
+    }
+    found = read_source(FakeHost("nas1", answers), "tank/a")
+    assert found.datasets["tank/a"].snapshots[0].holds == ("offsite", "other")
+
+
+@pytest.mark.parametrize("count", [3, 100])
+def test_the_number_of_commands_does_not_grow_with_the_datasets(count: int) -> None:
+    host = FakeHost("nas1", {"zfs list": many(count)})
+    assert len(read_source(host, "tank/a").datasets) == count + 1
+    assert len(host.asked) == 2
+
+
+def test_without_holds_nobody_asks_for_tags() -> None:
+    host = FakeHost("nas1", {"zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x")))})
+    read_source(host, "tank/a")
+    assert len(host.asked) == 1
+
+
+def test_datasets_come_parents_first_and_siblings_by_component() -> None:
+    names = ["tank/a", "tank/a b", "tank/a-b", "tank/a/c", "tank"]
+    host = FakeHost("nas1", {"zfs list": Answer(text(*(line("filesystem", name) for name in names)))})
+    assert list(read_source(host, "tank").datasets) == ["tank", "tank/a", "tank/a/c", "tank/a b", "tank/a-b"]
+
+
+def test_a_missing_source_is_an_error_that_names_the_option() -> None:
+    with pytest.raises(errors.DatasetMissing, match="tank/a on nas1: there is no such dataset; check -r"):
+        read_source(FakeHost("nas1", {"zfs list": ABSENT}), "tank/a")
+
+
+def test_a_held_snapshot_that_has_vanished_meanwhile_has_no_holds() -> None:
+    answers = {
+        "zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x", userrefs="1"))),
+        "zfs holds": Answer(status=1, stderr="cannot open 'tank/a@x': dataset does not exist\n"),
+    }
+    assert read_source(FakeHost("nas1", answers), "tank/a").datasets["tank/a"].snapshots[0].holds == ()
+
+
+@pytest.mark.parametrize("stderr", ["cannot open 'tank/a@x': permission denied\n", ""])
+def test_holds_that_could_not_be_asked_are_not_absent(stderr: str) -> None:
+    answers = {
+        "zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x", userrefs="1"))),
+        "zfs holds": Answer(status=1, stderr=stderr),
+    }
+    with pytest.raises(errors.CommandFailed):
+        read_source(FakeHost("nas1", answers), "tank/a")
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (Answer(status=1, stderr="cannot open 'tank/a': permission denied\n"), errors.PermissionDenied),
+        (Answer(status=1, stderr="cannot open 'tank/other': dataset does not exist\n"), errors.DatasetMissing),
+        (Answer(status=1), errors.CommandFailed),
+        (Answer(b"nonsense\n"), errors.OutputError),
+        (Answer(b"\xff\xfe\n"), errors.OutputError),
+        (Answer(b""), errors.ReplicateError),
+        (Answer(error=errors.ConnectionFailed("lost")), errors.ConnectionFailed),
+    ],
+)
+def test_a_tree_that_cannot_be_read_is_an_error_on_either_side(answer: Answer, error: type[Exception]) -> None:
+    for read in (read_source, read_target):
+        with pytest.raises(error):
+            read(FakeHost("nas1", {"zfs list": answer}), "tank/a")
+
+
+def test_a_listing_that_ends_badly_is_not_believed() -> None:
+    half = Answer(text(line("filesystem", "tank/a")), status=1, stderr="cannot iterate: I/O error\n")
+    with pytest.raises(errors.CommandFailed):
+        read_source(FakeHost("nas1", {"zfs list": half}), "tank/a")
+
+
+def test_lines_may_be_cut_anywhere_between_reads() -> None:
+    host = FakeHost("nas1", {"zfs list": many(20)}, chunk_bytes=7)
+    assert len(read_source(host, "tank/a").datasets) == 21
+
+
+# --- the target ---
+
+
+def target_with(*lines: str, **answers: Answer) -> Inventory:
+    more = {f"zfs {verb}": answer for verb, answer in answers.items()}
+    return read_target(FakeHost("here", {"zfs list": Answer(text(*lines)), **more}), "off/a")
+
+
+def test_a_target_is_read_with_its_placeholders() -> None:
+    found = target_with(line("filesystem", "off/a"), line("filesystem", "off/a/b"), get=Answer(text("off/a\ton")))
+    assert [each.is_placeholder for each in found.datasets.values()] == [True, False]
+
+
+def test_only_what_has_no_snapshots_is_asked_whether_it_is_a_placeholder() -> None:
+    lines = (line("filesystem", "off/a"), line("snapshot", "off/a@x"), line("filesystem", "off/a/b"))
+    host = FakeHost("here", {"zfs list": Answer(text(*lines))})
+    read_target(host, "off/a")
+    assert host.asked_for("zfs get") == [" ".join(commands.list_placeholders(["off/a/b"]))]
+    host = FakeHost("here", {"zfs list": Answer(text(*lines[:2]))})
+    read_target(host, "off/a")
+    assert host.asked_for("zfs get") == []
+
+
+def test_an_empty_dataset_that_has_vanished_is_no_placeholder() -> None:
+    gone = Answer(status=1, stderr="cannot open 'off/a': dataset does not exist\n")
+    assert not target_with(line("filesystem", "off/a"), get=gone).datasets["off/a"].is_placeholder
+
+
+def test_a_target_is_read_with_its_tokens_decoded() -> None:
+    found = target_with(
+        line("filesystem", "off/a", receive_resume_token="1-ab"), send=Answer(TOKEN_TEXT.encode(), status=255)
+    )
+    token = found.datasets["off/a"].resume_token
+    assert token is not None
+    assert token.text == "1-ab"
+    assert token.contents is not None
+    assert token.contents.to_name == "tank/my files@d"
+
+
+def test_a_token_that_cannot_be_decoded_is_damaged() -> None:
+    found = target_with(
+        line("filesystem", "off/a", receive_resume_token="1-ab"), send=Answer(status=1, stderr="corrupt")
+    )
+    token = found.datasets["off/a"].resume_token
+    assert token is not None
+    assert token.contents is None
+
+
+def test_placeholders_that_could_not_be_asked_are_an_error() -> None:
+    with pytest.raises(errors.PermissionDenied):
+        target_with(line("filesystem", "off/a"), get=Answer(status=1, stderr="permission denied"))
+
+
+def test_an_absent_target_tells_which_ancestors_are_missing() -> None:
+    answers = {
+        "zfs list -Hp -r": Answer(status=1, stderr="cannot open 'off/a/b/c': dataset does not exist\n"),
+        "zfs list -Hp -o name": Answer(
+            text("off"),
+            status=1,
+            stderr="cannot open 'off/a': dataset does not exist\ncannot open 'off/a/b': dataset does not exist\n",
+        ),
+    }
+    host = FakeHost("here", answers)
+    assert read_target(host, "off/a/b/c") == Inventory("off/a/b/c", {}, ("off/a", "off/a/b"))
+    assert len(host.asked) == 2
+
+
+def test_an_absent_target_below_its_parent_misses_nothing() -> None:
+    answers = {"zfs list -Hp -r": Answer(status=1, stderr="cannot open 'off/a': dataset does not exist\n")}
+    assert read_target(FakeHost("here", answers), "off/a").missing_ancestors == ()
+
+
+# --- guids ---
+
+
+def test_guids_of_what_exists() -> None:
+    partly = Answer(text("off/a@x\t7"), status=1, stderr="cannot open 'off/a@y': dataset does not exist\n")
+    assert read_guids(FakeHost("here", {"zfs list": partly}), ["off/a@x", "off/a@y"]) == {"off/a@x": 7}
+
+
+def test_guids_of_nothing_ask_nothing() -> None:
+    host = FakeHost("here")
+    assert read_guids(host, []) == {}
+    assert host.asked == []
+
+
+# --- both sides ---
+
+
+def test_both_sides_are_read() -> None:
+    source = FakeHost("nas1", {"zfs list": Answer(text(line("filesystem", "tank/a")))})
+    target = FakeHost("here", {"zfs list": Answer(text(line("filesystem", "off/a")))})
+    theirs, ours = read_both(source, "tank/a", target, "off/a")
+    assert (list(theirs.datasets), list(ours.datasets)) == (["tank/a"], ["off/a"])
+
+
+def test_an_error_of_the_source_is_told_first() -> None:
+    bad = Answer(status=1, stderr="permission denied")
+    source, target = FakeHost("nas1", {"zfs list": bad}), FakeHost("here", {"zfs list": bad})
+    with pytest.raises(errors.PermissionDenied, match="tank/a on nas1"):
+        read_both(source, "tank/a", target, "off/a")
+
+
+# --- what cannot be read is told with its host and a next step ---
+
+
+@pytest.mark.parametrize(
+    ("beginning", "host"),
+    [
+        ("sh -c", probed(text(PROBE_GREETING, "program\tzfs", "nonsense"))),
+        ("zfs list", FakeHost("nas1", {"zfs list": Answer(b"nonsense\n")})),
+        ("zfs list", FakeHost("nas1", {"zfs list": Answer(b"\xff\n")})),
+        ("zfs holds", FakeHost("nas1", {"zfs list": many(1), "zfs holds": Answer(b"nonsense\n")})),
+        ("zfs get", FakeHost("nas1", {"zfs list": many(0), "zfs get": Answer(b"nonsense\n")})),
+    ],
+)
+def test_what_cannot_be_read_names_host_command_and_next_step(beginning: str, host: FakeHost) -> None:
+    with pytest.raises(errors.OutputError) as caught:
+        _ask = probe(host, "tank/a") if beginning == "sh -c" else read_target(host, "tank/a")
+    said = str(caught.value)
+    assert said.startswith("tank")
+    assert " on nas1: cannot read what " in said
+    assert f"{'zpool get' if beginning == 'sh -c' else beginning} printed: " in said
+    assert "run that command there to see; if it is as zfs prints it, report it" in said
+
+
+def test_a_listing_without_its_root_is_told_with_the_host() -> None:
+    with pytest.raises(errors.ReplicateError, match="tank/a on nas1: zfs list printed nothing"):
+        read_source(FakeHost("nas1", {"zfs list": Answer(b"")}), "tank/a")

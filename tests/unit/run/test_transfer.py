@@ -1,0 +1,248 @@
+"""One stream: both ends are believed only together, and the error of the side that failed first is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.fakes import Answer, FakeHost
+from tests.support.streams import STEP, STREAM, source
+from zfs_replicate import errors
+from zfs_replicate.hosts.base import CHUNK_BYTES, move, run
+from zfs_replicate.hosts.local import LocalHost
+from zfs_replicate.model import COMPRESSORS
+from zfs_replicate.run import transfer as transfer_module
+from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe, transfer
+from zfs_replicate.zfs import commands
+
+BROKEN = Answer(status=1, stderr="cannot receive resume stream: checksum mismatch or incomplete stream.\n")
+
+
+def carry(source: FakeHost, target: FakeHost, mbuffer_size: str | None = None) -> int:
+    return transfer(source, target, STEP, Pipe(mbuffer_size), Cancellation())
+
+
+def failure(source: FakeHost, target: FakeHost, mbuffer_size: str | None = None) -> errors.ReplicateError:
+    with pytest.raises(errors.ReplicateError) as caught:
+        carry(source, target, mbuffer_size)
+    return caught.value
+
+
+# --- all goes well ---
+
+
+def test_the_stream_arrives_whole_and_its_length_is_returned() -> None:
+    target = FakeHost("here")
+    assert len(STREAM) > CHUNK_BYTES
+    assert carry(source(), target) == len(STREAM)
+    assert target.sinks[0].received == STREAM
+
+
+def test_mbuffer_stands_before_receive() -> None:
+    target = FakeHost("here")
+    carry(source(), target, "64M")
+    assert target.asked == ["mbuffer -q -s 128k -m 64M", "zfs receive -s -u off/a"]
+
+
+def test_a_tiny_stream_needs_no_buffer_but_may_need_a_limit() -> None:
+    tiny = replace(STEP, byte_estimate=TINY_BYTES - 1)
+    assert Pipe("64M").receiving(tiny) == [commands.receive(tiny.receiving)]
+    assert [stage[0] for stage in Pipe("64M", bytes_per_second=9).receiving(tiny)] == ["mbuffer", "zfs"]
+
+
+def test_without_mbuffer_receive_is_alone() -> None:
+    target = FakeHost("here")
+    carry(source(), target)
+    assert target.asked == ["zfs receive -s -u off/a"]
+
+
+def test_a_limit_and_a_compressor_work_on_what_comes_over_the_network() -> None:
+    nas1, target = FakeHost("nas1"), FakeHost("here")
+    transfer(nas1, target, STEP, Pipe("64M", bytes_per_second=1000, compressor="zstd"), Cancellation())
+    assert target.asked == ["mbuffer -q -s 128k -m 64M -r 1000", "zstd -qc -d", "zfs receive -s -u off/a"]
+    assert nas1.asked == [" ".join(commands.compressed(commands.send(STEP), "zstd"))]
+
+
+def test_a_compressed_stream_goes_through_real_pipes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """gzip is on every machine; the lab tests have those that we offer."""
+    monkeypatch.setitem(COMPRESSORS, "gzip", "gzip -c")
+    here = LocalHost()
+    send = commands.compressed(("head", "-c", "3000000", "/dev/zero"), "gzip")
+    receive = ("dd", "status=none", f"of={tmp_path / 'arrived'}")
+    with here.start(send) as sender, here.open_sink([commands.decompress("gzip"), receive]) as sink:
+        while move(sender, sink, CHUNK_BYTES):
+            pass
+        sink.close_input()
+        statuses = [sender.finish().exit_status, *(stage.exit_status for stage in sink.finish())]
+    assert statuses == [0, 0, 0]
+    assert (tmp_path / "arrived").read_bytes() == bytes(3_000_000)
+
+
+@pytest.mark.parametrize(
+    ("send", "program", "status"),
+    [("exit 3", "cat", 3), ("exit 0", "sh -c 'cat; exit 4'", 4), ("exit 255", "cat", 255)],
+)
+def test_a_compressed_send_ends_badly_when_either_does(
+    monkeypatch: pytest.MonkeyPatch, send: str, program: str, status: int
+) -> None:
+    monkeypatch.setitem(COMPRESSORS, "other", program)
+    text, ended = run(LocalHost(), commands.compressed(("sh", "-c", f"echo stream; echo why >&2; {send}"), "other"))
+    assert (text, ended.stderr, ended.exit_status) == ("stream\n", "why\n", status)
+
+
+def test_warnings_of_a_stream_that_arrived_are_no_failure() -> None:
+    target = FakeHost("here", {"zfs receive": Answer(stderr="cannot receive P property on X")})
+    assert carry(source(), target) == len(STREAM)
+
+
+def test_both_ends_are_left() -> None:
+    nas1, here = source(), FakeHost("here")
+    carry(nas1, here)
+    assert (nas1.processes[0].is_left, here.sinks[0].is_left) == (True, True)
+
+
+# --- one side fails ---
+
+
+def test_a_failed_sender_is_told_though_the_receiver_ended_well() -> None:
+    error = failure(source(status=1, stderr="cannot send 'tank/a': permission denied"), FakeHost("here"))
+    assert isinstance(error, errors.PermissionDenied)
+    assert str(error).startswith("tank/a@b on nas1: cannot send: ")
+
+
+def test_a_sender_that_ends_early_is_told_before_the_receiver_that_starved() -> None:
+    nas1 = source(stdout=STREAM[:100], status=1, stderr="cannot send 'tank/a': dataset key must be loaded")
+    error = failure(nas1, FakeHost("here", {"zfs receive": BROKEN}))
+    assert isinstance(error, errors.KeyUnavailable)
+    assert "nas1" in str(error)
+
+
+def test_a_failed_receiver_is_told_though_the_sender_ended_well() -> None:
+    target = FakeHost("here", {"zfs receive": Answer(status=1, stderr="cannot receive: out of space")})
+    error = failure(source(), target)
+    assert isinstance(error, errors.OutOfSpace)
+    assert str(error).startswith("off/a on here: cannot receive: ")
+
+
+def test_a_receiver_that_breaks_the_pipe_is_told_and_the_sender_killed() -> None:
+    nas1 = source(status=1, stderr="warning: cannot send 'tank/a@b': Broken pipe")
+    target = FakeHost("here", {"zfs receive": Answer(status=1, stderr="cannot receive: out of space")}, breaks_after=1)
+    error = failure(nas1, target, "64M")
+    assert isinstance(error, errors.OutOfSpace)
+    assert nas1.processes[0].is_killed
+
+
+def test_a_pipe_that_breaks_at_once_is_the_receiver_failing() -> None:
+    target = FakeHost(
+        "here", {"zfs receive": Answer(status=1, stderr="cannot receive: dataset is busy")}, breaks_after=0
+    )
+    assert isinstance(failure(source(), target), errors.DatasetBusy)
+
+
+def test_a_receiver_that_has_all_it_wants_may_end_before_the_last_bytes() -> None:
+    """`zfs receive` ends at the end record; without mbuffer in between, the rest meets a pipe that is closed."""
+    nas1 = source(stdout=b"stream and more")
+    nas1.chunk_bytes = 6
+    carry(nas1, FakeHost("here", breaks_after=1))
+    assert not nas1.processes[0].is_killed
+    assert nas1.processes[0].read(1) == b""
+
+
+def test_a_sender_that_never_ends_after_that_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transfer_module, "MOST_LEFT_BYTES", 100)
+    nas1 = source(stdout=b"x" * 10_000)
+    nas1.chunk_bytes = 10
+    error = failure(nas1, FakeHost("here", breaks_after=1))
+    assert isinstance(error, errors.StreamBroken)
+    assert str(error).startswith("tank/a@b on nas1: the stream goes on after its end")
+
+
+def test_a_sender_that_is_silent_after_that_is_a_stall() -> None:
+    nas1 = source(stdout=b"stream and more", stalls=True)
+    nas1.chunk_bytes = 6
+    with pytest.raises(errors.StreamBroken, match="no byte passed"):
+        transfer(nas1, FakeHost("here", breaks_after=1), STEP, Pipe(stall_seconds=0.05), Cancellation())
+
+
+def test_a_sender_that_fails_after_that_has_failed_all_the_same() -> None:
+    nas1 = source(status=1, stderr="warning: cannot send 'tank/a@b': Input/output error")
+    assert "cannot send" in str(failure(nas1, FakeHost("here", breaks_after=0)))
+
+
+def test_receive_is_believed_before_mbuffer() -> None:
+    answers = {
+        "mbuffer": Answer(status=1, stderr="mbuffer: error: outputThread: error writing: Broken pipe"),
+        "zfs receive": Answer(status=1, stderr="cannot receive: out of space"),
+    }
+    assert isinstance(failure(source(), FakeHost("here", answers), "64M"), errors.OutOfSpace)
+
+
+def test_a_killed_mbuffer_is_told() -> None:
+    error = failure(source(), FakeHost("here", {"mbuffer": Answer(status=-9)}), "64M")
+    assert "mbuffer was killed by signal 9" in str(error)
+
+
+def test_a_failed_mbuffer_is_told_with_its_words() -> None:
+    answers = {"mbuffer": Answer(status=1, stderr="mbuffer: Cannot allocate memory\n")}
+    error = failure(source(), FakeHost("here", answers), "999G")
+    assert "mbuffer failed (mbuffer: Cannot allocate memory)" in str(error)
+
+
+def test_a_receive_that_was_killed_is_told_rather_than_the_stage_that_lost_its_reader() -> None:
+    answers = {"mbuffer": Answer(status=-13), "zfs receive": Answer(status=-9)}
+    error = failure(source(), FakeHost("here", answers), "64M")
+    assert "zfs was killed by signal 9" in str(error)
+
+
+def test_a_lost_connection_is_told_and_the_receiver_left_to_save_its_state() -> None:
+    target = FakeHost("here", {"zfs receive": BROKEN})
+    error = failure(source(error=errors.ConnectionFailed("lost")), target)
+    assert isinstance(error, errors.ConnectionFailed)
+    assert target.sinks[0].is_left
+
+
+# --- cancellation ---
+
+
+def test_cancelling_ends_a_running_stream() -> None:
+    cancellation = Cancellation()
+    nas1, target = FakeHost("nas1", {"zfs send": Answer(STREAM, at_read=cancellation.fire)}), FakeHost("here")
+    with pytest.raises(errors.ReplicateError):
+        transfer(nas1, target, STEP, Pipe(), cancellation)
+    assert (nas1.processes[0].is_killed, target.sinks[0].is_killed) == (True, True)
+    assert len(target.sinks[0].received) <= CHUNK_BYTES
+
+
+def test_a_stream_that_begins_after_the_cancellation_ends_at_once() -> None:
+    cancellation = Cancellation()
+    cancellation.fire()
+    target = FakeHost("here")
+    with pytest.raises(errors.ReplicateError):
+        transfer(source(), target, STEP, Pipe(), cancellation)
+    assert target.sinks[0].received == b""
+
+
+def test_a_stream_that_is_over_is_not_killed_later() -> None:
+    cancellation = Cancellation()
+    nas1 = source()
+    transfer(nas1, FakeHost("here"), STEP, Pipe(), cancellation)
+    cancellation.fire()
+    assert not nas1.processes[0].is_killed
+
+
+# --- stalls ---
+
+
+def test_a_stream_that_stalls_is_ended() -> None:
+    nas1, target = source(stalls=True), FakeHost("here", {"zfs receive": BROKEN})
+    with pytest.raises(errors.StreamBroken, match=r"tank/a@b on nas1: no byte passed for 0\.05 seconds"):
+        transfer(nas1, target, STEP, Pipe(stall_seconds=0.05), Cancellation())
+    assert (nas1.processes[0].is_killed, target.sinks[0].is_killed) == (True, True)
+
+
+def test_a_stream_that_flows_is_not_ended() -> None:
+    target = FakeHost("here")
+    assert transfer(source(), target, STEP, Pipe(stall_seconds=30), Cancellation()) == len(STREAM)
+    assert not target.sinks[0].is_killed

@@ -1,0 +1,216 @@
+"""zfs output → values: strict, so that a line which is not as expected is an error that quotes it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.listing import PROBE, TOKEN_TEXT, line
+from zfs_replicate.errors import OutputError
+from zfs_replicate.model import Bookmark, Kind, Snapshot, TokenContents
+from zfs_replicate.zfs import parse
+
+
+def test_the_line_helper_has_the_columns_that_are_asked_for() -> None:
+    assert len(line("snapshot", "tank@a").split("\t")) == len(parse.LIST_COLUMNS)
+
+
+# --- listing ---
+
+
+def test_a_tree_becomes_datasets_with_their_snapshots_and_bookmarks() -> None:
+    found = parse.listing(
+        [
+            line("filesystem", "tank/a", written="512"),
+            line("snapshot", "tank/a@one", guid="1", createtxg="11", written="9"),
+            line("bookmark", "tank/a#mark", guid="2", createtxg="12"),
+            line("volume", "tank/a/disk"),
+        ]
+    )
+    first, second = found.datasets
+    assert (first.name, first.kind, first.written) == ("tank/a", Kind.FILESYSTEM, 512)
+    assert first.snapshots == (Snapshot("one", 1, 11, 1700000000, 9),)
+    assert first.bookmarks == (Bookmark("mark", 2, 12, 1700000000),)
+    assert (second.name, second.kind) == ("tank/a/disk", Kind.VOLUME)
+
+
+def test_snapshots_are_ordered_by_createtxg_not_as_listed() -> None:
+    lines = [
+        line("filesystem", "tank"),
+        line("snapshot", "tank@a", createtxg="10"),
+        line("snapshot", "tank@b", createtxg="9"),
+        line("bookmark", "tank#c", createtxg="50"),
+        line("bookmark", "tank#d", createtxg="6"),
+    ]
+    (dataset,) = parse.listing(lines).datasets
+    assert [each.name for each in dataset.snapshots] == ["b", "a"]
+    assert [each.name for each in dataset.bookmarks] == ["d", "c"]
+
+
+def test_snapshots_may_be_listed_before_their_dataset() -> None:
+    (dataset,) = parse.listing([line("snapshot", "tank@a"), line("filesystem", "tank")]).datasets
+    assert [each.name for each in dataset.snapshots] == ["a"]
+
+
+def test_names_with_spaces_stay_whole() -> None:
+    lines = [line("filesystem", "tank/my files"), line("snapshot", "tank/my files@before lunch")]
+    (dataset,) = parse.listing(lines).datasets
+    assert (dataset.name, dataset.snapshots[0].name) == ("tank/my files", "before lunch")
+
+
+def test_held_snapshots_are_named_for_the_next_question() -> None:
+    lines = [
+        line("filesystem", "tank"),
+        line("snapshot", "tank@a", userrefs="2"),
+        line("snapshot", "tank@b", userrefs="0"),
+    ]
+    assert parse.listing(lines).held == ["tank@a"]
+
+
+@pytest.mark.parametrize(("text", "clones"), [("", ()), ("-", ()), ("p/c", ("p/c",)), ("p/c,p/d e", ("p/c", "p/d e"))])
+def test_clones(text: str, clones: tuple[str, ...]) -> None:
+    lines = [line("filesystem", "tank"), line("snapshot", "tank@a", clones=text)]
+    assert parse.listing(lines).datasets[0].snapshots[0].clones == clones
+
+
+@pytest.mark.parametrize(("text", "is_encrypted"), [("off", False), ("-", False), ("aes-256-gcm", True)])
+def test_encryption(text: str, is_encrypted: bool) -> None:
+    assert parse.listing([line("filesystem", "tank", encryption=text)]).datasets[0].is_encrypted is is_encrypted
+
+
+def test_resume_tokens_are_kept_by_dataset() -> None:
+    lines = [line("filesystem", "off"), line("filesystem", "off/a", receive_resume_token="1-ab-cd")]
+    assert parse.listing(lines).tokens == {"off/a": "1-ab-cd"}
+
+
+def test_nothing_listed_is_nothing_found() -> None:
+    assert parse.listing([]).datasets == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "tank",
+        "warning: something\n",
+        line("filesystem", "tank").replace("\t", "  "),
+        line("filesystem", "tank") + "\textra",
+        line("snapshot", "tank@a", guid="0x7"),
+        line("snapshot", "tank@a", guid="-7"),
+        line("snapshot", "tank@a", guid="٣"),
+        line("snapshot", "tank@a", createtxg="-"),
+        line("snapshot", "tank@a", creation=""),
+        line("snapshot", "tank@a", userrefs="-"),
+        line("filesystem", "tank", written="1.5K"),
+        line("snapshot", "tank"),
+        line("filesystem", "tank@a"),
+        line("bookmark", "tank@a"),
+        line("wormhole", "tank"),
+        line("snapshot", "tank@a@b"),
+        line("snapshot", "tank@"),
+        line("filesystem", "tank//a"),
+        line("filesystem", "tank/$(reboot)"),
+        line("snapshot", "tank@a'b"),
+        line("filesystem", ""),
+    ],
+)
+def test_a_line_that_is_not_as_expected_is_quoted(bad: str) -> None:
+    with pytest.raises(OutputError) as caught:
+        parse.listing([line("filesystem", "tank/fine"), bad])
+    assert repr(bad) in str(caught.value)
+
+
+def test_a_snapshot_without_its_dataset_is_an_error() -> None:
+    with pytest.raises(OutputError, match="snapshots of tank/a are listed"):
+        parse.listing([line("snapshot", "tank/a@x")])
+
+
+# --- holds, guids, names ---
+
+
+def test_holds_are_gathered_by_snapshot_in_order() -> None:
+    lines = ["tank/a b@x\toffsite\tTue Nov 14 22:13 2023", "tank/a b@x\tother\tTue", "tank@y\tother\tTue"]
+    assert parse.holds(lines) == {"tank/a b@x": ("offsite", "other"), "tank@y": ("other",)}
+
+
+def test_guids_by_whole_name() -> None:
+    assert parse.guids(["tank@a\t18446744073709551615", "tank/b c@d\t2"]) == {"tank@a": 2**64 - 1, "tank/b c@d": 2}
+
+
+def test_first_column() -> None:
+    assert parse.first_column(["tank/a\ton", "tank/b c\ton"], 2) == ("tank/a", "tank/b c")
+
+
+@pytest.mark.parametrize("bad", ["tank@a offsite Tue", "tank@a\toffsite", "NAME\tTAG\tTIMESTAMP\tmore"])
+def test_a_hold_that_is_not_as_expected_is_quoted(bad: str) -> None:
+    with pytest.raises(OutputError) as caught:
+        parse.holds([bad])
+    assert repr(bad) in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", ["tank@a", "tank@a\t-", "tank@a\t12 "])
+def test_a_guid_that_is_not_as_expected_is_quoted(bad: str) -> None:
+    with pytest.raises(OutputError) as caught:
+        parse.guids([bad])
+    assert repr(bad) in str(caught.value)
+
+
+# --- tokens ---
+
+
+def test_a_token_says_where_from_and_where_to() -> None:
+    assert parse.token_contents(TOKEN_TEXT) == TokenContents("tank/my files@d", 0xFF, 0xB1C2, False)
+
+
+@pytest.mark.parametrize("text", ["", "\tfromguid = 0x0\n"])
+def test_a_token_without_a_base_is_a_first_send(text: str) -> None:
+    found = parse.token_contents(TOKEN_TEXT.replace("\tfromguid = 0xb1c2\n", text))
+    assert found is not None
+    assert found.from_guid is None
+
+
+def test_a_raw_token() -> None:
+    found = parse.token_contents(TOKEN_TEXT + "\trawok = 1\n")
+    assert found is not None
+    assert found.is_raw
+
+
+@pytest.mark.parametrize("text", ["", "cannot resume send: resume token is corrupt", "\ttoguid = 0xff\n"])
+def test_a_damaged_token_says_nothing(text: str) -> None:
+    assert parse.token_contents(text) is None
+
+
+# --- capabilities ---
+
+
+def test_capabilities() -> None:
+    found = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE], "tank")
+    assert (found.zfs_version, found.pool, found.pool_guid, found.free_bytes) == ("zfs-2.3.9-1", "tank", 42, 400)
+    assert found.programs == {"zfs", "mbuffer"}
+
+
+@pytest.mark.parametrize(
+    ("feature", "has", "uses"),
+    [
+        ("large_blocks", True, False),
+        ("zstd_compress", True, True),
+        ("encryption", False, False),
+        ("unheard_of", False, False),
+    ],
+)
+def test_features(feature: str, has: bool, uses: bool) -> None:
+    found = parse.capabilities(PROBE, "tank")
+    assert (found.has_feature(feature), found.uses_feature(feature)) == (has, uses)
+
+
+@pytest.mark.parametrize("missing", ["guid", "free"])
+def test_a_probe_without_what_is_needed_is_an_error(missing: str) -> None:
+    with pytest.raises(OutputError, match=f"no {missing} of pool tank"):
+        parse.capabilities([each for each in PROBE if not each.startswith(f"{missing}\t")], "tank")
+
+
+def test_a_malformed_number_in_a_token_is_damage() -> None:
+    assert parse.token_contents("toguid = 0xzz\ntoname = a@b\n") is None
+
+
+def test_the_zfs_version_is_not_the_property_of_that_name() -> None:
+    found = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE, "version\t-"], "tank")
+    assert found.zfs_version == "zfs-2.3.9-1"
