@@ -75,14 +75,14 @@ def child(datasets: int, snapshots: int) -> dict[str, Any]:
     """Plan once, in this process."""
     from zfs_replicate.actions import one_pass as mirror
     from zfs_replicate.cli import arguments
-    from zfs_replicate.config import Config
+    from zfs_replicate.config import MirrorRequest
     from zfs_replicate.hosts.local import LocalHost
     from zfs_replicate.plan import planner
 
     config = arguments.parse(
         ["-h", "localhost", "-r", "tank/data", "-l", "offsite/data", "-t", "bench", "-k", "1", "-n"]
     )
-    if not isinstance(config, Config):
+    if not isinstance(config, MirrorRequest):
         raise TypeError("not a mirror run")
     spent = [0.0]
     real = planner.plan

@@ -36,7 +36,7 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class Reporting:
     """What is told of a run, to whom, and how; what is mirrored does not depend on it.
 
     Files are paths, commands lines for sh. `log_level` None: as -v and the terminal say. `syslog`: a socket's path, or
@@ -56,7 +56,7 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class MirrorRequest:
     """A mirror run. None: `stall_seconds`: wait for ever; `bytes_per_second`: no limit; `compressor`: none.
 
     `properties`: `NAME=VALUE`, for datasets that are made here.
@@ -74,7 +74,7 @@ class Config:
     retries: int
     jobs: int
     is_dry_run: bool
-    telling: Telling
+    reporting: Reporting
     properties: tuple[str, ...] = ()
 
 
@@ -83,19 +83,18 @@ class Job:
     """A mirror run of a file of jobs, by the name it has there."""
 
     name: str
-    config: Config
+    request: MirrorRequest
 
 
 @dataclass(frozen=True, slots=True)
-class RunJobs:
+class JobsRequest:
     """Several mirror runs, one after the other."""
 
     jobs: tuple[Job, ...]
-    telling: Telling
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseRequest:
     """The retiring of a mirror. `local` None: what the target knows is not looked at."""
 
     connection: Connection
@@ -104,11 +103,11 @@ class Release:
     tag: str
     is_dry_run: bool
     is_confirmed: bool
-    telling: Telling
+    reporting: Reporting
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class StatusOptions:
     """What the user wants to know of a mirror. `tag` None: any mirror's. Ages in seconds, None: never too old."""
 
     tag: str | None = None
@@ -118,14 +117,14 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class AskStatus:
+class StatusRequest:
     """How well a mirror stands. `connection` and `remote` None: the source is not asked."""
 
     local: str
     connection: Connection | None
     remote: str | None
-    wishes: Wishes
-    telling: Telling
+    wishes: StatusOptions
+    reporting: Reporting
 
 
 @dataclass(frozen=True, slots=True)

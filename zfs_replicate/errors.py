@@ -43,7 +43,13 @@ class ReplicateError(Exception):
 
 
 class UsageError(ReplicateError):
+    """`command`: the subcommand that it belongs to; empty: a mirror run, or not known."""
+
     exit_code = 2
+
+    def __init__(self, message: str, command: str = "") -> None:
+        super().__init__(message)
+        self.command = command
 
 
 class BadValue(UsageError):

@@ -1,6 +1,6 @@
 """The nouns. Frozen values that cross module borders; nothing here acts.
 
-What a side has: Snapshot, Bookmark, ResumeToken, Dataset, Inventory, Capabilities. What is wanted: Policy, Context.
+What a side has: Snapshot, Bookmark, ResumeToken, Dataset, Inventory, Capabilities. What is wanted: Policy, PlanContext.
 What will be done about it is in steps.py.
 
 Two rules hold everywhere. Identity is the guid, names are for people. createtxg orders snapshots
@@ -149,7 +149,7 @@ class StreamOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class PlanContext:
     """What every dataset's plan depends on besides the dataset itself. `now` is Unix seconds."""
 
     policy: Policy

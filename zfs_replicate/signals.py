@@ -13,7 +13,7 @@ SIGNALLED = 128
 """Exit statuses from here on: ended by a signal."""
 
 
-class Ended(BaseException):
+class Interrupted(BaseException):
     """A signal asks us to end. No error: nothing on the way may catch it for good."""
 
     def __init__(self, number: int) -> None:
@@ -22,13 +22,13 @@ class Ended(BaseException):
 
 
 @contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Turn the first ending signal into Ended, raised in the main thread; further ones are ignored meanwhile."""
+def interrupted_by_signals() -> Iterator[None]:
+    """Turn the first ending signal into Interrupted, raised in the main thread; further ones are ignored meanwhile."""
 
     def end(number: int, _frame: FrameType | None) -> None:
         for each in ENDING_SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        raise Ended(number)
+        raise Interrupted(number)
 
     before = {number: signal.signal(number, end) for number in ENDING_SIGNALS}
     try:

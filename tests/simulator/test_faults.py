@@ -7,7 +7,7 @@ import pytest
 from tests.support.simulator import Crash, NotModelled, SimulatedHost, World
 from tests.support.simulator.faults import Call, CrashClient, Die, Fail, HangUp
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import Ended, run
+from zfs_replicate.hosts.base import Exit, run
 
 HOLD = ("zfs", "hold", "tag", "tank/data@a")
 RECORD = 131_072
@@ -26,7 +26,7 @@ def host() -> SimulatedHost:
     return host
 
 
-def send(host: SimulatedHost) -> tuple[Ended, tuple[Ended, ...]]:
+def send(host: SimulatedHost) -> tuple[Exit, tuple[Exit, ...]]:
     """tank/data@a through mbuffer to off/data; how all ended."""
     pipeline = [("mbuffer", "-q"), ("zfs", "receive", "-s", "-u", "off/data")]
     with host.start(("zfs", "send", "tank/data@a")) as sender, host.open_sink(pipeline) as sink:

@@ -13,7 +13,7 @@ from tests.support.simulator import Crash, SimulatedHost, World
 from tests.support.simulator.faults import At, CrashClient, Die, Fail, HangUp
 from zfs_replicate.actions.one_pass import Pass
 from zfs_replicate.cli import arguments
-from zfs_replicate.config import Config
+from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import ConnectionFailed
 from zfs_replicate.model import SECONDS_PER_DAY
 from zfs_replicate.run.transfer import Cancellation
@@ -23,10 +23,12 @@ RECORD = 131_072
 
 
 @functools.cache
-def config_of(options: tuple[str, ...]) -> Config:
-    config = arguments.parse(["-h", "source", "-r", "tank/data", "-l", "off/data", "-t", "mirror", "-j", "1", *options])
-    assert isinstance(config, Config)
-    return config
+def request_of(options: tuple[str, ...]) -> MirrorRequest:
+    request = arguments.parse(
+        ["-h", "source", "-r", "tank/data", "-l", "off/data", "-t", "mirror", "-j", "1", *options]
+    )
+    assert isinstance(request, MirrorRequest)
+    return request
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Mirror:
         self.source.run("zfs", "snapshot", "-r", f"tank/data@{name}")
 
     def run(self, *options: str) -> RunResult:
-        one = Pass(config_of(options), self.source, self.target, self.world.now)
+        one = Pass(request_of(options), self.source, self.target, self.world.now)
         return one.execute(one.plan(), Cancellation(), lambda _outcome: None)
 
     def run_well(self, *options: str) -> tuple[Outcome, ...]:

@@ -29,7 +29,7 @@ TEXT_ARGUMENT = {
     "_troubled": 2,
     "Problem": 1,
     "print_plainly": 0,
-    "say": 0,
+    "log_problem": 0,
 }
 """Which argument of a call is the text."""
 

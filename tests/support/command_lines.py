@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from zfs_replicate.cli.arguments import parse
-from zfs_replicate.config import Config
+from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import UsageError
 
 LEAST = ("-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite")
 
 
-def parsed(*more: str) -> Config:
+def parsed(*more: str) -> MirrorRequest:
     found = parse([*LEAST, *more])
-    assert isinstance(found, Config)
+    assert isinstance(found, MirrorRequest)
     return found
 
 

@@ -8,7 +8,7 @@ from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import plan_of, target_tree, tree
 from zfs_replicate.model import Inventory
 from zfs_replicate.run.executor import Executor
-from zfs_replicate.run.stream_steps import Machinery
+from zfs_replicate.run.stream_steps import RunContext
 from zfs_replicate.run.transfer import Cancellation, Pipe
 from zfs_replicate.steps import Outcome, Plan
 
@@ -45,7 +45,7 @@ def execute(
     source = FakeHost("nas1", {"zfs send": Answer(b"stream")} | (at_source or {}))
     target = FakeHost("here", {"zfs list": guid_answer(plan)} | (at_target or {}))
     moved: list[str] = []
-    machinery = Machinery(source, target, 2, Pipe())
+    machinery = RunContext(source, target, 2, Pipe())
     executor = Executor(machinery, Cancellation(), lambda outcome: moved.append(outcome.plan.target))
     return Run(source, target, executor.execute(plan), moved)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from zfs_replicate.hosts.base import Ended
+from zfs_replicate.hosts.base import Exit
 
 HANG_SECONDS = 30
 
@@ -62,11 +62,11 @@ class FakeProcess:
         self._at += len(data)
         return data
 
-    def said_since(self, offset: int) -> bytes:
+    def stderr_since(self, offset: int) -> bytes:
         return self.answer.stderr.encode()[offset:]
 
-    def finish(self) -> Ended:
-        return Ended(self.command, -15 if self.is_killed else self.answer.status, self.answer.stderr)
+    def finish(self) -> Exit:
+        return Exit(self.command, -15 if self.is_killed else self.answer.status, self.answer.stderr)
 
     def kill(self) -> None:
         self._killed.set()
@@ -104,11 +104,10 @@ class FakeSink:
     def close_input(self) -> None:
         self.is_input_closed = True
 
-    def finish(self) -> tuple[Ended, ...]:
+    def finish(self) -> tuple[Exit, ...]:
         assert self.is_input_closed, "it would wait for ever"
         return tuple(
-            Ended(command, stage.status, stage.stderr)
-            for command, stage in zip(self.pipeline, self.stages, strict=True)
+            Exit(command, stage.status, stage.stderr) for command, stage in zip(self.pipeline, self.stages, strict=True)
         )
 
     def kill(self) -> None:

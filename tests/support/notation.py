@@ -42,10 +42,10 @@ from dataclasses import dataclass, field, replace
 from zfs_replicate.model import (
     SECONDS_PER_DAY,
     Bookmark,
-    Context,
     Dataset,
     Inventory,
     Kind,
+    PlanContext,
     Policy,
     ResumeToken,
     Snapshot,
@@ -97,8 +97,8 @@ def context(
     excludes: tuple[str, ...] = (),
     may_roll_back: bool = False,
     has_bookmarks: bool = False,
-) -> Context:
-    return Context(Policy(TAG, keep_days, excludes, may_roll_back), StreamOptions(), NOW, has_bookmarks)
+) -> PlanContext:
+    return PlanContext(Policy(TAG, keep_days, excludes, may_roll_back), StreamOptions(), NOW, has_bookmarks)
 
 
 # --- text → worlds ---
@@ -199,7 +199,7 @@ def planned(
     target_text: str,
     keep_days: int | None = None,
     is_parent: bool = False,
-    wishes: Context | None = None,
+    wishes: PlanContext | None = None,
 ) -> DatasetPlan:
     """Given both sides in words, return the dataset's plan. `wishes` is for what keep_days does not say."""
     wanted = context(keep_days) if wishes is None else wishes
@@ -211,7 +211,7 @@ def steps(
     target_text: str,
     keep_days: int | None = None,
     is_parent: bool = False,
-    wishes: Context | None = None,
+    wishes: PlanContext | None = None,
 ) -> str:
     """Given both sides in words, return the plan's steps as text."""
     return rendered(planned(source_text, target_text, keep_days, is_parent, wishes))

@@ -1,4 +1,4 @@
-"""Runs as the rooms that tell of them get them: a Config, attempts, outcomes, without anything run."""
+"""Runs as the rooms that tell of them get them: a MirrorRequest, attempts, outcomes, without anything run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.notation import plan_of, target_tree, tree
 from zfs_replicate.cli.arguments import parse
-from zfs_replicate.config import Config
+from zfs_replicate.config import MirrorRequest
 from zfs_replicate.report.record import Attempt, Problem, Run
 from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.steps import Outcome, Plan, Resume, Send, Step
@@ -16,9 +16,9 @@ BEGAN, ENDED = 1_700_000_000.0, 1_700_000_090.5
 LINE = ("-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite")
 
 
-def config(*more: str) -> Config:
+def request(*more: str) -> MirrorRequest:
     found = parse([*LINE, *more])
-    assert isinstance(found, Config)
+    assert isinstance(found, MirrorRequest)
     return found
 
 
@@ -41,7 +41,7 @@ def carried_out(made: Plan, fails: type[Step] | None = None, error: Exception | 
 
 def run(made: Plan | None = None, outcomes: tuple[Outcome, ...] = (), *more: str, **changed: Any) -> Run:
     """A run of one attempt."""
-    one = Run("0123456789abcdef", config(*more), BEGAN, ENDED, 0, (Attempt(made, outcomes),))
+    one = Run("0123456789abcdef", request(*more), BEGAN, ENDED, 0, (Attempt(made, outcomes),))
     return replace(one, **changed)
 
 

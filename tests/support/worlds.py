@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from tests.support.notation import NOW, OTHER_TAG, SOURCE, TAG, TARGET, TARGET_TAG, context
-from zfs_replicate.model import SECONDS_PER_DAY, Bookmark, Context, Dataset, Kind, ResumeToken, Snapshot, TokenContents
+from zfs_replicate.model import (
+    SECONDS_PER_DAY,
+    Bookmark,
+    Dataset,
+    Kind,
+    PlanContext,
+    ResumeToken,
+    Snapshot,
+    TokenContents,
+)
 
 SOURCE_HOLDS = st.sampled_from([(), (), (TAG,), (OTHER_TAG,), (OTHER_TAG, TAG), (TARGET_TAG,)])
 TARGET_HOLDS = st.sampled_from([(), (), (TARGET_TAG,), (OTHER_TAG,), (TARGET_TAG, OTHER_TAG), (TAG,)])
@@ -25,7 +34,7 @@ class World:
     source: Dataset
     target: Dataset | None
     is_parent: bool
-    context: Context
+    context: PlanContext
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""One pass: probe → inventories → plan → (unless it is a dry run) execution. Hosts and Config in, a result out."""
+"""Carry out one pass: probe, read both sides, plan and, unless it is a dry run, execute."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import time
 from concurrent.futures import wait
 from dataclasses import replace
 
-from zfs_replicate.config import Config
+from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import ReplicateError, UsageError
 from zfs_replicate.hosts.base import Host, TargetHost
-from zfs_replicate.model import Capabilities, Context, Inventory, StreamOptions
+from zfs_replicate.model import Capabilities, Inventory, PlanContext, StreamOptions
 from zfs_replicate.plan.planner import plan
 from zfs_replicate.report.record import Attempt
 from zfs_replicate.run.executor import Executor, Moved
 from zfs_replicate.run.inventory import probe, read_source, read_target, side_by_side
-from zfs_replicate.run.stream_steps import Carrier, Machinery
+from zfs_replicate.run.stream_steps import Carrier, RunContext
 from zfs_replicate.run.transfer import Cancellation, Pipe
 from zfs_replicate.steps import Meter, Plan, RunResult
 from zfs_replicate.zfs import names
@@ -28,9 +28,9 @@ class Pass:
     """Everything that one pass over the tree needs; `now` is Unix seconds."""
 
     def __init__(
-        self, config: Config, source: Host, target: TargetHost, now: int, carrier: Carrier | None = None
+        self, request: MirrorRequest, source: Host, target: TargetHost, now: int, carrier: Carrier | None = None
     ) -> None:
-        self._config = config
+        self._config = request
         self._source = source
         self._target = target
         self._now = now
@@ -47,32 +47,32 @@ class Pass:
 
     def plan(self) -> Plan:
         """Read both sides and decide. Changes nothing."""
-        config = self._config
+        request = self._config
         (theirs, source), (ours, target) = self._read()
         self._programs = (theirs.programs, ours.programs)
-        if config.bytes_per_second is not None and "mbuffer" not in ours.programs:
+        if request.bytes_per_second is not None and "mbuffer" not in ours.programs:
             raise ReplicateError("--bwlimit needs mbuffer on this machine; install it (apt install mbuffer)")
-        if theirs.pool_guid == ours.pool_guid and names.overlaps(config.remote, config.local):
+        if theirs.pool_guid == ours.pool_guid and names.overlaps(request.remote, request.local):
             raise UsageError(
-                f"{config.remote} on {self._source.name} is in the very pool that {config.local} is in, and they"
+                f"{request.remote} on {self._source.name} is in the very pool that {request.local} is in, and they"
                 " overlap; a mirror cannot lie within itself"
             )
         _check_there_is_something(source, self._source)
         has_bookmarks = theirs.has_feature("bookmarks")
-        context = Context(config.policy, stream_options(theirs, ours), self._now, has_bookmarks)
+        context = PlanContext(request.policy, stream_options(theirs, ours), self._now, has_bookmarks)
         self._made = plan(source, target, context)
         return self._made
 
     def execute(self, made: Plan, cancellation: Cancellation, moved: Moved, meter: Meter | None = None) -> RunResult:
-        config = self._config
+        request = self._config
         pipe = replace(self._pipe(made), meter=meter)
-        machinery = Machinery(
+        machinery = RunContext(
             self._source,
             self._target,
-            config.jobs,
+            request.jobs,
             pipe,
             carrier=self._carrier,
-            is_bundling=not config.connection.is_local,
+            is_bundling=not request.connection.is_local,
         )
         self._executor = Executor(machinery, cancellation, moved)
         outcomes = self._executor.execute(made)
@@ -80,27 +80,27 @@ class Pass:
 
     def _pipe(self, made: Plan) -> Pipe:
         """What streams go through: as asked for, and as both sides have it."""
-        config = self._config
+        request = self._config
         theirs, ours = self._programs
         if "mbuffer" not in ours:
             log.warning("mbuffer is not installed on this machine: streams go unbuffered (apt install mbuffer)")
-        has_compressor = config.compressor is None or config.compressor in theirs & ours
-        if not has_compressor and not config.connection.is_local:
-            where = self._source.name if config.compressor in ours else "this machine"
+        has_compressor = request.compressor is None or request.compressor in theirs & ours
+        if not has_compressor and not request.connection.is_local:
+            where = self._source.name if request.compressor in ours else "this machine"
             log.warning(
                 "%s is not installed on %s: streams go uncompressed; install it, or leave -z out",
-                config.compressor,
+                request.compressor,
                 where,
             )
-        limit = config.bytes_per_second
+        limit = request.bytes_per_second
         if limit is not None:
-            limit = max(1, limit // max(1, min(config.jobs, made.stream_count)))
+            limit = max(1, limit // max(1, min(request.jobs, made.stream_count)))
         return Pipe(
-            config.mbuffer_size if "mbuffer" in ours else None,
-            config.stall_seconds,
+            request.mbuffer_size if "mbuffer" in ours else None,
+            request.stall_seconds,
             limit,
-            config.compressor if has_compressor and not config.connection.is_local else None,
-            settings=Settings(config.properties, self._target.is_root),
+            request.compressor if has_compressor and not request.connection.is_local else None,
+            settings=Settings(request.properties, self._target.is_root),
         )
 
     def _read(self) -> tuple[tuple[Capabilities, Inventory], tuple[Capabilities, Inventory]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from zfs_replicate.config import Release
+from zfs_replicate.config import ReleaseRequest
 from zfs_replicate.errors import CommandFailed, UsageError
 from zfs_replicate.hosts.base import Host, run
 from zfs_replicate.hosts.local import LocalHost
+from zfs_replicate.log_context import new_identity
 from zfs_replicate.model import SECONDS_PER_DAY
+from zfs_replicate.output.logs import Subject, logging_as
 from zfs_replicate.printable import visible
 from zfs_replicate.run.connect import connected
 from zfs_replicate.run.inventory import read_source, read_target
@@ -36,8 +39,10 @@ class Retirement:
     bookmarks: tuple[str, ...]
 
 
-def carry_out(asked: Release) -> int:
-    """Retire a mirror: list the holds of its tag, ask, release them."""
+def release(asked: ReleaseRequest, logging: contextlib.ExitStack) -> int:
+    """Retire a mirror: list the holds of its tag, ask, release them. The log stays set up until `logging` ends."""
+    subject = Subject(new_identity(), asked.connection.host, asked.remote)
+    logging.enter_context(logging_as(asked.reporting, subject))
     with connected(asked.connection) as source:
         target = None if asked.local is None else (LocalHost(), asked.local)
         found = find(source, asked.remote, asked.tag, target)
@@ -50,7 +55,7 @@ def carry_out(asked: Release) -> int:
                 raise UsageError("release: there is no terminal to ask on; say --yes, or -n to only list")
             if input(f"Release all {len(found.held)} holds of {asked.tag} on {source.name}? [y/N] ").lower() != "y":
                 return 0
-        release(source, asked.tag, found)
+        release_all(source, asked.tag, found)
     return 0
 
 
@@ -90,7 +95,7 @@ def lines(found: Retirement, tag: str, now: int) -> Iterator[str]:
     yield from (f"{bookmark}: bookmark" for bookmark in found.bookmarks)
 
 
-def release(source: Host, tag: str, found: Retirement) -> None:
+def release_all(source: Host, tag: str, found: Retirement) -> None:
     """Release all of them, batched, and destroy the bookmarks. Raises: CommandFailed after doing what could be done."""
     failures: dict[str, str] = {}
     for batch in commands.batches([each.name for each in found.held]):

@@ -8,13 +8,12 @@ from typing import Any
 from docopt import DocoptExit, docopt
 
 from zfs_replicate import __version__
-from zfs_replicate.cli import job_file as jobs
-from zfs_replicate.cli import requests as wanted
+from zfs_replicate.cli import job_file, requests
 from zfs_replicate.cli.manual import MANUAL
-from zfs_replicate.config import LOCAL_SYSLOG, AskStatus, Config, Print, Release, RunJobs
+from zfs_replicate.config import LOCAL_SYSLOG, JobsRequest, MirrorRequest, Print, ReleaseRequest, StatusRequest
 from zfs_replicate.errors import UsageError
 
-Asked = Config | RunJobs | Release | AskStatus | Print
+Request = MirrorRequest | JobsRequest | ReleaseRequest | StatusRequest | Print
 
 _READABLE = MANUAL.replace("--syslog[=ADDRESS]", "--syslog=ADDRESS  ")
 """The manual as docopt can read it."""
@@ -31,8 +30,16 @@ _NEEDED = {
 """What to say of a line that fits none of the usage patterns, by its first word."""
 
 
-def parse(argv: list[str]) -> Asked:
-    """Given the arguments after the program's name, return what is asked for. Raises: UsageError."""
+def parse(argv: list[str]) -> Request:
+    """Given the arguments after the program's name, return what is asked for. Raises: UsageError, with its command."""
+    try:
+        return _parse(argv)
+    except UsageError as error:
+        error.command = argv[0] if argv[:1] and argv[0] in _NEEDED else ""
+        raise
+
+
+def _parse(argv: list[str]) -> Request:
     given = _given(_READABLE, argv)
     if given["--help"]:
         return Print(MANUAL)
@@ -41,17 +48,17 @@ def parse(argv: list[str]) -> Asked:
     if given["run"] or given["check"]:
         return _jobs(given, argv)
     if given["status"]:
-        return wanted.status(given)
-    return wanted.release(given) if given["release"] else wanted.mirror(given)
+        return requests.status(given)
+    return requests.release(given) if given["release"] else requests.mirror(given)
 
 
-def _jobs(given: wanted.Given, argv: list[str]) -> Asked:
+def _jobs(given: requests.Given, argv: list[str]) -> Request:
     said = {option: value for option, value in _given(_WITHOUT_DEFAULTS, argv).items() if value and option[0] == "-"}
     path = given["--config"]
-    found = jobs.load(path, given, said)
+    found = job_file.load(path, given, said)
     if given["check"]:
-        return Print("".join(f"{line}\n" for line in jobs.lines(found)))
-    return RunJobs(jobs.chosen(path, found, tuple(given["JOB"])), wanted.telling(given))
+        return Print("".join(f"{line}\n" for line in job_file.lines(found)))
+    return JobsRequest(job_file.chosen(path, found, tuple(given["JOB"])))
 
 
 def _given(manual: str, argv: list[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from zfs_replicate.cli import requests as wanted
+from zfs_replicate.cli import requests
 from zfs_replicate.cli.options import Option, sections
 from zfs_replicate.config import LOCAL_SYSLOG, Job
 from zfs_replicate.errors import BadValue, JobFileError, UsageError
@@ -29,7 +29,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 Table = Mapping[str, object]
 
 
-def load(path: str, given: wanted.Given, overrides: wanted.Given) -> tuple[Job, ...]:
+def load(path: str, given: requests.Given, overrides: requests.Given) -> tuple[Job, ...]:
     """Given a file, what docopt gives when nothing is said, and what was said on the command line, return all jobs.
 
     The command line wins over a job's own keys, these over `[defaults]`. Raises: JobFileError with all problems.
@@ -49,10 +49,10 @@ def chosen(path: str, jobs: tuple[Job, ...], wanted_names: tuple[str, ...]) -> t
 def lines(jobs: tuple[Job, ...]) -> Iterator[str]:
     """One line for each job, for a person to check."""
     for job in jobs:
-        config = job.config
-        kept = "nothing expires" if config.policy.keep_days is None else f"keep {config.policy.keep_days} days"
-        where = f"{config.connection.host}:{config.remote} → {config.local}"
-        yield f"{job.name}: {where}, tag {config.policy.tag}, {kept}"
+        request = job.request
+        kept = "nothing expires" if request.policy.keep_days is None else f"keep {request.policy.keep_days} days"
+        where = f"{request.connection.host}:{request.remote} → {request.local}"
+        yield f"{job.name}: {where}, tag {request.policy.tag}, {kept}"
 
 
 def _read(path: str) -> Table:
@@ -74,7 +74,7 @@ def _read(path: str) -> Table:
 class _File:
     """A file that was read, on its way to jobs; collects what is wrong with it."""
 
-    def __init__(self, path: str, tables: Table, given: wanted.Given, overrides: wanted.Given) -> None:
+    def __init__(self, path: str, tables: Table, given: requests.Given, overrides: requests.Given) -> None:
         self._path = path
         self._tables = tables
         self._given = given
@@ -109,7 +109,7 @@ class _File:
         self._complain("", name, f"must be a table, [{name}]")
         return None
 
-    def _job(self, name: str, table: Table, common: wanted.Given) -> Job | None:
+    def _job(self, name: str, table: Table, common: requests.Given) -> Job | None:
         where = f"job {name}"
         if not _NAME.fullmatch(name):
             self._complain(where, "", "a name is letters, digits and _ . -, and begins with a letter or digit")
@@ -122,7 +122,7 @@ class _File:
         if len(self._problems) > count:
             return None
         try:
-            return Job(name, wanted.mirror(given))
+            return Job(name, requests.mirror(given))
         except BadValue as error:
             key = self._keys[error.option]
             is_own = f"--{key}" in own or f"--{key}" not in common
@@ -148,7 +148,7 @@ class _File:
 
     def _compare(self, one: Job, other: Job) -> None:
         """What is good for each, and not for both."""
-        mine, theirs = one.config, other.config
+        mine, theirs = one.request, other.request
         both = f"jobs {one.name} and {other.name}"
         if mine.local == theirs.local:
             self._complain(both, "local", f"{mine.local} is the target of both; each needs one of its own")
@@ -161,8 +161,8 @@ class _File:
                 f" {mine.policy.tag}; give each a tag of its own",
             )
         for key in ("report", "metrics"):
-            file = getattr(mine.telling, key)
-            if file is not None and file == getattr(theirs.telling, key):
+            file = getattr(mine.reporting, key)
+            if file is not None and file == getattr(theirs.reporting, key):
                 self._complain(both, key, f"both write {file}; give each a file of its own")
 
     def _complain(self, where: str, key: str, problem: str) -> None:
@@ -171,7 +171,7 @@ class _File:
 
 def _takes_in(job: Job, remote: str) -> bool:
     """Whether a job mirrors a dataset of its source."""
-    root, excludes = job.config.remote, job.config.policy.excludes
+    root, excludes = job.request.remote, job.request.policy.excludes
     return names.is_within(remote, root) and not names.is_excluded(names.below(remote, root), excludes)
 
 

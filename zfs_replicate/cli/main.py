@@ -1,6 +1,6 @@
-"""The program: arguments and signals in; one paragraph for what went wrong, and the exit status out.
+"""Run the program: words → a request → its action → one paragraph for what went wrong, and the exit status.
 
-Asking for help, or in the wrong way, is answered at once: what does the work is imported only for that.
+Asking for help, or in the wrong way, is answered at once: what does the work is imported only when there is work.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Sequence
 
 from zfs_replicate.cli import arguments
 from zfs_replicate.cli.manual import usage
-from zfs_replicate.config import Print
+from zfs_replicate.config import JobsRequest, MirrorRequest, Print, ReleaseRequest, StatusRequest
 from zfs_replicate.errors import UsageError
 from zfs_replicate.printable import visible
-from zfs_replicate.signals import SIGNALLED, Ended, ended_by_signals
+from zfs_replicate.signals import SIGNALLED, Interrupted, interrupted_by_signals
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,39 +27,52 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     with contextlib.ExitStack() as logging:
         try:
-            with ended_by_signals():
-                return _answer(words, logging)
+            with interrupted_by_signals():
+                return _carry_out(arguments.parse(words), logging)
         except BrokenPipeError:
             # whoever read our output has left, as `| head` does; Python would complain once more at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return SIGNALLED + signal.SIGPIPE
-        except (Exception, Ended) as error:
-            return _tell(error, words)
+        except UsageError as error:
+            return _refuse(error)
+        except (Exception, Interrupted) as error:
+            from zfs_replicate.output.failure import describe_failure
+            from zfs_replicate.output.logs import log_problem
+
+            problem, status = describe_failure(error)
+            log_problem(problem.message)
+            return status
 
 
-def _answer(words: Sequence[str], logging: contextlib.ExitStack) -> int:
-    """`logging` is where the log of what is no mirror run is set up."""
-    asked = arguments.parse(list(words))
-    if isinstance(asked, Print):
-        sys.stdout.write(asked.text)
-        return 0
-    from zfs_replicate.cli.dispatch import carry_out
+def _carry_out(request: arguments.Request, logging: contextlib.ExitStack) -> int:
+    """Do what is asked for. `logging` is where the log of anything but a mirror run is set up."""
+    match request:
+        case Print():
+            sys.stdout.write(request.text)
+            return 0
+        case MirrorRequest():
+            from zfs_replicate.actions.mirror import mirror
 
-    return carry_out(asked, logging)
+            return mirror(request)
+        case JobsRequest():
+            from zfs_replicate.actions.mirror import run_jobs
+
+            return run_jobs(request)
+        case StatusRequest():
+            from zfs_replicate.actions.status import tell_status
+
+            return tell_status(request, logging)
+        case ReleaseRequest():
+            from zfs_replicate.actions.release import release
+
+            return release(request, logging)
 
 
-def _tell(error: Exception | Ended, words: Sequence[str]) -> int:
-    if isinstance(error, UsageError) and words[:1] != ["status"]:
-        said = f"zfs_replicate: {error}\n{usage()}\nMore: zfs_replicate --help"
-        print(visible(said, keep="\n"), file=sys.stderr)
-        return error.exit_code
-    from zfs_replicate.output.failure import ending
-    from zfs_replicate.output.logs import say
-
-    problem, status = ending(error)
-    if words[:1] == ["status"] and not isinstance(error, Ended):
+def _refuse(error: UsageError) -> int:
+    """Say what is wrong with the command line. A monitoring system reads only stdout, and would page for a 2."""
+    if error.command == "status":
         from zfs_replicate.actions.status import tell_unknown
 
-        return tell_unknown(problem.message)
-    say(problem.message)
-    return status
+        return tell_unknown(str(error))
+    print(visible(f"zfs_replicate: {error}\n{usage()}\nMore: zfs_replicate --help", keep="\n"), file=sys.stderr)
+    return error.exit_code

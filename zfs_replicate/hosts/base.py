@@ -34,7 +34,7 @@ SBIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class Exit:
     """How a command ended. A negative status is the number of the signal that killed it."""
 
     command: tuple[str, ...]
@@ -52,10 +52,10 @@ class Process(Protocol):
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, at least one; empty at the end. Raises: ConnectionFailed."""
 
-    def said_since(self, offset: int) -> bytes:
+    def stderr_since(self, offset: int) -> bytes:
         """What it has said on stderr beyond so many bytes, as far as that is known; it may still run."""
 
-    def finish(self) -> Ended:
+    def finish(self) -> Exit:
         """Wait for the end. Raises: ConnectionFailed when the exit status never came."""
 
     def kill(self) -> None:
@@ -79,7 +79,7 @@ class Sink(Protocol):
 
     def close_input(self) -> None: ...
 
-    def finish(self) -> tuple[Ended, ...]:
+    def finish(self) -> tuple[Exit, ...]:
         """Wait for all stages, in the order of the pipeline. The input must be closed."""
 
     def kill(self) -> None:
@@ -124,7 +124,7 @@ def move(process: Process, sink: Sink, size: int) -> int:
     return len(data)
 
 
-def run(host: Host, command: Sequence[str]) -> tuple[str, Ended]:
+def run(host: Host, command: Sequence[str]) -> tuple[str, Exit]:
     """Run a command to its end; return what it printed on stdout, and how it ended (any status).
 
     Raises: OutputError when it prints for ever.
@@ -137,7 +137,7 @@ def run(host: Host, command: Sequence[str]) -> tuple[str, Ended]:
 def read_lines(host: Host, command: Sequence[str]) -> Iterator[str]:
     """Run a command and yield the lines of its stdout as they come.
 
-    Raises: CommandEnded when it ended badly, OutputError when it does not end.
+    Raises: NonzeroExit when it ended badly, OutputError when it does not end.
     """
     with _bounded(host, command) as process:
         rest = b""
@@ -151,7 +151,7 @@ def read_lines(host: Host, command: Sequence[str]) -> Iterator[str]:
             yield _decode(rest)
         ended = process.finish()
         if ended.exit_status != 0:
-            raise CommandEnded(ended)
+            raise NonzeroExit(ended)
 
 
 def _chunks(process: Process, most_bytes: int) -> Iterator[bytes]:
@@ -198,10 +198,10 @@ def within(seconds: float, end: Callable[[], object]) -> Iterator[None]:
         timer.cancel()
 
 
-class CommandEnded(CommandFailed):
+class NonzeroExit(CommandFailed):
     """A command ended with a status other than 0. Whoever knows what it was for turns it into a message."""
 
-    def __init__(self, ended: Ended) -> None:
+    def __init__(self, ended: Exit) -> None:
         super().__init__(f"{ended.command[0]} ended with status {ended.exit_status}: {ended.stderr.strip()}")
         self.ended = ended
 

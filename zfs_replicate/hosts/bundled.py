@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import StreamBroken
-from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, within
+from zfs_replicate.hosts.base import CHUNK_BYTES, Exit, Host, Process, within
 from zfs_replicate.zfs import commands, messages
 
 log = logging.getLogger(__name__)
@@ -148,7 +148,7 @@ class _Stream:
         self._host = host
         self._output = output
         self._command = command
-        self._ended: Ended | None = None
+        self._ended: Exit | None = None
 
     @property
     def pipe(self) -> None:
@@ -175,17 +175,17 @@ class _Stream:
         status, said = int(found[1]), found[2]
         if status > DIED_OF_SIGNAL and not said:
             said = messages.KILLED
-        self._ended = Ended(self._command, status, f"{said}\n" if said else "")
+        self._ended = Exit(self._command, status, f"{said}\n" if said else "")
 
-    def said_since(self, offset: int) -> bytes:  # noqa: ARG002 - it comes at the end only
+    def stderr_since(self, offset: int) -> bytes:  # noqa: ARG002 - it comes at the end only
         return b""
 
-    def finish(self) -> Ended:
+    def finish(self) -> Exit:
         if self._ended is not None:
             return self._ended
         ended = self._output.process.finish()
         self._output.give_up()
-        return Ended(self._command, ended.exit_status or 1, ended.stderr or messages.KILLED)
+        return Exit(self._command, ended.exit_status or 1, ended.stderr or messages.KILLED)
 
     def kill(self) -> None:
         self._output.give_up()

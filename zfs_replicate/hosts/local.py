@@ -19,7 +19,7 @@ from typing import IO, Self
 
 from zfs_replicate.config import THIS_MACHINE
 from zfs_replicate.errors import CommandFailed
-from zfs_replicate.hosts.base import SBIN_PATH, Ended, Process, Sink
+from zfs_replicate.hosts.base import SBIN_PATH, Exit, Process, Sink
 from zfs_replicate.zfs import messages
 
 log = logging.getLogger(__name__)
@@ -80,15 +80,15 @@ class _Child:
                 f"cannot run {command[0]} on this machine: {error.strerror}; is it installed?"
             ) from error
 
-    def said_since(self, offset: int) -> bytes:
+    def stderr_since(self, offset: int) -> bytes:
         # reading by place leaves the offset, which the child shares, where it is
         return os.pread(self._stderr.fileno(), STDERR_BYTES, offset)
 
-    def ended(self) -> Ended:
+    def ended(self) -> Exit:
         status = self.popen.wait()
         self._stderr.seek(0)
         said = self._stderr.read().decode(errors="replace")
-        return Ended(self.command, status, f"{said}{messages.KILLED}\n" if status < 0 else said)
+        return Exit(self.command, status, f"{said}{messages.KILLED}\n" if status < 0 else said)
 
     def signal(self, number: int) -> None:
         if self.popen.poll() is None:
@@ -125,10 +125,10 @@ class LocalProcess:
     def read(self, size: int) -> bytes:
         return b"" if self.pipe is None else os.read(self.pipe, size)
 
-    def said_since(self, offset: int) -> bytes:
-        return self._child.said_since(offset)
+    def stderr_since(self, offset: int) -> bytes:
+        return self._child.stderr_since(offset)
 
-    def finish(self) -> Ended:
+    def finish(self) -> Exit:
         return self._child.ended()
 
     def kill(self) -> None:
@@ -183,7 +183,7 @@ class LocalPipeline:
             if stdin is not None:
                 stdin.close()
 
-    def finish(self) -> tuple[Ended, ...]:
+    def finish(self) -> tuple[Exit, ...]:
         return tuple(stage.ended() for stage in self._stages)
 
     def kill(self) -> None:

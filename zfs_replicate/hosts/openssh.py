@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import ConnectionFailed, SourceUnusable
-from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Ended, Host, Process
+from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Exit, Host, Process
 from zfs_replicate.hosts.local import LocalProcess
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.zfs import messages
-from zfs_replicate.zfs.send_progress import without_talk
+from zfs_replicate.zfs.send_progress import without_progress
 
 log = logging.getLogger(__name__)
 
@@ -90,14 +90,14 @@ class OpenSSHProcess(LocalProcess):
         self._host = host
         self._command = command
 
-    def finish(self) -> Ended:
+    def finish(self) -> Exit:
         ended = super().finish()
-        ended = replace(ended, stderr=without_talk(ended.stderr))
+        ended = replace(ended, stderr=without_progress(ended.stderr))
         if ended.exit_status != FAILED_STATUS or _OF_ZFS.search(ended.stderr):
-            return Ended(self._command, ended.exit_status, ended.stderr)
+            return Exit(self._command, ended.exit_status, ended.stderr)
         said = " ".join(ended.stderr.split())
         if not said:  # sshd told of a signal, and ssh keeps that to itself
-            return Ended(self._command, FAILED_STATUS, f"{messages.KILLED}\n")
+            return Exit(self._command, FAILED_STATUS, f"{messages.KILLED}\n")
         running = " ".join(self._command[:2])
         raise ConnectionFailed(
             f"{self._host}: the connection was lost while {running} was running (ssh: {said}); run again"
@@ -159,10 +159,10 @@ class _FirstTry:
             return self._process.read(size)
         return data
 
-    def said_since(self, offset: int) -> bytes:
-        return self._process.said_since(offset)
+    def stderr_since(self, offset: int) -> bytes:
+        return self._process.stderr_since(offset)
 
-    def finish(self) -> Ended:
+    def finish(self) -> Exit:
         return self._process.finish()
 
     def kill(self) -> None:

@@ -10,7 +10,7 @@ from typing import Self
 import paramiko
 
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Ended
+from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Exit
 from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS
 from zfs_replicate.zfs import messages
 
@@ -46,10 +46,10 @@ class SSHProcess:
                 self._drain_stderr()
                 return data
 
-    def said_since(self, offset: int) -> bytes:
+    def stderr_since(self, offset: int) -> bytes:
         return bytes(self._stderr[offset:])
 
-    def finish(self) -> Ended:
+    def finish(self) -> Exit:
         with self._lost_when_broken():
             status = self._channel.recv_exit_status()
             self._drain_stderr()
@@ -58,8 +58,8 @@ class SSHProcess:
             transport = self._channel.get_transport()
             if transport is None or not transport.is_active():
                 raise self._lost()
-            return Ended(self._command, KILLED_STATUS, f"{said}{messages.KILLED}\n")
-        return Ended(self._command, status, said)
+            return Exit(self._command, KILLED_STATUS, f"{said}{messages.KILLED}\n")
+        return Exit(self._command, status, said)
 
     def kill(self) -> None:
         # sshd closes the pipes of the remote command, which then dies of SIGPIPE

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
-from zfs_replicate.config import Telling
+from zfs_replicate.config import Reporting
 from zfs_replicate.printable import visible
 from zfs_replicate.steps import DatasetPlan, Meter, Plan, Resume, Send
 from zfs_replicate.units import size
@@ -30,21 +30,21 @@ WHOLE = "whole run"
 DRAWING_SECONDS = 0.25
 
 
-def is_wanted(telling: Telling, plan: Plan) -> bool:
+def is_wanted(reporting: Reporting, plan: Plan) -> bool:
     """Whether there is something to show, and somebody to see it. `auto` gives way to a log that fills the terminal."""
-    if telling.progress == "never" or not plan.stream_count:
+    if reporting.progress == "never" or not plan.stream_count:
         return False
-    if telling.progress == "always":
+    if reporting.progress == "always":
         return True
     has_terminal = sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    is_for_people = telling.log_format == "human" and telling.log_level != "debug"
+    is_for_people = reporting.log_format == "human" and reporting.log_level != "debug"
     return has_terminal and is_for_people and importlib.util.find_spec("rich") is not None
 
 
 @contextlib.contextmanager
-def shown(telling: Telling, plan: Plan) -> Iterator[Meter | None]:
+def shown(reporting: Reporting, plan: Plan) -> Iterator[Meter | None]:
     """Show the streams of a plan while in it; None where nothing is shown."""
-    if not is_wanted(telling, plan):
+    if not is_wanted(reporting, plan):
         yield None
         return
     from rich.console import Console
@@ -57,7 +57,7 @@ def shown(telling: Telling, plan: Plan) -> Iterator[Meter | None]:
         def render(self, task: Task) -> Text:
             return Text(f"{size(task.speed)}/s" if task.speed else "-")
 
-    is_forced = telling.progress == "always"
+    is_forced = reporting.progress == "always"
     # rich draws nothing on a terminal without a name or a dumb one
     environment = os.environ | ({"TERM": "xterm"} if is_forced and os.environ.get("TERM", "dumb") == "dumb" else {})
     console = Console(file=sys.stderr, force_terminal=True if is_forced else None, _environ=environment)

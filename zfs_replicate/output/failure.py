@@ -8,17 +8,22 @@ import traceback
 from zfs_replicate.errors import ReplicateError
 from zfs_replicate.output.logs import log
 from zfs_replicate.report.record import Problem
-from zfs_replicate.signals import Ended
+from zfs_replicate.signals import Interrupted
+
+SIGNALLED_KIND = "Ended"
+"""What reports have always called the end by a signal."""
 
 
-def ending(error: BaseException) -> tuple[Problem, int]:
+def describe_failure(error: BaseException) -> tuple[Problem, int]:
     """Given what was raised, return what to say of it and the exit status. A mistake of ours is no traceback."""
     kind = type(error).__name__
     match error:
-        case Ended():
+        case Interrupted():
             name = signal.Signals(error.number).name
             return (
-                Problem(kind, f"ended by {name}; what has arrived stays, and the next run goes on from there"),
+                Problem(
+                    SIGNALLED_KIND, f"ended by {name}; what has arrived stays, and the next run goes on from there"
+                ),
                 128 + error.number,
             )
         case ReplicateError():

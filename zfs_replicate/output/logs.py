@@ -1,7 +1,7 @@
 """The log of a run: to standard error and, where asked, to syslog; each record with run id, host and dataset.
 
-`told` sets it up for one run and takes it down again. Nothing hostile gets through: what a record says is made visible
-(human, logfmt) or escaped (JSON).
+`logging_as` sets it up for one run and takes it down again. Nothing hostile gets through: what a record says is made
+visible (human, logfmt) or escaped (JSON).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from zfs_replicate.config import Telling
+from zfs_replicate.config import Reporting
 from zfs_replicate.log_context import current_dataset
 from zfs_replicate.printable import visible
 
@@ -38,14 +38,14 @@ class Subject:
 
 
 @contextlib.contextmanager
-def told(telling: Telling, subject: Subject) -> Iterator[None]:
+def logging_as(reporting: Reporting, subject: Subject) -> Iterator[None]:
     """Log as asked while in it. A syslog that cannot be reached is said once, and ends nothing."""
-    to_stderr = _StderrHandler(_stderr_level(telling))
-    to_stderr.setFormatter(_formatter(telling.log_format))
+    to_stderr = _StderrHandler(_stderr_level(reporting))
+    to_stderr.setFormatter(_formatter(reporting.log_format))
     handlers: list[logging.Handler] = [to_stderr]
-    for handler in () if telling.syslog is None else _syslog(telling.syslog):
-        handler.setLevel(_level(telling.log_level or "info"))
-        handler.setFormatter(_JsonFormatter() if telling.log_format == "json" else _LogfmtFormatter(has_time=False))
+    for handler in () if reporting.syslog is None else _syslog(reporting.syslog):
+        handler.setLevel(_level(reporting.log_level or "info"))
+        handler.setFormatter(_JsonFormatter() if reporting.log_format == "json" else _LogfmtFormatter(has_time=False))
         handlers.append(handler)
     for handler in handlers:
         handler.addFilter(_filter(subject))
@@ -65,7 +65,7 @@ def told(telling: Telling, subject: Subject) -> Iterator[None]:
         log.propagate = before[1]
 
 
-def say(text: str) -> None:
+def log_problem(text: str) -> None:
     """One paragraph for what went wrong: what cron mails. It is a record of the log where there is one."""
     if log.handlers:
         log.error("%s", text)
@@ -78,10 +78,10 @@ def print_plainly(text: str) -> None:
     print(f"{PROGRAM}:", visible(text, keep="\n"), file=sys.stderr)
 
 
-def _stderr_level(telling: Telling) -> int:
-    if telling.log_level is not None:
-        return _level(telling.log_level)
-    return logging.INFO if telling.is_verbose or sys.stderr.isatty() else logging.WARNING
+def _stderr_level(reporting: Reporting) -> int:
+    if reporting.log_level is not None:
+        return _level(reporting.log_level)
+    return logging.INFO if reporting.is_verbose or sys.stderr.isatty() else logging.WARNING
 
 
 def _level(name: str) -> int:

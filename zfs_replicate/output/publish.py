@@ -13,7 +13,7 @@ from pathlib import Path
 from zfs_replicate.errors import HookFailed, OutputFileError
 from zfs_replicate.output import hooks
 from zfs_replicate.output.files import write_atomically
-from zfs_replicate.output.logs import log, say
+from zfs_replicate.output.logs import log, log_problem
 from zfs_replicate.report import document, metrics
 from zfs_replicate.report.record import Problem, Run
 
@@ -21,20 +21,20 @@ PRIVATE, PUBLIC = 0o600, 0o644
 """A report names datasets and hosts; metrics are for node_exporter, which is another user."""
 
 
-def leave_behind(run: Run) -> int:
+def publish(run: Run) -> int:
     """Write and run all that was asked for; return the exit status.
 
     A dry run changes no metrics and calls nobody; a run that gave way to another one leaves the files to that.
     """
-    telling = run.config.telling
-    is_real = not run.config.is_dry_run and not run.is_skipped
-    if telling.report is not None and not run.is_skipped:
-        run = _written(run, telling.report, document.text(run).encode(), PRIVATE)
-    if telling.metrics is not None and is_real:
-        run = _written(run, telling.metrics, metrics.render(run, _known(telling.metrics)), PUBLIC)
+    reporting = run.request.reporting
+    is_real = not run.request.is_dry_run and not run.is_skipped
+    if reporting.report is not None and not run.is_skipped:
+        run = _written(run, reporting.report, document.text(run).encode(), PRIVATE)
+    if reporting.metrics is not None and is_real:
+        run = _written(run, reporting.metrics, metrics.render(run, _known(reporting.metrics)), PUBLIC)
     if is_real:
         _call(run)
-    if telling.is_json:
+    if reporting.is_json:
         sys.stdout.write(document.text(run))
         sys.stdout.flush()
     return run.exit_status
@@ -45,27 +45,27 @@ def _written(run: Run, path: str, data: bytes, mode: int) -> Run:
     try:
         write_atomically(path, data, mode)
     except OutputFileError as error:
-        say(str(error))
+        log_problem(str(error))
         problem = run.problem or Problem(type(error).__name__, str(error))
         return replace(run, exit_status=run.exit_status or error.exit_code, problem=problem)
     return run
 
 
-def _known(path: str) -> metrics.Known:
+def _known(path: str) -> metrics.PreviousMetrics:
     """What the metrics of the run before say. A file that is none of ours is told, and replaced."""
     try:
-        return metrics.Known.read(Path(path).read_text())
+        return metrics.PreviousMetrics.read(Path(path).read_text())
     except FileNotFoundError:
-        return metrics.Known()
+        return metrics.PreviousMetrics()
     except (OSError, ValueError) as error:
         log.warning("%s: cannot read the metrics of the run before, so they start anew: %s", path, error)
-        return metrics.Known()
+        return metrics.PreviousMetrics()
 
 
 def _call(run: Run) -> None:
-    telling = run.config.telling
+    reporting = run.request.reporting
     option = "--on-success" if run.exit_status == 0 else "--on-failure"
-    line = telling.on_success if run.exit_status == 0 else telling.on_failure
+    line = reporting.on_success if run.exit_status == 0 else reporting.on_failure
     if line is None:
         return
     variables = {
@@ -76,4 +76,4 @@ def _call(run: Run) -> None:
     try:
         hooks.run_hook(option, line, document.text(run), variables)
     except HookFailed as error:
-        say(str(error))
+        log_problem(str(error))

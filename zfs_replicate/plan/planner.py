@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from zfs_replicate.model import Context, Dataset, Inventory
+from zfs_replicate.model import Dataset, Inventory, PlanContext
 from zfs_replicate.plan.conflicts import find_conflict, rolled_back
 from zfs_replicate.plan.protection import protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
@@ -17,7 +17,7 @@ from zfs_replicate.steps import AbortReceive, CreateParent, DatasetPlan, Plan, S
 from zfs_replicate.zfs import names
 
 
-def plan(source: Inventory, target: Inventory, context: Context) -> Plan:
+def plan(source: Inventory, target: Inventory, context: PlanContext) -> Plan:
     """Given both inventories, return the plan for every dataset of the source that is not excluded, parents first.
 
     Names map by their path below the roots: with roots `tank/a` and `off/b`, `tank/a/c` goes to `off/b/c`.
@@ -47,7 +47,7 @@ def plan(source: Inventory, target: Inventory, context: Context) -> Plan:
 
 
 def plan_dataset(
-    source: Dataset, target_name: str, target: Dataset | None, is_parent: bool, context: Context
+    source: Dataset, target_name: str, target: Dataset | None, is_parent: bool, context: PlanContext
 ) -> DatasetPlan:
     """Given one dataset and its counterpart (None: absent), return its plan.
 

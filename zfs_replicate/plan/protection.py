@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from zfs_replicate.model import Bookmark, Context, Dataset, Snapshot
+from zfs_replicate.model import Bookmark, Dataset, PlanContext, Snapshot
 from zfs_replicate.plan.retention import Verdict, judge
 from zfs_replicate.plan.route import Route
 from zfs_replicate.steps import (
@@ -54,7 +54,7 @@ class _After:
 
 
 def protected_plan(
-    source: Dataset, target_name: str, target: Dataset | None, route: Route, context: Context
+    source: Dataset, target_name: str, target: Dataset | None, route: Route, context: PlanContext
 ) -> DatasetPlan:
     """Given a route, return the dataset's plan: the streams with all that must happen before and after them."""
     tag, target_tag = context.policy.tag, context.policy.target_tag
@@ -101,7 +101,7 @@ def protected_plan(
     )
 
 
-def _bookmark(source: Dataset, route: Route, context: Context) -> BookmarkSource | None:
+def _bookmark(source: Dataset, route: Route, context: PlanContext) -> BookmarkSource | None:
     """One bookmark per tag and dataset, on the newest common snapshot; none where it has no room in a name.
 
     Where old ones pile up, since the user may not destroy them, no more are made.
@@ -127,7 +127,9 @@ def _after(target_name: str, target: Dataset | None, route: Route) -> _After:
     return _After(target_name, snapshots, place)
 
 
-def _expiry(after: _After, anchor: list[Snapshot], context: Context) -> tuple[Expire | None, tuple[KeptSnapshot, ...]]:
+def _expiry(
+    after: _After, anchor: list[Snapshot], context: PlanContext
+) -> tuple[Expire | None, tuple[KeptSnapshot, ...]]:
     """Given the target as it will be, return what expires, and what stays although it is past its time.
 
     Our own older holds on the target are released before; they do not keep a snapshot.

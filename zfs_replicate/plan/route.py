@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zfs_replicate.model import Bookmark, Context, Dataset, Snapshot
+from zfs_replicate.model import Bookmark, Dataset, PlanContext, Snapshot
 from zfs_replicate.plan.retention import judge
 from zfs_replicate.steps import ClearPlaceholder, Receiving, Resume, Send, Step
 
@@ -46,7 +46,7 @@ def is_raw_stream(source: Dataset, target: Dataset | None) -> bool:
 
 
 def route_to_tip(
-    source: Dataset, target_name: str, target: Dataset | None, resumed: Snapshot | None, context: Context
+    source: Dataset, target_name: str, target: Dataset | None, resumed: Snapshot | None, context: PlanContext
 ) -> Route:
     """Given a source that has snapshots, return the streams to its newest: a resumed or full one, then increments.
 
@@ -79,7 +79,7 @@ class _Streams:
     """Collects streams, each starting where the one before it ended."""
 
     def __init__(
-        self, source: Dataset, target_name: str, is_raw: bool, context: Context, base: Snapshot | Bookmark | None
+        self, source: Dataset, target_name: str, is_raw: bool, context: PlanContext, base: Snapshot | Bookmark | None
     ) -> None:
         self.source = source
         self.is_raw = is_raw
@@ -115,7 +115,7 @@ class _Streams:
         self.waypoints.append(snapshot)
 
 
-def _first_to_send(source: Dataset, context: Context) -> Snapshot:
+def _first_to_send(source: Dataset, context: PlanContext) -> Snapshot:
     """The oldest snapshot inside the keep window, so that nothing is sent only to expire; else the newest."""
     keep_days = context.policy.keep_days
     if keep_days is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
-from zfs_replicate.config import Wishes
+from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
 from zfs_replicate.plan.route import common_base, newer_than
 from zfs_replicate.units import age
@@ -67,7 +67,7 @@ class Status:
         return max(known, key=lambda each: each.age_seconds or 0, default=None)
 
 
-def evaluate(target: Inventory, source: Inventory | None, wishes: Wishes, now: int) -> Status:
+def evaluate(target: Inventory, source: Inventory | None, wishes: StatusOptions, now: int) -> Status:
     """Given the target's tree and (if it was asked) the source's, return how each copy stands at `now`.
 
     Source `a b c`, target `a b`, with the holds on b: one dataset, newest b, 1 behind. A target that does not exist
@@ -77,7 +77,7 @@ def evaluate(target: Inventory, source: Inventory | None, wishes: Wishes, now: i
     return Status(target.root, tuple(sorted(found, key=lambda dataset: dataset.name.split("/"))))
 
 
-def _wanted(inventory: Inventory, wishes: Wishes) -> Iterator[Dataset]:
+def _wanted(inventory: Inventory, wishes: StatusOptions) -> Iterator[Dataset]:
     for name, dataset in inventory.datasets.items():
         if not names.is_excluded(names.below(name, inventory.root), wishes.excludes):
             yield dataset
@@ -86,7 +86,7 @@ def _wanted(inventory: Inventory, wishes: Wishes) -> Iterator[Dataset]:
 # --- without the source ---
 
 
-def _alone(target: Inventory, wishes: Wishes, now: int) -> Iterator[DatasetStatus]:
+def _alone(target: Inventory, wishes: StatusOptions, now: int) -> Iterator[DatasetStatus]:
     for dataset in _wanted(target, wishes):
         found = replace(_seen(dataset), has_target_hold=None)
         if dataset.is_placeholder and not dataset.snapshots:
@@ -108,7 +108,7 @@ def _is_held_by_mirror(snapshot: Snapshot, tag: str | None) -> bool:
 # --- with the source ---
 
 
-def _compared(target: Inventory, source: Inventory, wishes: Wishes, now: int) -> Iterator[DatasetStatus]:
+def _compared(target: Inventory, source: Inventory, wishes: StatusOptions, now: int) -> Iterator[DatasetStatus]:
     mapped: set[str] = set()
     for theirs in _wanted(source, wishes):
         name = target.root + theirs.name[len(source.root) :]
@@ -128,7 +128,7 @@ def _compared(target: Inventory, source: Inventory, wishes: Wishes, now: int) ->
             )
 
 
-def _pair(theirs: Dataset, name: str, ours: Dataset | None, wishes: Wishes, now: int) -> DatasetStatus:
+def _pair(theirs: Dataset, name: str, ours: Dataset | None, wishes: StatusOptions, now: int) -> DatasetStatus:
     found = replace(DatasetStatus(name) if ours is None else _seen(ours), source=theirs.name)
     base = common_base(theirs, ours)
     if not theirs.snapshots and base is None:
@@ -173,7 +173,7 @@ def _seen(dataset: Dataset) -> DatasetStatus:
     return DatasetStatus(dataset.name, is_unfinished=is_unfinished, notes=notes)
 
 
-def _aged(found: DatasetStatus, newest: Snapshot, wishes: Wishes, now: int) -> DatasetStatus:
+def _aged(found: DatasetStatus, newest: Snapshot, wishes: StatusOptions, now: int) -> DatasetStatus:
     seconds = max(0, now - newest.creation)
     found = replace(found, newest=newest.name, age_seconds=seconds)
     level = _judge_age(seconds, wishes)
@@ -186,7 +186,7 @@ def _held(found: DatasetStatus, has_target_hold: bool, tag: str | None) -> Datas
     return found if has_target_hold else _troubled(found, Level.WARNING, f"the hold {whose} on the target is missing")
 
 
-def _judge_age(seconds: int, wishes: Wishes) -> Level:
+def _judge_age(seconds: int, wishes: StatusOptions) -> Level:
     """At the age itself it is time."""
     if wishes.crit_seconds is not None and seconds >= wishes.crit_seconds:
         return Level.CRITICAL

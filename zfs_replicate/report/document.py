@@ -33,14 +33,14 @@ def document(run: Run) -> Object:
     """Given a run, return its report."""
     datasets = run.datasets
     plan = run.plan
-    policy = run.config.policy
+    policy = run.request.policy
     return {
         "schema": SCHEMA,
         "version": VERSION,
         "program": __version__,
         "run": {
             "id": run.identity,
-            "kind": "plan" if run.config.is_dry_run else "mirror",
+            "kind": "plan" if run.request.is_dry_run else "mirror",
             "result": run.result,
             "exit_status": run.exit_status,
             "began": round(run.began, 3),
@@ -49,8 +49,8 @@ def document(run: Run) -> Object:
             "attempts": len(run.attempts),
             "error": _problem(run.problem),
         },
-        "source": {"host": run.config.connection.host, "dataset": run.config.remote},
-        "target": {"host": THIS_MACHINE, "dataset": run.config.local},
+        "source": {"host": run.request.connection.host, "dataset": run.request.remote},
+        "target": {"host": THIS_MACHINE, "dataset": run.request.local},
         "policy": {
             "tag": policy.tag,
             "keep_days": policy.keep_days,

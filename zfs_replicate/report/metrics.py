@@ -49,13 +49,13 @@ Key = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PreviousMetrics:
     """The samples of a file: value by name and labels. Empty where there is no file yet."""
 
     samples: Mapping[tuple[str, Key], float] = field(default_factory=dict)
 
     @classmethod
-    def read(cls, text: str) -> Known:
+    def read(cls, text: str) -> PreviousMetrics:
         """Given the text of an earlier file, return what it says. Raises: ValueError where it is none of ours."""
         from prometheus_client.parser import text_string_to_metric_families
 
@@ -84,7 +84,7 @@ class Known:
         return found
 
 
-def render(run: Run, before: Known) -> bytes:
+def render(run: Run, before: PreviousMetrics) -> bytes:
     """Given a run and what was known before, return the text of the file."""
     from prometheus_client import CollectorRegistry, generate_latest
 
@@ -103,7 +103,7 @@ class _Families:
         return self._families
 
 
-def _families(run: Run, before: Known) -> Iterator[Metric]:
+def _families(run: Run, before: PreviousMetrics) -> Iterator[Metric]:
     from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 
     labels = mirror_labels(run)
@@ -130,11 +130,11 @@ def _families(run: Run, before: Known) -> Iterator[Metric]:
 
 
 def mirror_labels(run: Run) -> dict[str, str]:
-    config = run.config
-    return dict(zip(LABELS, (config.connection.host, config.remote, config.local, config.policy.tag), strict=True))
+    request = run.request
+    return dict(zip(LABELS, (request.connection.host, request.remote, request.local, request.policy.tag), strict=True))
 
 
-def _of_the_run(run: Run, before: Known, labels: Mapping[str, str]) -> dict[str, float]:
+def _of_the_run(run: Run, before: PreviousMetrics, labels: Mapping[str, str]) -> dict[str, float]:
     is_success = run.result == "success"
     datasets = run.datasets
     return {
@@ -151,7 +151,7 @@ def _of_the_run(run: Run, before: Known, labels: Mapping[str, str]) -> dict[str,
     }
 
 
-def _of_the_datasets(run: Run, before: Known, labels: Mapping[str, str]) -> dict[str, dict[str, float]]:
+def _of_the_datasets(run: Run, before: PreviousMetrics, labels: Mapping[str, str]) -> dict[str, dict[str, float]]:
     """By metric, then by the target's name. Without a plan nothing new is known."""
     if run.plan is None:
         return {name: before.by_dataset(name, labels) for name in (NEWEST, LAG, HOLD_AGE)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from zfs_replicate.config import Config
+from zfs_replicate.config import MirrorRequest
 from zfs_replicate.model import Bookmark, Snapshot
 from zfs_replicate.steps import (
     BookmarkSource,
@@ -154,7 +154,7 @@ class Run:
     """A whole run. `began` and `ended` are Unix seconds; `problem`: what ended it as a whole, if anything did."""
 
     identity: str
-    config: Config
+    request: MirrorRequest
     began: float
     ended: float
     exit_status: int
@@ -183,7 +183,7 @@ class Run:
         return tuple(
             DatasetRun(
                 tuple((number, found[plan.source]) for number, found in attempts if plan.source in found),
-                self.config.is_dry_run,
+                self.request.is_dry_run,
             )
             for plan in self.plan.datasets
         )

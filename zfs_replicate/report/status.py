@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zfs_replicate.config import Wishes
+from zfs_replicate.config import StatusOptions
 from zfs_replicate.plan.status import DatasetStatus, Level, Status
 from zfs_replicate.printable import visible
 from zfs_replicate.units import age
@@ -21,7 +21,7 @@ MOST_PROBLEMS = 3
 _COLOURS = {Level.OK: "32", Level.WARNING: "33", Level.CRITICAL: "31", Level.UNKNOWN: "35"}
 
 
-def first_line(status: Status, wishes: Wishes) -> str:
+def first_line(status: Status, wishes: StatusOptions) -> str:
     """`ZFS_REPLICATE OK - off/a: 3 datasets, oldest copy 2 h old (off/a/web@x) | age=7200s;;;0 …`."""
     return visible(f"{SERVICE} {status.level.name} - {_text(status)} | {_figures(status, wishes)}")
 
@@ -47,7 +47,7 @@ def table(status: Status, is_coloured: bool) -> Iterator[str]:
         yield f"{_aligned(row, widths)}  {state}{f': {said}' if said else ''}"
 
 
-def as_data(status: Status, wishes: Wishes, source_root: str | None, now: int) -> dict[str, object]:
+def as_data(status: Status, wishes: StatusOptions, source_root: str | None, now: int) -> dict[str, object]:
     """The same for machines: docs/status.schema.json."""
     return {
         **_frame(status.level, status.root, now),
@@ -108,7 +108,7 @@ def _text(status: Status) -> str:
     return f"{status.root}: {count}, oldest copy {age(oldest.age_seconds)} old ({oldest.name}@{oldest.newest})"
 
 
-def _figures(status: Status, wishes: Wishes) -> str:
+def _figures(status: Status, wishes: StatusOptions) -> str:
     """`label=value;warn;crit;least`; what is not known is left out."""
     figures = []
     oldest = status.oldest

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from zfs_replicate.config import Config, Connection
+from zfs_replicate.config import Connection, MirrorRequest
 from zfs_replicate.hosts import openssh
 from zfs_replicate.hosts.base import Host, TargetHost
 from zfs_replicate.hosts.elevated import Elevated, ElevatedTarget
@@ -37,16 +37,16 @@ def here(connection: Connection) -> TargetHost:
     return ElevatedTarget(LocalHost()) if connection.is_elevated and os.geteuid() != 0 else LocalHost()
 
 
-def carrier(config: Config, source: Host) -> Carrier | None:
+def carrier(request: MirrorRequest, source: Host) -> Carrier | None:
     """What carries streams from a connected source, by their size. None: the source itself carries them all."""
-    if config.connection.is_local or config.transport == "paramiko":
+    if request.connection.is_local or request.transport == "paramiko":
         return None
-    connection = config.connection
-    if config.transport == "auto" and not openssh.is_installed():
+    connection = request.connection
+    if request.transport == "auto" and not openssh.is_installed():
         return None
     plain = openssh.OpenSSHHost(connection.host, connection.port, connection.identity)
     ssh: Host = Elevated(plain) if connection.is_elevated else plain
-    if config.transport == "openssh":
+    if request.transport == "openssh":
         return lambda _byte_estimate: ssh
     large = openssh.WithFallback(ssh, source)
     return lambda byte_estimate: large if byte_estimate >= LARGE_STREAM_BYTES else source

@@ -14,11 +14,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from zfs_replicate.errors import CommandFailed, DatasetMissing, OutOfSpace, ReplicateError, VerificationFailed
-from zfs_replicate.hosts.base import Ended, Host, run
+from zfs_replicate.hosts.base import Exit, Host, run
 from zfs_replicate.log_context import about
 from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.ledger import Ledger
-from zfs_replicate.run.stream_steps import STREAM_STEPS, Machinery, bundled, bundles, carry_out, on_target, with_space
+from zfs_replicate.run.stream_steps import STREAM_STEPS, RunContext, bundled, bundles, carry_out, on_target, with_space
 from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.steps import (
     BookmarkSource,
@@ -52,7 +52,7 @@ BOOKMARK_BATCH_BYTES = commands.BATCH_BYTES // 5
 class Executor:
     """Runs one plan once. `cancellation.fire()` from elsewhere ends the streams under way."""
 
-    def __init__(self, machinery: Machinery, cancellation: Cancellation, moved: Moved) -> None:
+    def __init__(self, machinery: RunContext, cancellation: Cancellation, moved: Moved) -> None:
         self._with = machinery
         self._cancellation = cancellation
         self._moved = moved
@@ -190,7 +190,7 @@ class Executor:
                     return
                 self._stream(plan, machinery)
 
-    def _stream(self, plan: DatasetPlan, machinery: Machinery) -> None:
+    def _stream(self, plan: DatasetPlan, machinery: RunContext) -> None:
         began = time.monotonic()
         with about(plan.source):
             for step in plan.steps:
@@ -200,7 +200,7 @@ class Executor:
             if outcome.error is None and outcome.byte_count:
                 self._moved(outcome)
 
-    def _do(self, plan: DatasetPlan, step: Step, machinery: Machinery) -> bool:
+    def _do(self, plan: DatasetPlan, step: Step, machinery: RunContext) -> bool:
         """Carry out one step of a dataset's streams; return whether it went well."""
         began = time.monotonic()
         try:
@@ -271,7 +271,7 @@ class Executor:
                 self._ledger.fail(plan, error, step)
 
 
-def _failures(host: Host, ended: Ended, batch: tuple[str, ...], doing: str, is_hold: bool) -> dict[str, ReplicateError]:
+def _failures(host: Host, ended: Exit, batch: tuple[str, ...], doing: str, is_hold: bool) -> dict[str, ReplicateError]:
     """Given how a hold or release of many snapshots ended, return the errors by snapshot."""
     if ended.exit_status == 0:
         return {}

@@ -6,7 +6,7 @@ import time
 
 from zfs_replicate.hosts.base import Process
 from zfs_replicate.steps import Meter, Resume, Send
-from zfs_replicate.zfs.send_progress import Talk
+from zfs_replicate.zfs.send_progress import SendProgress
 
 TELLING_SECONDS = 0.2
 """Often enough for an eye, seldom enough to cost nothing."""
@@ -19,7 +19,7 @@ class Gauge:
         self._meter = meter
         self._step = step
         self._sender = sender
-        self._talk = Talk()
+        self._talk = SendProgress()
         self._passed = 0
         self._told = 0.0
 
@@ -29,6 +29,6 @@ class Gauge:
         if self._meter is None or time.monotonic() < self._told + TELLING_SECONDS:
             return
         self._told = time.monotonic()
-        self._talk.feed(self._sender.said_since(self._talk.byte_count))
+        self._talk.feed(self._sender.stderr_since(self._talk.byte_count))
         # compressed on its way, fewer bytes pass here than zfs counts
         self._meter.reached(self._step, max(self._passed, self._talk.sent), self._talk.size)

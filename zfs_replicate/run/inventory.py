@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
-from zfs_replicate.hosts.base import CommandEnded, Ended, Host, read_lines, run
+from zfs_replicate.hosts.base import Exit, Host, NonzeroExit, read_lines, run
 from zfs_replicate.model import Capabilities, Dataset, Inventory, ResumeToken, Snapshot
 from zfs_replicate.zfs import commands, messages, names, parse
 
@@ -116,7 +116,7 @@ def _read_tree(host: Host, root: str, command: commands.Command) -> parse.Listin
                 if not names.is_within(dataset.name, root):
                     raise OutputError(f"{dataset.name} is not in {root}")
             return found
-    except CommandEnded as error:
+    except NonzeroExit as error:
         if messages.absent_datasets(error.ended.stderr) == frozenset({root}):
             return None
         raise messages.explain(host.name, root, error.ended.stderr, "list the datasets") from error
@@ -172,7 +172,7 @@ def _missing(host: Host, above: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in above if name in absent)
 
 
-def _only_absent(host: Host, ended: Ended, subject: str) -> frozenset[str]:
+def _only_absent(host: Host, ended: Exit, subject: str) -> frozenset[str]:
     """Return what a command on many names found absent. Raises when it failed for any other reason."""
     if ended.exit_status == 0:
         return frozenset()

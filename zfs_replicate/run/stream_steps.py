@@ -37,7 +37,7 @@ Carrier = Callable[[int], Host]
 
 
 @dataclass(frozen=True, slots=True)
-class Machinery:
+class RunContext:
     """What the steps are carried out with."""
 
     source: Host
@@ -53,7 +53,7 @@ class Machinery:
         return self.source if self.carrier is None else self.carrier(step.byte_estimate)
 
 
-def bundles(plans: Iterable[DatasetPlan], machinery: Machinery) -> list[tuple[DatasetPlan, ...]]:
+def bundles(plans: Iterable[DatasetPlan], machinery: RunContext) -> list[tuple[DatasetPlan, ...]]:
     """Return those that have only one small increment to stream, in the groups that share a command."""
     if not machinery.is_bundling or not machinery.pipe.is_plain:
         return []
@@ -74,14 +74,14 @@ def _small_increment(plan: DatasetPlan) -> Send | None:
 
 
 @contextlib.contextmanager
-def bundled(plans: Iterable[DatasetPlan], machinery: Machinery) -> Iterator[Machinery]:
+def bundled(plans: Iterable[DatasetPlan], machinery: RunContext) -> Iterator[RunContext]:
     """The same machinery, but with one command for the streams of these plans, to be carried out in this order."""
     steps = [step for step in map(_small_increment, plans) if step is not None]
     with Bundled(machinery.carrying(steps[0]), [commands.send(step) for step in steps]) as host:
         yield replace(machinery, carrier=lambda _byte_count: host)
 
 
-def carry_out(step: Step, machinery: Machinery, cancellation: Cancellation) -> int:
+def carry_out(step: Step, machinery: RunContext, cancellation: Cancellation) -> int:
     """Carry out one of STREAM_STEPS; return how many bytes it moved. Raises: CommandFailed, ConnectionFailed."""
     target = machinery.target
     if isinstance(step, Send | Resume):
@@ -100,7 +100,7 @@ def carry_out(step: Step, machinery: Machinery, cancellation: Cancellation) -> i
     return 0
 
 
-def _roll_back(step: Rollback, machinery: Machinery) -> None:
+def _roll_back(step: Rollback, machinery: RunContext) -> None:
     log.warning("%s: as asked with --rollback, %s", step.target, step.text)
     target = machinery.target
     if step.release is not None:

@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import ReplicateError, StreamBroken
-from zfs_replicate.hosts.base import CHUNK_BYTES, Ended, Host, Process, Sink, TargetHost, move
+from zfs_replicate.hosts.base import CHUNK_BYTES, Exit, Host, Process, Sink, TargetHost, move
 from zfs_replicate.run.gauge import Gauge
 from zfs_replicate.steps import Meter, Resume, Send
 from zfs_replicate.zfs import commands, messages, properties
-from zfs_replicate.zfs.send_progress import without_talk
+from zfs_replicate.zfs.send_progress import without_progress
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe,
                 _read_away(sender, source, step, pipe)
             sent = sender.finish()
     if sent.exit_status != 0:
-        raise messages.explain(source.name, step.snapshot, without_talk(sent.stderr), "send")
+        raise messages.explain(source.name, step.snapshot, without_progress(sent.stderr), "send")
     if any(stage.exit_status != 0 for stage in received):
         raise _receiver_error(target, step, received)
     for line in received[-1].stderr.splitlines():
@@ -219,7 +219,7 @@ def _stalled(source: Host, step: Send | Resume, pipe: Pipe) -> StreamBroken:
     )
 
 
-def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Ended, ...]) -> ReplicateError:
+def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Exit, ...]) -> ReplicateError:
     """`zfs receive` is the last stage and knows best why; a stage before it may have died of its end."""
     receive = stages[-1]
     if receive.exit_status != 0 and receive.stderr.strip():

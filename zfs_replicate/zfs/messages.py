@@ -21,7 +21,7 @@ KILLED = "it was ended by a signal"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownMessage:
     """A message we know: the pattern, the error it is, what it means in plain words, and the next step."""
 
     pattern: re.Pattern[str]
@@ -30,8 +30,8 @@ class Known:
     next_step: str
 
 
-def _known(pattern: str, error: type[errors.CommandFailed], meaning: str, next_step: str) -> Known:
-    return Known(re.compile(pattern, re.IGNORECASE), error, meaning, next_step)
+def _known(pattern: str, error: type[errors.CommandFailed], meaning: str, next_step: str) -> KnownMessage:
+    return KnownMessage(re.compile(pattern, re.IGNORECASE), error, meaning, next_step)
 
 
 KNOWN = (

@@ -16,12 +16,12 @@ _SIZE = re.compile(rb"size\t(\d+)")
 _SENT = re.compile(rb"\d\d:\d\d:\d\d\t(\d+)\t(.+)")
 
 
-def without_talk(stderr: str) -> str:
+def without_progress(stderr: str) -> str:
     """Given what a send said, return what is left for a message."""
     return "".join(line for line in stderr.splitlines(keepends=True) if not _TALK.fullmatch(line.rstrip("\n")))
 
 
-class Talk:
+class SendProgress:
     """Reads it piece by piece, as it comes."""
 
     def __init__(self) -> None:

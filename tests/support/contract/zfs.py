@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.support.simulator import SimulatedHost, World
 from zfs_replicate.errors import CommandFailed
-from zfs_replicate.hosts.base import Ended, Process, Sink, TargetHost, run
+from zfs_replicate.hosts.base import Exit, Process, Sink, TargetHost, run
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.zfs import messages, parse
 
@@ -107,7 +107,7 @@ class Zfs(ABC):
                 _end(sender)
             sink.close_input()
             (received,) = sink.finish()
-            sent = Ended((), 0, "") if cut is not None else sender.finish()
+            sent = Exit((), 0, "") if cut is not None else sender.finish()
         return Said("", sent.stderr, sent.exit_status), Said("", received.stderr, received.exit_status)
 
     def feed(self, stream: bytes, receive: Sequence[str]) -> Said:

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import Ended
+from zfs_replicate.hosts.base import Exit
 
 if TYPE_CHECKING:
     from tests.support.simulator.host import SimulatedHost, SimulatedProcess
@@ -62,13 +62,13 @@ class SimulatedBundle:
             said = ended.stderr.rstrip("\n")
             self._talk = f"{self._mark} {status}\n{said}\n{self._mark}\n".encode()
 
-    def said_since(self, offset: int) -> bytes:  # noqa: ARG002 - nothing but streams speaks
+    def stderr_since(self, offset: int) -> bytes:  # noqa: ARG002 - nothing but streams speaks
         return b""
 
-    def finish(self) -> Ended:
+    def finish(self) -> Exit:
         self._host.world.faults.check_alive()
         self._host.check_connected()
-        return Ended(self._command, -13 if self._is_killed else 0, "")
+        return Exit(self._command, -13 if self._is_killed else 0, "")
 
     def kill(self) -> None:
         self._is_killed = True

@@ -15,7 +15,7 @@ from tests.support.simulator.receiving import Receiver
 from tests.support.simulator.scripts import bundled_sends
 from tests.support.simulator.world import World
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import Ended, Process
+from zfs_replicate.hosts.base import Exit, Process
 
 Command = tuple[str, ...]
 
@@ -122,7 +122,7 @@ class SimulatedProcess:
     def __init__(self, host: SimulatedHost, command: Command, done: tuple[bytes, str, int]) -> None:
         self._host = host
         self._stdout, stderr, status = done
-        self._ended = Ended(command, status, stderr)
+        self._ended = Exit(command, status, stderr)
         self._place = 0
         self.faults: list[tuple[int, Fault]] = []
 
@@ -150,9 +150,9 @@ class SimulatedProcess:
 
     def _end(self, status: int, stderr: str) -> None:
         self._stdout = self._stdout[: self._place]
-        self._ended = Ended(self._ended.command, status, stderr)
+        self._ended = Exit(self._ended.command, status, stderr)
 
-    def finish(self) -> Ended:
+    def finish(self) -> Exit:
         self._host.world.faults.check_alive()
         self._host.check_connected()
         return self._ended
@@ -226,27 +226,27 @@ class SimulatedSink:
     def close_input(self) -> None:
         self._cut()
 
-    def finish(self) -> tuple[Ended, ...]:
+    def finish(self) -> tuple[Exit, ...]:
         with self._host.world.lock:
             self._host.world.faults.check_alive()
             failure = self._host.apply(self.after, is_started=True)
             reply = self._receiver.reply
             if reply is None:
                 raise AssertionError("finish before close_input: the receiver would wait for ever")
-            last = Ended(self._stages[-1], reply.status, reply.stderr)
+            last = Exit(self._stages[-1], reply.status, reply.stderr)
             ended = [self._passing(stage) for stage in self._stages[:-1]] + [self._own(last)]
             if failure:
-                ended[-1] = Ended(self._stages[-1], failure.status, failure.stderr)
+                ended[-1] = Exit(self._stages[-1], failure.status, failure.stderr)
             return tuple(ended)
 
-    def _passing(self, stage: Command) -> Ended:
+    def _passing(self, stage: Command) -> Exit:
         """mbuffer complains when what follows it has gone while there was more to write (lab: status 1)."""
         said = "mbuffer: error: outputThread: error writing to <stdout> at offset 0x0: Broken pipe\n"
-        return self._own(Ended(stage, 1, said) if self._is_broken else Ended(stage, 0, ""))
+        return self._own(Exit(stage, 1, said) if self._is_broken else Exit(stage, 0, ""))
 
-    def _own(self, ended: Ended) -> Ended:
+    def _own(self, ended: Exit) -> Exit:
         killed = self._killed.get(ended.command)
-        return Ended(ended.command, killed.status, killed.stderr) if killed else ended
+        return Exit(ended.command, killed.status, killed.stderr) if killed else ended
 
     def kill(self) -> None:
         if self._receiver.reply is None and len(self._stages) == 1:

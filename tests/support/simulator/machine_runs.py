@@ -18,7 +18,7 @@ from tests.support.simulator.machine_site import Mirror, Site
 from tests.support.simulator.scripts import bundled_sends
 from zfs_replicate.actions.one_pass import Pass
 from zfs_replicate.cli import arguments
-from zfs_replicate.config import Config
+from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import ReplicateError
 from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.zfs.messages import KILLED
@@ -67,13 +67,13 @@ class Run:
 
 
 @functools.cache
-def _config(mirror: Mirror, keep_days: int | None) -> Config:
+def _config(mirror: Mirror, keep_days: int | None) -> MirrorRequest:
     keep = [] if keep_days is None else ["-k", str(keep_days)]
     where = ["-h", "source", "-r", mirror.source, "-l", mirror.target, "-t", mirror.tag]
-    config = arguments.parse([*where, "-j", "1", "--stall-timeout", "0", *keep])
-    if not isinstance(config, Config):
-        raise TypeError(config)
-    return config
+    request = arguments.parse([*where, "-j", "1", "--stall-timeout", "0", *keep])
+    if not isinstance(request, MirrorRequest):
+        raise TypeError(request)
+    return request
 
 
 def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None) -> Run:

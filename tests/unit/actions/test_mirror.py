@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.telling_worlds import LINE, carried_out, plan
-from zfs_replicate.actions import mirror as running
-from zfs_replicate.cli import main as cli
-from zfs_replicate.config import Config
+from zfs_replicate.actions import mirror
+from zfs_replicate.cli import main
+from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import AlreadyRunning, ConnectionFailed, UsageError
 from zfs_replicate.report.record import Attempt
 
@@ -24,7 +24,7 @@ def ended(
 ) -> tuple[int, Any]:
     """Run a mirror that has carried out a plan and then ends so; return its status, and the run of its report."""
 
-    def attempts(_config: Config, noted: list[Attempt]) -> int:
+    def attempts(_config: MirrorRequest, noted: list[Attempt]) -> int:
         made = plan()
         noted.append(Attempt(made, carried_out(made)))
         if isinstance(error, signal.Signals):
@@ -32,10 +32,10 @@ def ended(
             raise AssertionError("the signal comes at once")
         raise error
 
-    monkeypatch.setattr(running, "_attempts", attempts)
+    monkeypatch.setattr(mirror, "_attempts", attempts)
     path = directory / "report.json"
     hooks = ("--on-failure", f"cat > {directory}/failure", "--on-success", f"cat > {directory}/success")
-    status = cli.main([*LINE, "--report", str(path), "--metrics", f"{directory}/x.prom", *hooks, *more])
+    status = main.main([*LINE, "--report", str(path), "--metrics", f"{directory}/x.prom", *hooks, *more])
     return status, json.loads(path.read_text()) if path.exists() else None
 
 

@@ -11,7 +11,7 @@ from tests.support.listing import line
 from zfs_replicate import errors
 from zfs_replicate.actions.one_pass import Pass, stream_options
 from zfs_replicate.cli import arguments
-from zfs_replicate.config import Config
+from zfs_replicate.config import MirrorRequest
 from zfs_replicate.model import Capabilities, StreamOptions
 from zfs_replicate.zfs.parse import PROBE_GREETING
 
@@ -50,16 +50,16 @@ def host(name: str, root: str, pool_guid: int, *lines: str) -> FakeHost:
     return FakeHost(name, {"sh -c": Answer(probe.encode()), "zfs list": Answer(listing.encode())})
 
 
-def config(remote: str, local: str) -> Config:
+def request(remote: str, local: str) -> MirrorRequest:
     found = arguments.parse(["-h", "nas1", "-r", remote, "-l", local, "-t", "offsite"])
-    assert isinstance(found, Config)
+    assert isinstance(found, MirrorRequest)
     return found
 
 
 def one_pass(remote: str, local: str, *snapshots: str, pool_guids: tuple[int, int] = (1, 2)) -> Pass:
     lines = [line("snapshot", f"{remote}@{name}") for name in snapshots]
     source = host("nas1", remote, pool_guids[0], *lines)
-    return Pass(config(remote, local), source, host("here", local, pool_guids[1]), 0)
+    return Pass(request(remote, local), source, host("here", local, pool_guids[1]), 0)
 
 
 def test_a_source_without_any_snapshot_is_an_error_that_says_how_to_take_one() -> None:
@@ -87,7 +87,7 @@ def test_an_error_does_not_wait_for_a_side_that_is_silent() -> None:
     source = FakeHost("nas1", {"sh -c": Answer(b"Welcome!\n")})
     try:
         with pytest.raises(errors.SourceUnusable, match="Welcome!"):
-            Pass(config("tank/a", "off"), source, target, 0).plan()
+            Pass(request("tank/a", "off"), source, target, 0).plan()
         assert answers == []
     finally:
         is_over.set()

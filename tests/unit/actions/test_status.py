@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -10,19 +11,20 @@ from unittest import mock
 import pytest
 
 from tests.support.notation import TARGET, target_tree
-from zfs_replicate.actions import status as monitoring
+from zfs_replicate.actions import status
 from zfs_replicate.cli.arguments import parse
-from zfs_replicate.config import AskStatus
+from zfs_replicate.config import StatusRequest
 from zfs_replicate.errors import PermissionDenied
 from zfs_replicate.run.inventory import read_target
 
 
 def tell(monkeypatch: pytest.MonkeyPatch, words: Sequence[str], **found: object) -> int:
     """Tell the status of a target that is read so."""
-    monkeypatch.setattr(monitoring, "read_target", mock.create_autospec(read_target, **found))
+    monkeypatch.setattr(status, "read_target", mock.create_autospec(read_target, **found))
     asked = parse(["status", "-l", TARGET, *words])
-    assert isinstance(asked, AskStatus)
-    return monitoring.tell_status(asked)
+    assert isinstance(asked, StatusRequest)
+    with contextlib.ExitStack() as logging:
+        return status.tell_status(asked, logging)
 
 
 @pytest.mark.parametrize(

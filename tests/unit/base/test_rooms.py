@@ -170,13 +170,13 @@ def test_an_answer_without_a_run_loads_nothing_that_works(words: list[str]) -> N
 
 def test_a_run_on_this_machine_needs_no_paramiko() -> None:
     """Its import costs more time than a whole local run with nothing to do."""
-    check = "import sys, zfs_replicate.cli.main, zfs_replicate.cli.dispatch; sys.exit('paramiko' in sys.modules)"
+    check = "import sys, zfs_replicate.cli.main, zfs_replicate.actions.mirror; sys.exit('paramiko' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("package", ["rich", "prometheus_client", "logging.handlers", "jsonschema"])
 def test_what_only_some_runs_need_is_imported_by_them(package: str) -> None:
-    check = f"import sys, zfs_replicate.cli.main, zfs_replicate.cli.dispatch; sys.exit({package!r} in sys.modules)"
+    check = f"import sys, zfs_replicate.cli.main, zfs_replicate.actions.mirror; sys.exit({package!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 

@@ -1,4 +1,4 @@
-"""The command line → Config: defaults, every option, and every bad input refused with a text that helps."""
+"""The command line → MirrorRequest: defaults, every option, and every bad input refused with a text that helps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.command_lines import LEAST, parsed, refused
 from zfs_replicate import __version__
 from zfs_replicate.cli.arguments import parse
 from zfs_replicate.cli.manual import MANUAL, usage
-from zfs_replicate.config import Config, Print
+from zfs_replicate.config import MirrorRequest, Print
 from zfs_replicate.zfs.names import overlaps
 
 
@@ -30,7 +30,7 @@ def replaced(option: str, value: str) -> list[str]:
 def test_the_crontab_line() -> None:
     line = "zfs_replicate -h HOST -r backuppool/virt/machines -l offsite/virt/machines -t offsite -k 30"
     found = parse(line.split()[1:])
-    assert isinstance(found, Config)
+    assert isinstance(found, MirrorRequest)
     where = (found.connection.host, found.remote, found.local)
     assert where == ("HOST", "backuppool/virt/machines", "offsite/virt/machines")
     assert (found.policy.tag, found.policy.target_tag, found.policy.keep_days) == ("offsite", "offsite:target", 30)
@@ -38,7 +38,7 @@ def test_the_crontab_line() -> None:
 
 def test_the_example_in_the_manual_is_a_valid_line() -> None:
     (example,) = re.findall(r"^  zfs_replicate (-h nas1 .*)$", MANUAL, re.MULTILINE)
-    assert isinstance(parse(example.split()), Config)
+    assert isinstance(parse(example.split()), MirrorRequest)
 
 
 def test_every_line_of_the_crontab_example_is_valid() -> None:
@@ -54,7 +54,7 @@ def test_defaults() -> None:
     found = parsed()
     assert (found.policy.keep_days, found.policy.excludes) == (None, ())
     assert (found.connection.port, found.connection.identity, found.mbuffer_size, found.jobs) == (None, None, "128M", 2)
-    assert (found.is_dry_run, found.telling.is_verbose, found.connection.is_local) == (False, False, False)
+    assert (found.is_dry_run, found.reporting.is_verbose, found.connection.is_local) == (False, False, False)
 
 
 def test_h_is_the_host() -> None:
@@ -77,7 +77,7 @@ def test_excludes_are_repeated_and_keep_their_order() -> None:
 @pytest.mark.parametrize("host", ["nas1", "root@nas1", "backup@192.0.2.1", "::1", "user@domain@nas1", "nas-1.example"])
 def test_hosts(host: str) -> None:
     found = parse(replaced("-h", host))
-    assert isinstance(found, Config)
+    assert isinstance(found, MirrorRequest)
     assert found.connection.host == host
 
 
@@ -86,7 +86,7 @@ def test_hosts(host: str) -> None:
 )
 def test_only_localhost_means_no_ssh(host: str, is_local: bool) -> None:
     found = parse(replaced("-h", host))
-    assert isinstance(found, Config)
+    assert isinstance(found, MirrorRequest)
     assert found.connection.is_local is is_local
 
 
@@ -135,7 +135,7 @@ def test_an_identity_file_that_exists(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_dataset_with_a_space() -> None:
     found = parse(replaced("-r", "tank/my files"))
-    assert isinstance(found, Config)
+    assert isinstance(found, MirrorRequest)
     assert found.remote == "tank/my files"
 
 
@@ -249,7 +249,7 @@ def test_source_and_target_must_not_overlap_on_localhost(remote: str, local: str
     ("host", "remote", "local"), [("localhost", "tank/a", "tank/ab"), ("nas1", "tank/a", "tank/a")]
 )
 def test_what_only_looks_alike_does_not_overlap(host: str, remote: str, local: str) -> None:
-    assert isinstance(parse(["-h", host, "-r", remote, "-l", local, "-t", "offsite"]), Config)
+    assert isinstance(parse(["-h", host, "-r", remote, "-l", local, "-t", "offsite"]), MirrorRequest)
 
 
 def test_overlapping_is_mutual() -> None:

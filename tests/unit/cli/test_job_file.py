@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import TOP
-from zfs_replicate.actions import mirror as running
-from zfs_replicate.cli import dispatch
-from zfs_replicate.cli import main as cli
+from zfs_replicate.actions import mirror
+from zfs_replicate.cli import main
 from zfs_replicate.cli.arguments import parse
 from zfs_replicate.cli.options import sections
-from zfs_replicate.config import Config, Print, RunJobs
+from zfs_replicate.config import JobsRequest, MirrorRequest, Print
 from zfs_replicate.errors import AlreadyRunning, ConnectionFailed, JobFileError, UsageError
 
 EXAMPLE = TOP / "zfs_replicate.toml.example"
@@ -39,11 +38,11 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "jobs.toml"
 
 
-def loaded(file: Path, text: str, *words: str) -> dict[str, Config]:
+def loaded(file: Path, text: str, *words: str) -> dict[str, MirrorRequest]:
     file.write_text(text)
     found = parse(["run", *words, "--config", str(file)])
-    assert isinstance(found, RunJobs)
-    return {job.name: job.config for job in found.jobs}
+    assert isinstance(found, JobsRequest)
+    return {job.name: job.request for job in found.jobs}
 
 
 def problems(file: Path, text: str, *words: str) -> list[str]:
@@ -97,7 +96,7 @@ def test_a_single_exclude_needs_no_list(file: Path) -> None:
 
 
 def test_syslog_may_have_no_address(file: Path) -> None:
-    assert loaded(file, f"{DEFAULTS}syslog = true\n{JOB}")["web"].telling.syslog == "/dev/log"
+    assert loaded(file, f"{DEFAULTS}syslog = true\n{JOB}")["web"].reporting.syslog == "/dev/log"
 
 
 def test_jobs_run_in_the_order_of_the_file_or_of_the_words(file: Path) -> None:
@@ -108,7 +107,7 @@ def test_jobs_run_in_the_order_of_the_file_or_of_the_words(file: Path) -> None:
 
 
 def test_the_example_is_good(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["check", "--config", str(EXAMPLE)]) == 0
+    assert main.main(["check", "--config", str(EXAMPLE)]) == 0
     assert capsys.readouterr().out.splitlines() == [
         "machines: nas1:backuppool/virt/machines → offsite/virt/machines, tag offsite, keep 30 days",
         "home: nas1:tank/home → offsite/home, tag offsite, keep 365 days",
@@ -238,17 +237,17 @@ def test_a_job_that_fails_does_not_stop_the_others_and_the_worst_status_counts(
     }
     ran: list[str] = []
 
-    def attempts(config: Config, _noted: object) -> int:
-        ran.append(config.local)
-        end = ends[config.local]
+    def attempts(request: MirrorRequest, _noted: object) -> int:
+        ran.append(request.local)
+        end = ends[request.local]
         if isinstance(end, BaseException):
             raise end
         return end
 
-    monkeypatch.setattr(running, "_attempts", attempts)
+    monkeypatch.setattr(mirror, "_attempts", attempts)
     more = "".join(f'[jobs.{name}]\nremote = "tank/{name}"\nlocal = "off/{name}"\n' for name in ("busy", "last"))
     file.write_text(DEFAULTS + JOB + SECOND + more)
-    assert cli.main(["run", "--config", str(file)]) == 3
+    assert main.main(["run", "--config", str(file)]) == 3
     assert ran == [*ends]
     stdout, stderr = capsys.readouterr()
     assert stdout == ""
@@ -262,26 +261,26 @@ def test_a_signal_ends_all_jobs(
 ) -> None:
     ran: list[str] = []
 
-    def attempts(config: Config, _noted: object) -> int:
-        ran.append(config.local)
+    def attempts(request: MirrorRequest, _noted: object) -> int:
+        ran.append(request.local)
         signal.raise_signal(signal.SIGTERM)
         return 0
 
-    monkeypatch.setattr(running, "_attempts", attempts)
+    monkeypatch.setattr(mirror, "_attempts", attempts)
     file.write_text(DEFAULTS + JOB + SECOND)
-    assert cli.main(["run", "--config", str(file)]) == 128 + signal.SIGTERM
+    assert main.main(["run", "--config", str(file)]) == 128 + signal.SIGTERM
     assert len(ran) == 1
     assert capsys.readouterr().err.startswith("zfs_replicate: job web: ended by SIGTERM; ")
 
 
 def test_a_bad_file_is_2_and_nothing_runs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "mirror", lambda _config, _title="": pytest.fail("it ran"))
+    monkeypatch.setattr(mirror, "mirror", lambda _request, _title="": pytest.fail("it ran"))
     file.write_text(f"{DEFAULTS}{JOB}{SECOND}port = 0\n")
-    assert cli.main(["run", "web", "--config", str(file)]) == 2
+    assert main.main(["run", "web", "--config", str(file)]) == 2
 
 
 def test_check_only_reads(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatch, "mirror", lambda _config, _title="": pytest.fail("it ran"))
+    monkeypatch.setattr(mirror, "mirror", lambda _request, _title="": pytest.fail("it ran"))
     file.write_text(DEFAULTS + JOB)
     found = parse(["check", "--config", str(file)])
     assert found == Print("web: nas1:tank/web → off/web, tag offsite, nothing expires\n")

@@ -9,8 +9,8 @@ from unittest import mock
 import pytest
 
 from zfs_replicate import errors, signals
-from zfs_replicate.actions import mirror as running
-from zfs_replicate.cli import main as cli
+from zfs_replicate.actions import mirror
+from zfs_replicate.cli import main
 from zfs_replicate.cli.manual import MANUAL
 
 LINE = ["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite"]
@@ -19,8 +19,8 @@ LINE = ["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite"]
 @pytest.fixture
 def mirror_raises(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None], None]:
     def set_up(error: BaseException | None) -> None:
-        attempts = mock.create_autospec(running._attempts, return_value=0, side_effect=error)
-        monkeypatch.setattr(running, "_attempts", attempts)
+        attempts = mock.create_autospec(mirror._attempts, return_value=0, side_effect=error)
+        monkeypatch.setattr(mirror, "_attempts", attempts)
 
     return set_up
 
@@ -29,12 +29,12 @@ Raises = Callable[[BaseException | None], None]
 
 
 def test_help_goes_to_stdout(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--help"]) == 0
+    assert main.main(["--help"]) == 0
     assert capsys.readouterr() == (MANUAL, "")
 
 
 def test_bad_usage_is_2_with_the_usage_lines_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([*LINE, "-k", "-1"]) == 2
+    assert main.main([*LINE, "-k", "-1"]) == 2
     stdout, stderr = capsys.readouterr()
     assert stdout == ""
     assert stderr.startswith("zfs_replicate: -k '-1': must be a whole number")
@@ -60,7 +60,7 @@ def test_each_error_has_its_exit_status(
     mirror_raises: Raises, capsys: pytest.CaptureFixture[str], error: Exception | None, status: int
 ) -> None:
     mirror_raises(error)
-    assert cli.main(LINE) == status
+    assert main.main(LINE) == status
     stdout, stderr = capsys.readouterr()
     assert stdout == ""
     assert (str(error) in stderr) if error else (stderr == "")
@@ -68,13 +68,13 @@ def test_each_error_has_its_exit_status(
 
 def test_another_run_at_work_is_0_and_silent(mirror_raises: Raises, capsys: pytest.CaptureFixture[str]) -> None:
     mirror_raises(errors.AlreadyRunning("off/a: another run is at work"))
-    assert cli.main(LINE) == 0
+    assert main.main(LINE) == 0
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_mistake_of_ours_is_no_traceback(mirror_raises: Raises, capsys: pytest.CaptureFixture[str]) -> None:
     mirror_raises(ZeroDivisionError("what"))
-    cli.main(LINE)
+    main.main(LINE)
     stderr = capsys.readouterr().err
     assert "internal error: ZeroDivisionError: what" in stderr
     assert "Traceback" not in stderr
@@ -84,12 +84,12 @@ def test_a_mistake_of_ours_is_no_traceback(mirror_raises: Raises, capsys: pytest
 def test_an_ending_signal_is_128_and_its_number(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
-    monkeypatch.setattr(running, "_attempts", lambda _config, _noted: signal.raise_signal(number))
-    assert cli.main(LINE) == 128 + number
+    monkeypatch.setattr(mirror, "_attempts", lambda _config, _noted: signal.raise_signal(number))
+    assert main.main(LINE) == 128 + number
     assert f"ended by {number.name}" in capsys.readouterr().err
 
 
 def test_signal_handlers_are_put_back() -> None:
     before = [signal.getsignal(number) for number in signals.ENDING_SIGNALS]
-    cli.main(["--version"])
+    main.main(["--version"])
     assert [signal.getsignal(number) for number in signals.ENDING_SIGNALS] == before

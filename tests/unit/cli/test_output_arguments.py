@@ -8,21 +8,21 @@ import pytest
 
 from tests.support.command_lines import LEAST, parsed, refused
 from zfs_replicate.cli.arguments import parse
-from zfs_replicate.config import Telling
+from zfs_replicate.config import Reporting
 
 
-def telling(*more: str) -> Telling:
-    return parsed(*more).telling
+def reporting(*more: str) -> Reporting:
+    return parsed(*more).reporting
 
 
 def test_by_default_nothing_is_left_behind() -> None:
-    assert telling() == Telling(progress="auto", log_format="human")
+    assert reporting() == Reporting(progress="auto", log_format="human")
 
 
 def test_all_of_them_at_once(tmp_path: Path) -> None:
     report, metrics = str(tmp_path / "report.json"), str(tmp_path / "mirror.prom")
     words = f"-v --json --progress never --report {report} --metrics {metrics} --log-format json --log-level debug"
-    assert telling(*words.split(), "--on-success", "mail -s ok root", "--on-failure", "mail -s no root") == Telling(
+    assert reporting(*words.split(), "--on-success", "mail -s ok root", "--on-failure", "mail -s no root") == Reporting(
         is_verbose=True,
         is_json=True,
         progress="never",
@@ -48,7 +48,7 @@ def test_all_of_them_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_syslog_may_have_an_address(words: list[str], address: str) -> None:
-    assert telling(*words).syslog == address
+    assert reporting(*words).syslog == address
 
 
 @pytest.mark.parametrize(

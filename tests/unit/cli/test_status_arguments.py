@@ -1,31 +1,31 @@
-"""The command line of status → AskStatus; what is wrong with it is UNKNOWN, as a monitoring system reads it."""
+"""The command line of status → StatusRequest; what is wrong with it is UNKNOWN, as a monitoring system reads it."""
 
 from __future__ import annotations
 
 import pytest
 
-from zfs_replicate.cli import main as cli
+from zfs_replicate.cli import main
 from zfs_replicate.cli.arguments import parse
-from zfs_replicate.config import AskStatus, Connection, Wishes
+from zfs_replicate.config import Connection, StatusOptions, StatusRequest
 from zfs_replicate.errors import UsageError
 
 
-def asked(line: str) -> AskStatus:
+def asked(line: str) -> StatusRequest:
     found = parse(["status", *line.split()])
-    assert isinstance(found, AskStatus)
+    assert isinstance(found, StatusRequest)
     return found
 
 
 def test_the_target_alone() -> None:
     found = asked("-l off/a")
-    assert (found.local, found.connection, found.remote, found.wishes) == ("off/a", None, None, Wishes())
+    assert (found.local, found.connection, found.remote, found.wishes) == ("off/a", None, None, StatusOptions())
 
 
 def test_everything() -> None:
     found = asked("-l off/a -h nas1 -p 22 -r tank/a -t offsite -x swap -x tmp --warn 90m --crit 1d --json -v")
     assert (found.connection, found.remote) == (Connection("nas1", 22), "tank/a")
-    assert found.wishes == Wishes("offsite", ("swap", "tmp"), 5400, 86400)
-    assert (found.telling.is_json, found.telling.is_verbose) == (True, True)
+    assert found.wishes == StatusOptions("offsite", ("swap", "tmp"), 5400, 86400)
+    assert (found.reporting.is_json, found.reporting.is_verbose) == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_ages(text: str, seconds: int) -> None:
 def test_what_is_refused(line: str, helpful: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match=helpful):
         parse(["status", *line.split()])
-    assert cli.main(["status", *line.split()]) == 3
+    assert main.main(["status", *line.split()]) == 3
     stdout, stderr = capsys.readouterr()
     assert stdout.startswith("ZFS_REPLICATE UNKNOWN - ")
     assert len(stdout.splitlines()) == 1

@@ -14,7 +14,7 @@ from tests.support.fakes import Answer, FakeHost
 from tests.support.shells import SHELLS
 from zfs_replicate.errors import ConnectionFailed, StreamBroken
 from zfs_replicate.hosts import bundled
-from zfs_replicate.hosts.base import Ended, Process
+from zfs_replicate.hosts.base import Exit, Process
 from zfs_replicate.hosts.bundled import Bundled
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import Kind, StreamOptions
@@ -68,7 +68,7 @@ def sends(*snapshots: str) -> list[commands.Command]:
     return [commands.send(step) for step in steps]
 
 
-def streamed(host: Bundled, send: commands.Command) -> tuple[bytes, Ended]:
+def streamed(host: Bundled, send: commands.Command) -> tuple[bytes, Exit]:
     with host.start(send) as process:
         data = b"".join(iter(lambda: process.read(4096), b""))
         return data, process.finish()
@@ -79,7 +79,7 @@ def test_each_stream_comes_out_by_itself_from_one_command(nas1: Counting, tmp_pa
     with Bundled(nas1, all_sends) as host:
         found = [streamed(host, send) for send in all_sends]
     assert [data for data, _ended in found] == [b"stream of t/x y@b\n", b"", bytes(3_000_000), b"stream of t/z@c\n"]
-    assert [ended for _data, ended in found] == [Ended(send, 0, "") for send in all_sends]
+    assert [ended for _data, ended in found] == [Exit(send, 0, "") for send in all_sends]
     assert len(nas1.processes) == 1
     assert (tmp_path / "asked").read_text().splitlines() == [" ".join(send[1:]) for send in all_sends]
 
@@ -110,9 +110,9 @@ def test_one_that_fails_tells_why_and_the_next_comes_all_the_same(nas1: Counting
     denied, killed, fine = sends("x@denied", "x@killed", "x@fine")
     with Bundled(nas1, [denied, killed, fine]) as host:
         said = "cannot send 't/x@denied': permission denied\na second line\n"
-        assert streamed(host, denied) == (b"cut", Ended(denied, 1, said))
-        assert streamed(host, killed) == (b"cut", Ended(killed, 137, f"{messages.KILLED}\n"))
-        assert streamed(host, fine) == (b"stream of t/x@fine\n", Ended(fine, 0, ""))
+        assert streamed(host, denied) == (b"cut", Exit(denied, 1, said))
+        assert streamed(host, killed) == (b"cut", Exit(killed, 137, f"{messages.KILLED}\n"))
+        assert streamed(host, fine) == (b"stream of t/x@fine\n", Exit(fine, 0, ""))
     assert len(nas1.processes) == 1
 
 
@@ -131,7 +131,7 @@ def test_one_that_is_not_asked_for_is_left_out(nas1: Counting) -> None:
     first, left_out, last = sends("x@a", "x@b", "x@c")
     with Bundled(nas1, [first, left_out, last]) as host:
         streamed(host, first)
-        assert streamed(host, last) == (b"stream of t/x@c\n", Ended(last, 0, ""))
+        assert streamed(host, last) == (b"stream of t/x@c\n", Exit(last, 0, ""))
 
 
 def test_killing_one_ends_the_command(nas1: Counting) -> None:
@@ -154,7 +154,7 @@ def test_one_that_is_killed_as_it_ends_has_ended_and_the_next_comes_out_of_anoth
             assert process.read(100) == b"stream"
             process.kill()
             assert process.read(100) == b""
-            assert process.finish() == Ended(first, 0, "")
+            assert process.finish() == Exit(first, 0, "")
         host.start(second)
     assert len(nas1.processes) == 2
 
@@ -179,7 +179,7 @@ def test_a_host_that_refuses_many_in_one_command_gets_them_one_by_one() -> None:
     with Bundled(nas1, [first, second]) as host:
         assert streamed(host, (*first[:2], "-vP", *first[2:])) == (
             b"stream",
-            Ended((*first[:2], "-vP", *first[2:]), 0, ""),
+            Exit((*first[:2], "-vP", *first[2:]), 0, ""),
         )
         assert streamed(host, second)[0] == b"stream"
     assert [command[:8] for command in nas1.asked] == ["sh -c ex", "zfs send", "zfs send"]
@@ -199,7 +199,7 @@ def test_a_command_that_ends_too_early_is_a_failed_send(mark: str) -> None:
     first, second = sends("x@a", "x@b")
     nas1 = FakeHost("nas1", {"sh -c": Answer(f"{mark}\nstr".encode(), status=0)})
     with Bundled(nas1, [first, second]) as host:
-        assert streamed(host, first) == (b"str", Ended(first, 1, messages.KILLED))
+        assert streamed(host, first) == (b"str", Exit(first, 1, messages.KILLED))
         assert streamed(host, second)[1].exit_status == 1
     assert len(nas1.processes) == 2
 

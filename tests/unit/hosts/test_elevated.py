@@ -13,7 +13,7 @@ from zfs_replicate.hosts.base import run
 from zfs_replicate.hosts.elevated import ElevatedTarget
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import Kind
-from zfs_replicate.run import connect as connecting
+from zfs_replicate.run import connect
 from zfs_replicate.steps import CreateParent, Receiving, Resume
 from zfs_replicate.zfs import commands
 
@@ -105,6 +105,6 @@ def test_here_sudo_serves_those_who_are_not_root(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
     connection = Connection("localhost", is_elevated=is_elevated)
-    assert isinstance(connecting.here(connection), ElevatedTarget) == goes_by_sudo
-    with connecting.connected(connection) as source:
+    assert isinstance(connect.here(connection), ElevatedTarget) == goes_by_sudo
+    with connect.connected(connection) as source:
         assert isinstance(source, ElevatedTarget) == goes_by_sudo

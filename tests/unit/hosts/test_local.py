@@ -12,7 +12,7 @@ import pytest
 
 from zfs_replicate.errors import CommandFailed
 from zfs_replicate.hosts import local
-from zfs_replicate.hosts.base import CommandEnded, read_lines, run
+from zfs_replicate.hosts.base import NonzeroExit, read_lines, run
 from zfs_replicate.hosts.local import LocalHost
 
 HOST = LocalHost()
@@ -59,8 +59,8 @@ def test_much_on_stderr_does_not_block() -> None:
 def test_what_was_said_so_far_is_known_while_the_command_runs() -> None:
     with LocalHost().start(shell("echo said >&2; echo out; echo more >&2")) as process:
         assert process.read(1) == b"o"
-        assert process.said_since(0).startswith(b"said\n")
-        assert process.said_since(2).startswith(b"id\n")
+        assert process.stderr_since(0).startswith(b"said\n")
+        assert process.stderr_since(2).startswith(b"id\n")
         assert process.finish().stderr == "said\nmore\n"  # looking has moved nothing
 
 
@@ -145,7 +145,7 @@ def test_lines_come_whole_without_their_ends() -> None:
 def test_lines_of_a_command_that_fails_end_with_an_error() -> None:
     lines = read_lines(HOST, shell("echo one; echo bad >&2; exit 2"))
     assert next(lines) == "one"
-    with pytest.raises(CommandEnded) as caught:
+    with pytest.raises(NonzeroExit) as caught:
         next(lines)
     assert (caught.value.ended.exit_status, caught.value.ended.stderr) == (2, "bad\n")
 

@@ -11,10 +11,10 @@ import pytest
 from tests.support.fakes import Answer, FakeHost
 from zfs_replicate import errors
 from zfs_replicate.cli.arguments import parse
-from zfs_replicate.config import Config
+from zfs_replicate.config import MirrorRequest
 from zfs_replicate.hosts.base import run
 from zfs_replicate.hosts.openssh import OpenSSHHost, WithFallback
-from zfs_replicate.run import connect as connecting
+from zfs_replicate.run import connect
 from zfs_replicate.zfs import messages
 
 SEND = ("zfs", "send", "tank/a b@one")
@@ -122,29 +122,29 @@ def test_an_empty_stream_is_not_tried_again() -> None:
 # --- which stream goes which way ---
 
 
-def config(*options: str) -> Config:
+def request(*options: str) -> MirrorRequest:
     found = parse(["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite", *options])
-    assert isinstance(found, Config)
+    assert isinstance(found, MirrorRequest)
     return found
 
 
 def test_large_streams_go_by_ssh_and_small_ones_over_the_connection_that_is_there(ssh: Install) -> None:
     ssh("exit 0")
     source = FakeHost("nas1")
-    carrier = connecting.carrier(config(), source)
+    carrier = connect.carrier(request(), source)
     assert carrier is not None
-    assert carrier(connecting.LARGE_STREAM_BYTES - 1) is source
-    assert isinstance(carrier(connecting.LARGE_STREAM_BYTES), WithFallback)
+    assert carrier(connect.LARGE_STREAM_BYTES - 1) is source
+    assert isinstance(carrier(connect.LARGE_STREAM_BYTES), WithFallback)
 
 
 def test_the_transport_can_be_chosen(ssh: Install) -> None:
     ssh("exit 0")
-    assert connecting.carrier(config("--transport", "paramiko"), FakeHost("nas1")) is None
-    carrier = connecting.carrier(config("--transport", "openssh"), FakeHost("nas1"))
+    assert connect.carrier(request("--transport", "paramiko"), FakeHost("nas1")) is None
+    carrier = connect.carrier(request("--transport", "openssh"), FakeHost("nas1"))
     assert carrier is not None
     assert isinstance(carrier(0), OpenSSHHost)
 
 
 def test_auto_does_without_ssh_where_there_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert connecting.carrier(config(), FakeHost("nas1")) is None
+    assert connect.carrier(request(), FakeHost("nas1")) is None

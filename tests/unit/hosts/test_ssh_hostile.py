@@ -18,7 +18,7 @@ from zfs_replicate import errors
 from zfs_replicate.hosts import ssh, ssh_transport
 from zfs_replicate.hosts.base import run
 
-Talk = Callable[[socket.socket], None]
+SendProgress = Callable[[socket.socket], None]
 AGES = 60
 """No step of these tests may take so long, whatever the machine is busy with."""
 
@@ -30,7 +30,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.contextmanager
-def talking(server: Server, monkeypatch: pytest.MonkeyPatch, talk: Talk) -> Iterator[None]:
+def talking(server: Server, monkeypatch: pytest.MonkeyPatch, talk: SendProgress) -> Iterator[None]:
     """Whoever connects to the source meets this talk instead of a server."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         endpoint = replace(server.endpoint, port=listener.getsockname()[1])
@@ -92,7 +92,7 @@ TALKS = (silence, hang_up, endless_line, endless_lines, drip, version_and_silenc
 
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk.__name__)
-def test_no_server_keeps_us_for_ever(server: Server, monkeypatch: pytest.MonkeyPatch, talk: Talk) -> None:
+def test_no_server_keeps_us_for_ever(server: Server, monkeypatch: pytest.MonkeyPatch, talk: SendProgress) -> None:
     with (
         talking(server, monkeypatch, talk),
         pytest.raises(errors.ConnectionFailed, match="no SSH connection"),

@@ -59,6 +59,6 @@ def test_what_was_said_so_far_is_known_before_the_end() -> None:
     channel.recv_stderr.side_effect = [b"size\t", b"30\n"]
     running = process(channel)
     running.read(10)
-    assert running.said_since(0) == b"size\t"
+    assert running.stderr_since(0) == b"size\t"
     running.read(10)
-    assert (running.said_since(0), running.said_since(5)) == (b"size\t30\n", b"30\n")
+    assert (running.stderr_since(0), running.stderr_since(5)) == (b"size\t30\n", b"30\n")

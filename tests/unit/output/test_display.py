@@ -12,9 +12,9 @@ from rich.progress import Progress
 
 from tests.support.fakes import Answer, FakeHost
 from tests.support.telling_worlds import plan
-from zfs_replicate.config import Telling
+from zfs_replicate.config import Reporting
 from zfs_replicate.output.display import WHOLE, Display, is_wanted, shown
-from zfs_replicate.run import gauge as metering
+from zfs_replicate.run import gauge
 from zfs_replicate.run.gauge import Gauge
 from zfs_replicate.run.transfer import Cancellation, Pipe, transfer
 from zfs_replicate.steps import Plan, Resume, Send
@@ -48,25 +48,27 @@ def lines(progress: Progress) -> dict[str, tuple[float, float | None]]:
 
 def test_it_is_shown_where_there_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     at_a_terminal(monkeypatch)
-    assert is_wanted(Telling(), TWO)
+    assert is_wanted(Reporting(), TWO)
 
 
-@pytest.mark.parametrize("telling", [Telling(progress="never"), Telling(log_format="json"), Telling(log_level="debug")])
-def test_it_gives_way(monkeypatch: pytest.MonkeyPatch, telling: Telling) -> None:
+@pytest.mark.parametrize(
+    "reporting", [Reporting(progress="never"), Reporting(log_format="json"), Reporting(log_level="debug")]
+)
+def test_it_gives_way(monkeypatch: pytest.MonkeyPatch, reporting: Reporting) -> None:
     at_a_terminal(monkeypatch)
-    assert not is_wanted(telling, TWO)
+    assert not is_wanted(reporting, TWO)
 
 
 def test_a_dumb_terminal_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     at_a_terminal(monkeypatch)
     monkeypatch.setenv("TERM", "dumb")
-    assert not is_wanted(Telling(), TWO)
+    assert not is_wanted(Reporting(), TWO)
 
 
 def test_without_a_terminal_it_is_shown_only_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert not is_wanted(Telling(), TWO)
-    assert is_wanted(Telling(progress="always"), TWO)
+    assert not is_wanted(Reporting(), TWO)
+    assert is_wanted(Reporting(progress="always"), TWO)
 
 
 @pytest.mark.parametrize("term", ["dumb", None])
@@ -75,7 +77,7 @@ def test_always_draws_where_the_terminal_has_no_name_too(monkeypatch: pytest.Mon
     monkeypatch.delenv("TERM", raising=False)
     if term is not None:
         monkeypatch.setenv("TERM", term)
-    with shown(Telling(progress="always"), TWO):
+    with shown(Reporting(progress="always"), TWO):
         pass
     assert WHOLE in sys.stderr.getvalue()
 
@@ -83,7 +85,7 @@ def test_always_draws_where_the_terminal_has_no_name_too(monkeypatch: pytest.Mon
 def test_nothing_to_send_is_nothing_to_show(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = at_a_terminal(monkeypatch)
     nothing = plan((":a!",), (":a^",))
-    with shown(Telling(progress="always"), nothing) as meter:
+    with shown(Reporting(progress="always"), nothing) as meter:
         assert meter is None
     assert terminal.getvalue() == ""
 
@@ -134,7 +136,7 @@ def test_a_dataset_with_two_streams_has_one_line() -> None:
 def test_it_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = at_a_terminal(monkeypatch)
     first, _second = sends(TWO)
-    with shown(Telling(), TWO) as meter:
+    with shown(Reporting(), TWO) as meter:
         assert meter is not None
         meter.began(first)
         meter.reached(first, 500, 1000)
@@ -150,7 +152,7 @@ def test_it_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_printed_meanwhile_waits_for_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise lines of the display stay behind on the screen, where several threads print (lab: OpenZFS 2.3)."""
     terminal = at_a_terminal(monkeypatch)
-    with shown(Telling(), TWO) as display:
+    with shown(Reporting(), TWO) as display:
         assert isinstance(display, Display)
         thread = threading.Thread(target=lambda: sys.stderr.write("a line of the log\n"))
         with display.lock:
@@ -182,7 +184,7 @@ class Meter:
 
 
 def test_a_stream_tells_bytes_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metering, "TELLING_SECONDS", 0)
+    monkeypatch.setattr(gauge, "TELLING_SECONDS", 0)
     meter = Meter()
     source = FakeHost("nas1", {"zfs send": Answer(b"x" * 30, stderr="size\t30\n")}, chunk_bytes=10)
     assert transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(meter=meter), Cancellation()) == 30
@@ -201,7 +203,7 @@ def test_a_stream_that_fails_has_ended_too_and_its_error_is_clean() -> None:
 
 
 def test_a_compressed_stream_is_measured_as_zfs_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metering, "TELLING_SECONDS", 0)
+    monkeypatch.setattr(gauge, "TELLING_SECONDS", 0)
     meter = Meter()
     said = "size\t3000\n10:00:00\t2000\ttank/a@b\n"
     source = FakeHost("nas1", {"": Answer(b"x" * 10, stderr=said)})

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.telling_worlds import good_run, lost_run, plan, run
-from zfs_replicate.output.publish import leave_behind
+from zfs_replicate.output.publish import publish
 
 Capture = pytest.CaptureFixture[str]
 
@@ -29,30 +29,30 @@ def left(directory: Path) -> set[str]:
 
 
 def test_a_good_run_leaves_report_and_metrics_and_calls_for_success(tmp_path: Path, capsys: Capture) -> None:
-    assert leave_behind(good_run(*words(tmp_path))) == 0
+    assert publish(good_run(*words(tmp_path))) == 0
     assert left(tmp_path) == {"report.json", "mirror.prom", "success"}
     assert (tmp_path / "success").read_text() == (tmp_path / "report.json").read_text()
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_failed_run_calls_for_failure(tmp_path: Path) -> None:
-    assert leave_behind(lost_run(*words(tmp_path))) == 3
+    assert publish(lost_run(*words(tmp_path))) == 3
     assert left(tmp_path) == {"report.json", "mirror.prom", "failure"}
     assert json.loads((tmp_path / "failure").read_text())["run"]["error"]["kind"] == "ConnectionFailed"
 
 
 def test_json_is_one_object_on_stdout(capsys: Capture) -> None:
-    assert leave_behind(good_run("--json")) == 0
+    assert publish(good_run("--json")) == 0
     assert json.loads(capsys.readouterr().out)["run"]["result"] == "success"
 
 
 def test_a_dry_run_leaves_its_plan_and_calls_nobody(tmp_path: Path) -> None:
-    assert leave_behind(run(plan(), (), "-n", *words(tmp_path))) == 0
+    assert publish(run(plan(), (), "-n", *words(tmp_path))) == 0
     assert left(tmp_path) == {"report.json"}
 
 
 def test_a_run_that_gave_way_leaves_the_files_to_the_other_one(tmp_path: Path, capsys: Capture) -> None:
-    assert leave_behind(run(None, (), "--json", *words(tmp_path), is_skipped=True, attempts=())) == 0
+    assert publish(run(None, (), "--json", *words(tmp_path), is_skipped=True, attempts=())) == 0
     assert left(tmp_path) == set()
     assert json.loads(capsys.readouterr().out)["run"]["result"] == "skipped"
 
@@ -61,7 +61,7 @@ def test_a_report_that_cannot_be_written_makes_a_good_run_fail(tmp_path: Path, c
     asked = words(tmp_path)
     one = good_run(*asked)
     (tmp_path / "report.json").symlink_to("no/such/directory")
-    assert leave_behind(one) == 1
+    assert publish(one) == 1
     assert "cannot write it" in capsys.readouterr().err
     failure = json.loads((tmp_path / "failure").read_text())["run"]
     assert (failure["error"]["kind"], failure["exit_status"]) == ("OutputFileError", 1)
@@ -72,23 +72,23 @@ def test_a_report_that_cannot_be_written_makes_a_good_run_fail(tmp_path: Path, c
 def test_a_file_that_cannot_be_written_does_not_hide_a_worse_status(tmp_path: Path) -> None:
     one = lost_run(*words(tmp_path))
     (tmp_path / "report.json").symlink_to("no/such/directory")
-    assert leave_behind(one) == 3
+    assert publish(one) == 3
 
 
 def test_a_hook_that_fails_is_told_and_changes_no_status(capsys: Capture) -> None:
-    assert leave_behind(good_run("--on-success", "echo no route; exit 6")) == 0
+    assert publish(good_run("--on-success", "echo no route; exit 6")) == 0
     assert "--on-success: the command ended with status 6 (no route)" in capsys.readouterr().err
 
 
 def test_a_hook_knows_the_run_from_its_environment(tmp_path: Path) -> None:
     line = f'echo "$ZFS_REPLICATE_RUN_ID $ZFS_REPLICATE_RESULT $ZFS_REPLICATE_EXIT_STATUS" > {tmp_path}/said'
-    leave_behind(lost_run("--on-failure", line))
+    publish(lost_run("--on-failure", line))
     assert (tmp_path / "said").read_text() == "0123456789abcdef failure 3\n"
 
 
 def test_a_metrics_file_that_is_none_is_said_and_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "mirror.prom"
     path.write_text("what is this {")
-    assert leave_behind(good_run("--metrics", str(path))) == 0
+    assert publish(good_run("--metrics", str(path))) == 0
     assert "cannot read the metrics of the run before" in caplog.text
     assert "zfs_replicate_exit_code" in path.read_text()

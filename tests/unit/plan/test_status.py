@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import TOP
 from tests.support.notation import NOW, SOURCE, TAG, TARGET, target_tree, tree
-from zfs_replicate.config import Wishes
+from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import SECONDS_PER_DAY, Inventory
 from zfs_replicate.plan.status import DatasetStatus, Level, Status, evaluate
 from zfs_replicate.report.status import as_data, first_line, table, unknown_data, unknown_line
@@ -18,20 +18,20 @@ from zfs_replicate.units import age
 
 HOUR = 3600
 SCHEMA = json.loads((TOP / "docs" / "status.schema.json").read_text())
-LIMITS = Wishes(TAG, warn_seconds=2 * SECONDS_PER_DAY, crit_seconds=5 * SECONDS_PER_DAY)
+LIMITS = StatusOptions(TAG, warn_seconds=2 * SECONDS_PER_DAY, crit_seconds=5 * SECONDS_PER_DAY)
 
 
 def inventories(source: str, target: str) -> tuple[Inventory, Inventory]:
     return tree(SOURCE, f": {source}"), target_tree(TARGET, f": {target}")
 
 
-def status(source: str | None, target: str, wishes: Wishes = LIMITS) -> Status:
+def status(source: str | None, target: str, wishes: StatusOptions = LIMITS) -> Status:
     """Of one dataset; source None: not asked."""
     theirs, ours = inventories(source or "empty", target)
     return evaluate(ours, None if source is None else theirs, wishes, NOW)
 
 
-def one(source: str | None, target: str, wishes: Wishes = LIMITS) -> DatasetStatus:
+def one(source: str | None, target: str, wishes: StatusOptions = LIMITS) -> DatasetStatus:
     (found,) = status(source, target, wishes).datasets
     return found
 
@@ -87,12 +87,12 @@ def test_a_target_and_its_source(source: str, target: str, expected: str) -> Non
 
 
 def test_without_limits_what_was_never_mirrored_is_a_warning() -> None:
-    assert one("a", "absent", Wishes(TAG)).level is Level.WARNING
+    assert one("a", "absent", StatusOptions(TAG)).level is Level.WARNING
 
 
 def test_without_a_tag_any_mirror_will_do() -> None:
-    assert one(None, "a^:1 o", Wishes()).newest == "a"
-    assert one("a", "a^", Wishes()).has_source_hold is None
+    assert one(None, "a^:1 o", StatusOptions()).newest == "a"
+    assert one("a", "a^", StatusOptions()).has_source_hold is None
 
 
 def test_a_source_without_snapshot_and_without_copy_is_not_told() -> None:

@@ -13,7 +13,7 @@ from tests.support.notation import NOW, planned
 from tests.support.telling_worlds import ENDED, carried_out, good_run, lost_run, plan, run
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.report import metrics
-from zfs_replicate.report.metrics import Known
+from zfs_replicate.report.metrics import PreviousMetrics
 from zfs_replicate.report.record import Run
 from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.steps import Plan, Send
@@ -43,7 +43,7 @@ class Read:
 
 
 def after(one: Run, before: bytes = b"") -> tuple[Read, bytes]:
-    text = metrics.render(one, Known.read(before.decode()))
+    text = metrics.render(one, PreviousMetrics.read(before.decode()))
     return Read(text), text
 
 
@@ -135,4 +135,4 @@ def test_every_metric_has_its_words() -> None:
 @pytest.mark.parametrize("text", ["no metrics at all {", 'a{b="c} 1'])
 def test_a_text_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no metrics"):
-        Known.read(text)
+        PreviousMetrics.read(text)

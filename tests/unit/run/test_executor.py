@@ -11,7 +11,7 @@ from tests.support.notation import context, plan_of, planned, target_tree, tree
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.run.executor import Executor
 from zfs_replicate.run.ledger import ConflictFound, failed
-from zfs_replicate.run.stream_steps import MOST_IN_BUNDLE, Machinery, bundles
+from zfs_replicate.run.stream_steps import MOST_IN_BUNDLE, RunContext, bundles
 from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe
 from zfs_replicate.steps import Plan, Send
 from zfs_replicate.zfs import commands, names
@@ -37,7 +37,7 @@ def small(jobs: int = 1, pipe: Pipe = PLAIN, is_bundling: bool = True) -> list[t
         for each in plan.datasets
     ]
     host = FakeHost("nas1")
-    machinery = Machinery(host, host, jobs, pipe, is_bundling=is_bundling)
+    machinery = RunContext(host, host, jobs, pipe, is_bundling=is_bundling)
     return [tuple(each.source for each in group) for group in bundles(datasets, machinery)]
 
 
@@ -59,7 +59,7 @@ def test_lanes_get_equal_shares_of_no_more_than_fit_into_a_command() -> None:
     )
     host = FakeHost("nas1")
     for jobs, expected in ((2, [150, 150, 101]), (4, [101, 101, 101, 98])):
-        machinery = Machinery(host, host, jobs, Pipe(), is_bundling=True)
+        machinery = RunContext(host, host, jobs, Pipe(), is_bundling=True)
         groups = bundles(plan.datasets, machinery)
         assert [len(group) for group in groups] == expected
         assert [each.source for group in groups for each in group] == [f"t/{name}" for name in children]
@@ -84,7 +84,7 @@ def test_phases_run_in_their_order() -> None:
         **target.answers,
         "zfs list": Answer(guid_answer(plan).stdout, at_start=lambda: order.append("verify")),
     }
-    Executor(Machinery(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    Executor(RunContext(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
     assert order == ["source hold", "source send", "verify", "target hold", "target release", "source release"]
 
 
@@ -141,7 +141,7 @@ def test_placeholders_are_created_filled_and_cleared() -> None:
 def test_a_rollback_frees_our_own_holds_before_it() -> None:
     made = planned("a! b", "a^ x^ changed", wishes=context(may_roll_back=True))
     target = FakeHost("here", {"zfs list": Answer(b"off/copy@b\t7098\n")})
-    machinery = Machinery(FakeHost("nas1"), target, 1, Pipe())
+    machinery = RunContext(FakeHost("nas1"), target, 1, Pipe())
     (outcome,) = Executor(machinery, Cancellation(), lambda _: None).execute(Plan(datasets=(made,)))
     assert outcome.error is None
     assert target.asked[:4] == [
@@ -192,7 +192,7 @@ def test_a_dataset_that_failed_on_the_way_is_not_told_as_moved() -> None:
 def test_expired_snapshots_are_counted_once_they_are_gone() -> None:
     plan = Plan(datasets=(planned("c!", "a:40 b:40 c^", keep_days=30),))
     source, target = FakeHost("nas1"), FakeHost("here")
-    (outcome,) = Executor(Machinery(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    (outcome,) = Executor(RunContext(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
     assert target.asked == ["zfs destroy off/copy@a,b"]
     assert outcome.expired == ("a", "b")
 
@@ -213,7 +213,7 @@ def test_holds_of_many_datasets_wait_for_the_pool_side_by_side() -> None:
     together = threading.Barrier(4, timeout=30)
     source = FakeHost("nas1", {"zfs hold": Answer(at_start=together.wait)})
     target = FakeHost("here", {"zfs list": guid_answer(plan)})
-    outcomes = Executor(Machinery(source, target, 2, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    outcomes = Executor(RunContext(source, target, 2, Pipe()), Cancellation(), lambda _: None).execute(plan)
     assert [outcome.error for outcome in outcomes] == [None] * 40
     held = [name for command in source.asked_for("zfs hold") for name in command.split()[3:]]
     assert sorted(held) == sorted(f"tank/d{number}@a" for number in range(40))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from zfs_replicate.zfs.send_progress import Talk, without_talk
+from zfs_replicate.zfs.send_progress import SendProgress, without_progress
 
 FULL = b"full\ttank/d@a\t42029680\nsize\t42029680\n10:02:24\t15243928\ttank/d@a\n10:02:25\t24178040\ttank/d@a\n"
 SERIES = (
@@ -24,7 +24,7 @@ RESUMED = (
 )
 @pytest.mark.parametrize("piece", [1, 7, 10_000])
 def test_sizes_are_read_however_they_come(said: bytes, size: int | None, sent: int, piece: int) -> None:
-    talk = Talk()
+    talk = SendProgress()
     for at in range(0, len(said), piece):
         talk.feed(said[at : at + piece])
     assert (talk.size, talk.sent, talk.byte_count) == (size, sent, len(said))
@@ -33,8 +33,8 @@ def test_sizes_are_read_however_they_come(said: bytes, size: int | None, sent: i
 @pytest.mark.parametrize("said", [FULL, SERIES, RESUMED])
 def test_nothing_of_it_gets_into_a_message(said: bytes) -> None:
     error = "warning: cannot send 'tank/d@c': Broken pipe\n"
-    assert without_talk(said.decode() + error) == error
-    assert without_talk(error + said.decode()) == error
+    assert without_progress(said.decode() + error) == error
+    assert without_progress(error + said.decode()) == error
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_nothing_of_it_gets_into_a_message(said: bytes) -> None:
     ],
 )
 def test_what_only_looks_like_it_stays(error: str) -> None:
-    assert without_talk(error) == error
+    assert without_progress(error) == error
