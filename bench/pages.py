@@ -13,7 +13,6 @@ from bench.tools import all_tools
 
 DOCUMENT = lab.TOP / "docs" / "benchmarks.md"
 RUN_PARTS = ("quick", "goals", "full", "transports", "links")
-OWN_PARTS = ("trips", "curve")
 
 INTRODUCTION = """# Benchmarks
 

@@ -1,7 +1,7 @@
 """Planning at scale, on the machine itself: the real reading, parsing and planning of long listings.
 
-The listings come from the stand-in for zfs, made before and then printed by cat. What is timed is all of Pass.plan()
-in a process of its own: probe, both inventories, plan; its peak memory is that of the whole process.
+The listings come from the stand-in for zfs, made before and then printed by cat. What is timed is read_both
+and make_plan in a process of their own: probes, both inventories, plan; its peak memory is that of the whole process.
 
     python3 -m bench.planning DATASETS SNAPSHOTS_OF_EACH       prints one point as JSON
 """
@@ -72,39 +72,30 @@ exec cat "$file"
 
 
 def child(datasets: int, snapshots: int) -> dict[str, Any]:
-    """Plan once, in this process."""
-    from zfs_replicate.actions import one_pass as mirror
+    """Read and plan once, in this process."""
     from zfs_replicate.cli import arguments
     from zfs_replicate.config import MirrorRequest
     from zfs_replicate.hosts.local import LocalHost
-    from zfs_replicate.plan import planner
+    from zfs_replicate.plan.planner import make_plan
+    from zfs_replicate.run.survey import Place, read_both
 
-    config = arguments.parse(
-        ["-h", "localhost", "-r", "tank/data", "-l", "offsite/data", "-t", "bench", "-k", "1", "-n"]
-    )
-    if not isinstance(config, MirrorRequest):
+    words = ["-h", "localhost", "-r", "tank/data", "-l", "offsite/data", "-t", "bench", "-k", "1", "-n"]
+    request = arguments.parse(words)
+    if not isinstance(request, MirrorRequest):
         raise TypeError("not a mirror run")
-    spent = [0.0]
-    real = planner.plan
-
-    def timed(*given: Any) -> Any:
-        began = time.perf_counter()
-        made = real(*given)
-        spent[0] = time.perf_counter() - began
-        return made
-
-    setattr(mirror, "plan", timed)  # noqa: B010 - looked up by name at each call
     began, cpu = time.perf_counter(), time.process_time()
-    made = mirror.Pass(config, LocalHost(), LocalHost(), int(time.time())).plan()
-    seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
-    if len(made.datasets) != datasets or any(each.conflict for each in made.datasets):
+    survey = read_both(Place(LocalHost(), request.remote), Place(LocalHost(), request.local))
+    read = time.perf_counter()
+    plan = make_plan(survey, request, int(time.time()))
+    ended, cpu_seconds = time.perf_counter(), time.process_time() - cpu
+    if len(plan.datasets) != datasets or any(dataset.conflict for dataset in plan.datasets):
         raise AssertionError("the plan is not what was meant")
     return {
         "datasets": datasets,
         "snapshots": datasets * snapshots,
-        "seconds": seconds,
+        "seconds": ended - began,
         "cpu_seconds": cpu_seconds,
-        "plan_seconds": spent[0],
+        "plan_seconds": ended - read,
         "peak_bytes": _peak_bytes(),
     }
 

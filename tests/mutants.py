@@ -1,4 +1,4 @@
-"""Break the program in ten sensible ways, one at a time, and see that the fast tests notice: `make mutants`.
+"""Break the program in sensible ways, one at a time, and see that the fast tests notice: `make mutants`.
 
 Each mutant is an edit of one file in a copy of the checkout. A mutant that survives is a hole in the tests; an edit
 that no longer applies is an error of this file.
@@ -29,9 +29,9 @@ class Mutant:
 
 
 EXECUTOR, PROTECTION = "zfs_replicate/run/executor.py", "zfs_replicate/plan/protection.py"
-HOLD = "        self._tag_snapshots(Hold, Side.SOURCE)\n"
-RELEASE = "        self._tag_snapshots(Release, Side.SOURCE)\n"
-STREAMS = "        self._run_streams()\n"
+HOLD = "        self._tag(Hold, Side.SOURCE)\n"
+RELEASE = "        self._tag(Release, Side.SOURCE)\n"
+STREAMS = "        self._stream()\n"
 VERIFY = "        self._verify()\n"
 EXPIRE = "        self._expire()\n"
 
@@ -48,15 +48,39 @@ MUTANTS = (
     Mutant("expire what others hold", "zfs_replicate/plan/retention.py", "    if snapshot.holds:", "    if False:"),
     Mutant(
         "common by name, not by guid",
-        "zfs_replicate/plan/route.py",
-        "entry.guid in present]\n    bookmarks",
-        "entry.name in {s.name for s in target.snapshots if target}]\n    bookmarks",
+        "zfs_replicate/plan/pair.py",
+        "entry.guid in present]\n        bookmarks",
+        "entry.name in {s.name for s in target.snapshots if target}]\n        bookmarks",
     ),
     Mutant(
         "send onto data of the target's own",
         "zfs_replicate/plan/conflicts.py",
         "not target.is_placeholder and",
         "False and",
+    ),
+    Mutant(
+        "stream below a parent that failed",
+        "zfs_replicate/run/lanes.py",
+        "plan.creates_target and names.is_within",
+        "False and names.is_within",
+    ),
+    Mutant(
+        "begin before the parent is made",
+        "zfs_replicate/run/lanes.py",
+        "if self._unmade.intersection",
+        "if set().intersection",
+    ),
+    Mutant(
+        "take a killed hold for done",
+        "zfs_replicate/zfs/messages.py",
+        "if general or ended.is_killed or",
+        "if general or",
+    ),
+    Mutant(
+        "mind what has vanished",
+        "zfs_replicate/run/holds.py",
+        "failures if is_hold else _without_vanished(failures)",
+        "failures",
     ),
 )
 

@@ -123,7 +123,7 @@ class StatusRequest:
     local: str
     connection: Connection | None
     remote: str | None
-    wishes: StatusOptions
+    options: StatusOptions
     reporting: Reporting
 
 

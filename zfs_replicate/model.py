@@ -13,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from zfs_replicate.errors import PoolMissing
+
 SECONDS_PER_DAY = 86_400
 
 PLACEHOLDER_PROPERTY = "zfs_replicate:placeholder"
@@ -110,9 +112,7 @@ class Capabilities:
 
     zfs_version: str
     programs: frozenset[str]
-    pool: str
     pool_guid: int
-    free_bytes: int
     features: Mapping[str, str]
     """Feature name to `disabled`, `enabled` or `active`."""
 
@@ -121,6 +121,37 @@ class Capabilities:
 
     def uses_feature(self, name: str) -> bool:
         return self.features.get(name) == "active"
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Both sides as they were read, at about the same moment. `source_host` is what messages call the source's host.
+
+    `target_capabilities` is a PoolMissing where the target's pool is not there: nothing can be planned then, but a
+    status can be told.
+    """
+
+    source_host: str
+    source: Inventory
+    target: Inventory
+    source_capabilities: Capabilities
+    target_capabilities: Capabilities | PoolMissing
+
+
+# --- what a command leaves ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """How a command ended. A negative status is the number of the signal that killed it on this machine.
+
+    `is_killed`: it ended without a status of its own, by a signal here or on the other side.
+    """
+
+    command: tuple[str, ...]
+    exit_status: int
+    stderr: str
+    is_killed: bool = False
 
 
 # --- what is wanted ----------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
 
 from zfs_replicate.model import Bookmark, Kind, Snapshot, StreamOptions
 from zfs_replicate.units import size
@@ -263,20 +262,14 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class RunResult:
-    """The whole run: outcomes in the plan's order, and the wall time in seconds."""
+class Attempt:
+    """One pass, however it ended. `plan` None: it ended before there was one.
 
-    plan: Plan
+    `outcomes`: in the plan's order; empty: nothing was carried out. `error`: what ended the pass as a whole, a signal
+    too. `seconds`: wall time.
+    """
+
+    plan: Plan | None = None
     outcomes: tuple[Outcome, ...] = ()
     seconds: float = 0.0
-
-
-class Meter(Protocol):
-    """Takes the figures of all streams, from their threads."""
-
-    def began(self, step: Send | Resume) -> None: ...
-
-    def reached(self, step: Send | Resume, byte_count: int, expected: int | None) -> None:
-        """The stream is so far; `expected`: what zfs expects it to be, None: not said yet."""
-
-    def ended(self, step: Send | Resume) -> None: ...
+    error: BaseException | None = None

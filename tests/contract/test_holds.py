@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.support.contract.zfs import Zfs
+from tests.support.exits import failed
 from zfs_replicate.errors import DatasetBusy
 from zfs_replicate.zfs import commands, messages, parse
 
@@ -33,7 +34,7 @@ def test_hold_that_is_there_is_an_error_that_stops_nothing(zfs: Zfs) -> None:
     zfs.ok("hold", "tag", f"{zfs.source}@a")
     said = zfs.run(commands.hold("tag", names(zfs, "a", "b")))
     assert said.status == 1
-    assert messages.failed_snapshots(said.stderr, names(zfs, "a", "b")) == {}
+    assert messages.failed_snapshots(failed(said.stderr), names(zfs, "a", "b")) == {}
     assert zfs.tags(f"{zfs.source}@b") == {"tag"}
 
 
@@ -41,14 +42,14 @@ def test_hold_twice_in_one_command(zfs: Zfs) -> None:
     zfs.make_source("a")
     said = zfs.run(commands.hold("tag", names(zfs, "a", "a")))
     assert said.status == 1
-    assert messages.failed_snapshots(said.stderr, names(zfs, "a")) == {}
+    assert messages.failed_snapshots(failed(said.stderr), names(zfs, "a")) == {}
 
 
 def test_hold_of_a_vanished_snapshot_stops_nothing(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     said = zfs.run(commands.hold("tag", names(zfs, "a", "no", "b")))
     assert said.status == 1
-    assert set(messages.failed_snapshots(said.stderr, names(zfs, "a", "no", "b"))) == set(names(zfs, "no"))
+    assert set(messages.failed_snapshots(failed(said.stderr), names(zfs, "a", "no", "b"))) == set(names(zfs, "no"))
     assert zfs.tags(f"{zfs.source}@b") == {"tag"}
 
 
@@ -57,7 +58,7 @@ def test_hold_in_a_vanished_dataset_names_the_dataset_and_stops_nothing(zfs: Zfs
     gone = f"{zfs.source}/gone@a"
     said = zfs.run(commands.hold("tag", (gone, f"{zfs.source}@a")))
     assert said.stderr == f"cannot open '{zfs.source}/gone': dataset does not exist\n"
-    assert set(messages.failed_snapshots(said.stderr, (gone, f"{zfs.source}@a"))) == {gone}
+    assert set(messages.failed_snapshots(failed(said.stderr), (gone, f"{zfs.source}@a"))) == {gone}
     assert zfs.tags(f"{zfs.source}@a") == {"tag"}
 
 
@@ -86,7 +87,7 @@ def test_release_of_what_is_not_held_is_an_error_that_stops_nothing(zfs: Zfs) ->
     zfs.ok("hold", "tag", f"{zfs.source}@b")
     said = zfs.run(commands.release("tag", names(zfs, "a", "b")))
     assert said.status == 1
-    assert messages.failed_snapshots(said.stderr, names(zfs, "a", "b")) == {}
+    assert messages.failed_snapshots(failed(said.stderr), names(zfs, "a", "b")) == {}
     assert zfs.tags(f"{zfs.source}@b") == set()
 
 
@@ -96,7 +97,7 @@ def test_release_of_a_vanished_snapshot_stops_nothing(zfs: Zfs) -> None:
     wanted = (f"{zfs.source}/gone@a", *names(zfs, "no", "a"))
     said = zfs.run(commands.release("tag", wanted))
     assert said.status == 1
-    assert set(messages.failed_snapshots(said.stderr, wanted)) == set(wanted[:2])
+    assert set(messages.failed_snapshots(failed(said.stderr), wanted)) == set(wanted[:2])
     assert zfs.tags(f"{zfs.source}@a") == set()
 
 
@@ -106,7 +107,7 @@ def test_holds_tells_tags_beside_what_is_missing(zfs: Zfs) -> None:
     wanted = (*names(zfs, "a", "no", "b"), f"{zfs.source}/gone@a")
     said = zfs.run(commands.list_holds(wanted))
     assert parse.holds(said.lines) == {f"{zfs.source}@b": ("tag",)}
-    assert messages.absent_datasets(said.stderr) == frozenset({f"{zfs.source}@no", f"{zfs.source}/gone@a"})
+    assert messages.absent_datasets(failed(said.stderr)) == frozenset({f"{zfs.source}@no", f"{zfs.source}/gone@a"})
     assert said.status == 1
 
 

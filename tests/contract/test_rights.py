@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.contract.zfs import MIB, STRANGER, Said, Zfs
+from tests.support.exits import failed
 from zfs_replicate.errors import PermissionDenied
 from zfs_replicate.zfs import messages
 
@@ -47,7 +48,7 @@ def test_refused_hold_names_no_snapshot(zfs: Zfs) -> None:
     wanted = (f"{zfs.source}@a", f"{zfs.source}@b")
     said = stranger(zfs, "hold", "tag", *wanted)
     assert said.stderr == "cannot hold: permission denied\n" * 2
-    assert set(messages.failed_snapshots(said.stderr, wanted)) == set(wanted)
+    assert set(messages.failed_snapshots(failed(said.stderr), wanted)) == set(wanted)
 
 
 def test_granted_holds(zfs: Zfs) -> None:

@@ -167,7 +167,7 @@ def test_release_lists_and_releases_all_holds_of_the_tag(world: World) -> None:
 def test_release_needs_a_yes_without_a_terminal(world: World) -> None:
     world.snapshot("tank/data@one")
     world.replicate()
-    assert "say --yes" in release(world, expect=2)
+    assert "use --yes" in release(world, expect=2)
     assert world.holds("tank/data") == {"one": {"mirror"}}
 
 

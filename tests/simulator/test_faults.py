@@ -7,7 +7,8 @@ import pytest
 from tests.support.simulator import Crash, NotModelled, SimulatedHost, World
 from tests.support.simulator.faults import Call, CrashClient, Die, Fail, HangUp
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import Exit, run
+from zfs_replicate.hosts.base import run
+from zfs_replicate.model import Exit
 
 HOLD = ("zfs", "hold", "tag", "tank/data@a")
 RECORD = 131_072

@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.support.passes import one_pass
 from tests.support.simulator import Crash, SimulatedHost, World
 from tests.support.simulator.faults import At, CrashClient, Die, Fail, HangUp
-from zfs_replicate.actions.one_pass import Pass
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import ConnectionFailed
 from zfs_replicate.model import SECONDS_PER_DAY
-from zfs_replicate.run.transfer import Cancellation
-from zfs_replicate.steps import Outcome, RunResult
+from zfs_replicate.steps import Attempt, Outcome
 
 RECORD = 131_072
 
@@ -51,9 +50,11 @@ class Mirror:
             self.world.write(dataset, size)
         self.source.run("zfs", "snapshot", "-r", f"tank/data@{name}")
 
-    def run(self, *options: str) -> RunResult:
-        one = Pass(request_of(options), self.source, self.target, self.world.now)
-        return one.execute(one.plan(), Cancellation(), lambda _outcome: None)
+    def run(self, *options: str) -> Attempt:
+        attempt = one_pass(request_of(options), self.source, self.target, self.world.now)
+        if attempt.error is not None:
+            raise attempt.error
+        return attempt
 
     def run_well(self, *options: str) -> tuple[Outcome, ...]:
         outcomes = self.run(*options).outcomes

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import plan_of, target_tree, tree
 from zfs_replicate.model import Inventory
-from zfs_replicate.run.executor import Executor
-from zfs_replicate.run.stream_steps import RunContext
-from zfs_replicate.run.transfer import Cancellation, Pipe
+from zfs_replicate.observer import Observer
+from zfs_replicate.run import executor
+from zfs_replicate.run.context import RunContext
+from zfs_replicate.run.transfer import Pipe
 from zfs_replicate.steps import Outcome, Plan
 
 DENIED = "permission denied"
@@ -28,6 +29,24 @@ class Run:
         return {each.plan.target: type(each.error) if each.error else None for each in self.outcomes}
 
 
+class Arrivals(Observer):
+    """Notes the targets of datasets that have arrived."""
+
+    def __init__(self) -> None:
+        self.targets: list[str] = []
+
+    def dataset_arrived(self, outcome: Outcome) -> None:
+        self.targets.append(outcome.plan.target)
+
+
+def outcomes_of(plan: Plan, context: RunContext) -> tuple[Outcome, ...]:
+    """Carry a plan out; return its outcomes. Raises: what ended it as a whole."""
+    attempt = executor.execute(plan, context, Observer())
+    if attempt.error is not None:
+        raise attempt.error
+    return attempt.outcomes
+
+
 def guid_answer(plan: Plan) -> Answer:
     """What `zfs list -o name,guid` prints when all has arrived."""
     wanted = [step for each in plan.datasets for step in each.steps if hasattr(step, "guid")]
@@ -44,10 +63,11 @@ def execute(
     plan = plan_of(theirs, ours)
     source = FakeHost("nas1", {"zfs send": Answer(b"stream")} | (at_source or {}))
     target = FakeHost("here", {"zfs list": guid_answer(plan)} | (at_target or {}))
-    moved: list[str] = []
-    machinery = RunContext(source, target, 2, Pipe())
-    executor = Executor(machinery, Cancellation(), lambda outcome: moved.append(outcome.plan.target))
-    return Run(source, target, executor.execute(plan), moved)
+    observer = Arrivals()
+    attempt = executor.execute(plan, RunContext(source, target, 2, Pipe()), observer)
+    if attempt.error is not None:
+        raise attempt.error
+    return Run(source, target, attempt.outcomes, observer.targets)
 
 
 NEW = (tree("t", ":a"), target_tree("o"))

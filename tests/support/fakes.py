@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from zfs_replicate.hosts.base import Exit
+from tests.support.exits import exited
+from zfs_replicate.model import Exit
 
 HANG_SECONDS = 30
 
@@ -66,7 +67,7 @@ class FakeProcess:
         return self.answer.stderr.encode()[offset:]
 
     def finish(self) -> Exit:
-        return Exit(self.command, -15 if self.is_killed else self.answer.status, self.answer.stderr)
+        return exited(self.command, -15 if self.is_killed else self.answer.status, self.answer.stderr)
 
     def kill(self) -> None:
         self._killed.set()
@@ -107,7 +108,8 @@ class FakeSink:
     def finish(self) -> tuple[Exit, ...]:
         assert self.is_input_closed, "it would wait for ever"
         return tuple(
-            Exit(command, stage.status, stage.stderr) for command, stage in zip(self.pipeline, self.stages, strict=True)
+            exited(command, stage.status, stage.stderr)
+            for command, stage in zip(self.pipeline, self.stages, strict=True)
         )
 
     def kill(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from tests.support.fakes import Answer, FakeHost
+from zfs_replicate.zfs.parse import PROBE_GREETING
+
 
 def line(kind: str, name: str, **given: str) -> str:
     """A line of `zfs list`, with harmless values where nothing is given."""
@@ -45,3 +48,9 @@ PROBE = [
 
 def text(*lines: str) -> bytes:
     return "".join(f"{each}\n" for each in lines).encode()
+
+
+def side(name: str, root: str, pool_guid: int, *lines: str) -> FakeHost:
+    """A host that answers a probe, and lists a root and these lines."""
+    probe = f"{PROBE_GREETING}\nprogram\tzfs\nguid\t{pool_guid}\nfeature@large_blocks\tenabled\n"
+    return FakeHost(name, {"sh -c": Answer(probe.encode()), "zfs list": Answer(text(line("filesystem", root), *lines))})

@@ -52,7 +52,8 @@ from zfs_replicate.model import (
     StreamOptions,
     TokenContents,
 )
-from zfs_replicate.plan.planner import plan, plan_dataset
+from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.planner import plan_dataset, plan_trees
 from zfs_replicate.steps import (
     AbortReceive,
     BookmarkSource,
@@ -203,7 +204,7 @@ def planned(
 ) -> DatasetPlan:
     """Given both sides in words, return the dataset's plan. `wishes` is for what keep_days does not say."""
     wanted = context(keep_days) if wishes is None else wishes
-    return plan_dataset(source(source_text), TARGET, target(target_text), is_parent, wanted)
+    return plan_dataset(Pair.of(source(source_text), TARGET, target(target_text)), is_parent, wanted)
 
 
 def steps(
@@ -223,7 +224,7 @@ def tree_steps(theirs: Inventory, ours: Inventory, excludes: tuple[str, ...] = (
 
 
 def plan_of(theirs: Inventory, ours: Inventory, excludes: tuple[str, ...] = ()) -> Plan:
-    return plan(theirs, ours, context(excludes=excludes))
+    return plan_trees(theirs, ours, context(excludes=excludes))
 
 
 def rendered(made: DatasetPlan) -> str:

@@ -1,4 +1,4 @@
-"""Ask how a mirror stands, and print it: a first line and a table, or JSON, on stdout.
+"""Ask how a mirror stands, and print it: a first line and a table, or JSON, on stdout. StatusRequest → exit status.
 
 Reads only. What cannot be found out is UNKNOWN, in the same form, since a monitoring system reads nothing else.
 """
@@ -19,47 +19,48 @@ from zfs_replicate.output.logs import Subject, logging_as
 from zfs_replicate.plan.status import Level, Status, evaluate
 from zfs_replicate.report.status import as_data, first_line, table, unknown_data, unknown_line
 from zfs_replicate.run.connect import connected
-from zfs_replicate.run.inventory import read_both, read_target
+from zfs_replicate.run.inventory import read_target
+from zfs_replicate.run.survey import Place, read_both
 
 
-def tell_status(asked: StatusRequest, logging: contextlib.ExitStack) -> int:
+def show_status(request: StatusRequest, logging: contextlib.ExitStack) -> int:
     """Read, judge and print; return 0, 1, 2 or 3. The log stays set up until `logging` ends."""
-    subject = Subject(new_identity(), THIS_MACHINE, asked.local)
-    logging.enter_context(logging_as(asked.reporting, subject))
+    subject = Subject(new_identity(), THIS_MACHINE, request.local)
+    logging.enter_context(logging_as(request.reporting, subject))
     now = int(time.time())
     try:
-        found = _read(asked, now)
+        status = _read(request, now)
     except BrokenPipeError:
         raise
     except Exception as error:
-        problem, _status = describe_failure(error)
-        if asked.reporting.is_json:
-            _print_json(unknown_data(problem.message, asked.local, now))
+        problem, _exit_status = describe_failure(error)
+        if request.reporting.is_json:
+            _print_json(unknown_data(problem.message, request.local, now))
             return int(Level.UNKNOWN)
-        return tell_unknown(problem.message)
-    if asked.reporting.is_json:
-        _print_json(as_data(found, asked.wishes, asked.remote, now))
+        return show_unknown(problem.message)
+    if request.reporting.is_json:
+        _print_json(as_data(status, request.options, request.remote, now))
     else:
-        print(first_line(found, asked.wishes))
+        print(first_line(status, request.options))
         is_coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-        for line in table(found, is_coloured):
+        for line in table(status, is_coloured):
             print(line)
-    return int(found.level)
+    return int(status.level)
 
 
-def tell_unknown(problem: str) -> int:
+def show_unknown(problem: str) -> int:
+    """Print what went wrong as monitoring expects it; return 3."""
     print(unknown_line(problem))
     return int(Level.UNKNOWN)
 
 
-def _read(asked: StatusRequest, now: int) -> Status:
-    target = LocalHost()
-    if asked.connection is None or asked.remote is None:
-        return evaluate(read_target(target, asked.local), None, asked.wishes, now)
-    with contextlib.ExitStack() as stack:
-        source = stack.enter_context(connected(asked.connection))
-        theirs, ours = read_both(source, asked.remote, target, asked.local)
-        return evaluate(ours, theirs, asked.wishes, now)
+def _read(request: StatusRequest, now: int) -> Status:
+    target = Place(LocalHost(), request.local)
+    if request.connection is None or request.remote is None:
+        return evaluate(read_target(target.host, target.root), None, request.options, now)
+    with connected(request.connection) as source:
+        survey = read_both(Place(source, request.remote), target)
+    return evaluate(survey.target, survey.source, request.options, now)
 
 
 def _print_json(data: dict[str, object]) -> None:

@@ -59,9 +59,9 @@ def _carry_out(request: arguments.Request, logging: contextlib.ExitStack) -> int
 
             return run_jobs(request)
         case StatusRequest():
-            from zfs_replicate.actions.status import tell_status
+            from zfs_replicate.actions.status import show_status
 
-            return tell_status(request, logging)
+            return show_status(request, logging)
         case ReleaseRequest():
             from zfs_replicate.actions.release import release
 
@@ -71,8 +71,8 @@ def _carry_out(request: arguments.Request, logging: contextlib.ExitStack) -> int
 def _refuse(error: UsageError) -> int:
     """Say what is wrong with the command line. A monitoring system reads only stdout, and would page for a 2."""
     if error.command == "status":
-        from zfs_replicate.actions.status import tell_unknown
+        from zfs_replicate.actions.status import show_unknown
 
-        return tell_unknown(str(error))
+        return show_unknown(str(error))
     print(visible(f"zfs_replicate: {error}\n{usage()}\nMore: zfs_replicate --help", keep="\n"), file=sys.stderr)
     return error.exit_code

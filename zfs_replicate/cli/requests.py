@@ -77,19 +77,19 @@ def status(given: Given) -> StatusRequest:
     _refuse(given, MIRROR_ONLY, "is for a mirror run, not for status")
     if (given["--host"] is None) != (given["--remote"] is None):
         raise UsageError("status: the source is asked when both -h and -r are given; give both, or none")
-    wishes = StatusOptions(
+    options = StatusOptions(
         tag=None if given["--tag"] is None else values.tag(given["--tag"]),
         excludes=_excludes(given),
         warn_seconds=values.age_seconds("--warn", given["--warn"]),
         crit_seconds=values.age_seconds("--crit", given["--crit"]),
     )
-    if wishes.warn_seconds and wishes.crit_seconds and wishes.warn_seconds > wishes.crit_seconds:
+    if options.warn_seconds and options.crit_seconds and options.warn_seconds > options.crit_seconds:
         values.fail("--warn", given["--warn"], f"is older than --crit {given['--crit']}")
     return StatusRequest(
         local=values.dataset("-l", given["--local"]),
         connection=None if given["--host"] is None else _connection(given),
         remote=None if given["--remote"] is None else values.dataset("-r", given["--remote"]),
-        wishes=wishes,
+        options=options,
         reporting=reporting(given),
     )
 

@@ -10,11 +10,11 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
 from zfs_replicate.errors import CommandFailed, OutputError, ReplicateError
+from zfs_replicate.model import Exit
 
 CHUNK_BYTES = 1 << 20
 """How much is read at once; a pipe or SSH window gives less."""
@@ -31,15 +31,6 @@ MOST_STDERR_BYTES = 64 << 20
 
 SBIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 """Where zfs lives on systems whose ordinary PATH leaves it out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exit:
-    """How a command ended. A negative status is the number of the signal that killed it."""
-
-    command: tuple[str, ...]
-    exit_status: int
-    stderr: str
 
 
 class Process(Protocol):

@@ -15,8 +15,9 @@ from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import StreamBroken
-from zfs_replicate.hosts.base import CHUNK_BYTES, Exit, Host, Process, within
-from zfs_replicate.zfs import commands, messages
+from zfs_replicate.hosts.base import CHUNK_BYTES, Host, Process, within
+from zfs_replicate.model import Exit
+from zfs_replicate.zfs import commands
 
 log = logging.getLogger(__name__)
 
@@ -173,9 +174,8 @@ class _Stream:
                 " look at what zfs send prints there, then run again"
             )
         status, said = int(found[1]), found[2]
-        if status > DIED_OF_SIGNAL and not said:
-            said = messages.KILLED
-        self._ended = Exit(self._command, status, f"{said}\n" if said else "")
+        is_killed = status > DIED_OF_SIGNAL and not said
+        self._ended = Exit(self._command, status, f"{said}\n" if said else "", is_killed)
 
     def stderr_since(self, offset: int) -> bytes:  # noqa: ARG002 - it comes at the end only
         return b""
@@ -185,7 +185,7 @@ class _Stream:
             return self._ended
         ended = self._output.process.finish()
         self._output.give_up()
-        return Exit(self._command, ended.exit_status or 1, ended.stderr or messages.KILLED)
+        return Exit(self._command, ended.exit_status or 1, ended.stderr, ended.is_killed or not ended.stderr)
 
     def kill(self) -> None:
         self._output.give_up()

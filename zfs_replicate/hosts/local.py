@@ -19,8 +19,8 @@ from typing import IO, Self
 
 from zfs_replicate.config import THIS_MACHINE
 from zfs_replicate.errors import CommandFailed
-from zfs_replicate.hosts.base import SBIN_PATH, Exit, Process, Sink
-from zfs_replicate.zfs import messages
+from zfs_replicate.hosts.base import SBIN_PATH, Process, Sink
+from zfs_replicate.model import Exit
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ class _Child:
         status = self.popen.wait()
         self._stderr.seek(0)
         said = self._stderr.read().decode(errors="replace")
-        return Exit(self.command, status, f"{said}{messages.KILLED}\n" if status < 0 else said)
+        return Exit(self.command, status, said, is_killed=status < 0)
 
     def signal(self, number: int) -> None:
         if self.popen.poll() is None:

@@ -17,10 +17,10 @@ from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import ConnectionFailed, SourceUnusable
-from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Exit, Host, Process
+from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Host, Process
 from zfs_replicate.hosts.local import LocalProcess
 from zfs_replicate.hosts.quoting import remote_command
-from zfs_replicate.zfs import messages
+from zfs_replicate.model import Exit
 from zfs_replicate.zfs.send_progress import without_progress
 
 log = logging.getLogger(__name__)
@@ -94,10 +94,10 @@ class OpenSSHProcess(LocalProcess):
         ended = super().finish()
         ended = replace(ended, stderr=without_progress(ended.stderr))
         if ended.exit_status != FAILED_STATUS or _OF_ZFS.search(ended.stderr):
-            return Exit(self._command, ended.exit_status, ended.stderr)
+            return replace(ended, command=self._command)
         said = " ".join(ended.stderr.split())
         if not said:  # sshd told of a signal, and ssh keeps that to itself
-            return Exit(self._command, FAILED_STATUS, f"{messages.KILLED}\n")
+            return Exit(self._command, FAILED_STATUS, "", is_killed=True)
         running = " ".join(self._command[:2])
         raise ConnectionFailed(
             f"{self._host}: the connection was lost while {running} was running (ssh: {said}); run again"

@@ -10,9 +10,9 @@ from typing import Self
 import paramiko
 
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Exit
+from zfs_replicate.hosts.base import MOST_STDERR_BYTES
 from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS
-from zfs_replicate.zfs import messages
+from zfs_replicate.model import Exit
 
 PATIENCE_SECONDS = 5
 """How long a read waits before it looks whether stderr wants draining."""
@@ -58,7 +58,7 @@ class SSHProcess:
             transport = self._channel.get_transport()
             if transport is None or not transport.is_active():
                 raise self._lost()
-            return Exit(self._command, KILLED_STATUS, f"{said}{messages.KILLED}\n")
+            return Exit(self._command, KILLED_STATUS, said, is_killed=True)
         return Exit(self._command, status, said)
 
     def kill(self) -> None:

@@ -17,8 +17,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 from zfs_replicate.config import Reporting
+from zfs_replicate.observer import Observer
+from zfs_replicate.output.logs import log
 from zfs_replicate.printable import visible
-from zfs_replicate.steps import DatasetPlan, Meter, Plan, Resume, Send
+from zfs_replicate.report.text import arrival_line
+from zfs_replicate.steps import DatasetPlan, Outcome, Plan, Resume, Send
 from zfs_replicate.units import size
 
 if TYPE_CHECKING:
@@ -42,10 +45,10 @@ def is_wanted(reporting: Reporting, plan: Plan) -> bool:
 
 
 @contextlib.contextmanager
-def shown(reporting: Reporting, plan: Plan) -> Iterator[Meter | None]:
-    """Show the streams of a plan while in it; None where nothing is shown."""
+def follow_live(reporting: Reporting, plan: Plan) -> Iterator[Observer]:
+    """Show the streams of a plan while they move, where somebody sees it; announce each dataset that has arrived."""
     if not is_wanted(reporting, plan):
-        yield None
+        yield Announcer(reporting)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -71,7 +74,7 @@ def shown(reporting: Reporting, plan: Plan) -> Iterator[Meter | None]:
     # standard output is caught only where it is the same terminal: what goes into a file or pipe must get there
     catches_output = sys.stdout.isatty()
     progress = Progress(*columns, console=console, transient=True, redirect_stdout=catches_output, auto_refresh=False)
-    display = Display(progress, plan)
+    display = Display(reporting, progress, plan)
     with progress, _one_at_a_time(display.lock, catches_output), _redrawn(progress, display.lock):
         yield display
 
@@ -130,6 +133,26 @@ def _redrawn(progress: Progress, lock: Lock) -> Iterator[None]:
         thread.join()
 
 
+def announce(reporting: Reporting, line: str) -> None:
+    """One line of good news: to whoever sits at a terminal, otherwise to the log."""
+    if sys.stdout.isatty() and not reporting.is_json and reporting.log_format == "human":
+        # in one piece: datasets end at the same time
+        sys.stdout.write(f"{visible(line)}\n")
+        sys.stdout.flush()
+    else:
+        log.info("%s", line)
+
+
+class Announcer(Observer):
+    """Says a line for each dataset that has arrived."""
+
+    def __init__(self, reporting: Reporting) -> None:
+        self._reporting = reporting
+
+    def dataset_arrived(self, outcome: Outcome) -> None:
+        announce(self._reporting, arrival_line(outcome))
+
+
 @dataclass(slots=True)
 class Line:
     """One dataset: bytes and expected size by stream, and how many streams are still to end."""
@@ -141,10 +164,13 @@ class Line:
     sizes: dict[str, int] = field(default_factory=dict)
 
 
-class Display:
-    """A Meter that draws. Sizes are the plan's estimates until zfs tells better ones."""
+class Display(Announcer):
+    """Draws what moves. Sizes are the plan's estimates until zfs tells better ones."""
 
-    def __init__(self, progress: Progress, plan: Plan) -> None:
+    wants_bytes = True
+
+    def __init__(self, reporting: Reporting, progress: Progress, plan: Plan) -> None:
+        super().__init__(reporting)
         self._progress = progress
         self.lock = threading.RLock()
         self._lines = {each.source: Line(each) for each in plan.datasets if each.snapshot_count}
@@ -154,20 +180,20 @@ class Display:
             line.sizes = {step.snapshot: step.byte_estimate for step in streams}
         self._whole = progress.add_task(WHOLE, total=self._total())
 
-    def began(self, step: Send | Resume) -> None:
+    def stream_began(self, step: Send | Resume) -> None:
         with self.lock:
             line = self._line(step)
             if line.task is None:
                 line.task = self._progress.add_task(visible(line.plan.source), total=sum(line.sizes.values()))
 
-    def reached(self, step: Send | Resume, byte_count: int, expected: int | None) -> None:
+    def stream_moved(self, step: Send | Resume, byte_count: int, expected: int | None) -> None:
         with self.lock:
             line = self._line(step)
             line.done[step.snapshot] = byte_count
             line.sizes[step.snapshot] = max(byte_count, line.sizes[step.snapshot] if expected is None else expected)
             self._draw(line)
 
-    def ended(self, step: Send | Resume) -> None:
+    def stream_ended(self, step: Send | Resume) -> None:
         """What has passed is all there is, also of a stream that failed."""
         with self.lock:
             line = self._line(step)

@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Dataset, Snapshot
-from zfs_replicate.plan.route import common_base, newer_than
+from zfs_replicate.plan.pair import Pair
 from zfs_replicate.steps import Conflict, Release, Rollback, Side
 from zfs_replicate.units import date
 from zfs_replicate.zfs import names
@@ -19,21 +19,19 @@ INCONCLUSIVE_BYTES = 12 << 10
 The smallest real change writes more (lab: 1024 and 14336 bytes with sectors of 512)."""
 
 
-def find_conflict(
-    source: Dataset, target_name: str, target: Dataset | None, is_resuming: bool, target_tag: str
-) -> Conflict | None:
-    """Given one dataset and its counterpart (None: absent), return what stands in the way of mirroring it.
+def find_conflict(pair: Pair, is_resuming: bool, target_tag: str) -> Conflict | None:
+    """Given one dataset and its counterpart, return what stands in the way of mirroring it.
 
     Where a rollback of the target would help, the conflict carries it. Holds of `target_tag` are ours.
     """
-    problem = _path_problem(source, target_name)
+    source, target, base = pair.source, pair.target, pair.base
+    problem = _path_problem(source, pair.target_name)
     if problem is not None or target is None:
         return problem
     if target.kind is not source.kind:
         return Conflict(
             f"it is a {target.kind.value}, but {source.name} is a {source.kind.value}", _move_aside(target.name)
         )
-    base = common_base(source, target)
     if base is None:
         if target.snapshots:
             return _no_common_snapshot(source, target)
@@ -43,7 +41,7 @@ def find_conflict(
                 f"{_move_aside(target.name)}, or choose another -l",
             )
         return None
-    arriving = newer_than(source, base)
+    arriving = pair.newer_than(base)
     if not arriving:
         return None
     beyond = _Beyond.of(target, base.guid)

@@ -1,80 +1,129 @@
-"""What both sides have in, what will be done out: (source inventory, target inventory, context) → Plan. Pure.
+"""Plan every dataset. make_plan(Survey, MirrorRequest, now) → Plan. Pure.
 
-The table in docs/design.md is the specification. Its rows live in resuming.py (tokens), conflicts.py (what a person
-must decide), route.py (the streams) and protection.py (holds, expiry); this room maps names and puts a plan together.
+The table in docs/design.md is the specification. Its rows live in resume.py (tokens), conflicts.py (what a person must
+decide), route.py (the streams) and protection.py (holds, expiry); this module checks that there is something to plan,
+maps names, and puts a plan together.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from zfs_replicate.model import Dataset, Inventory, PlanContext
+from zfs_replicate.config import MirrorRequest
+from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
+from zfs_replicate.model import Capabilities, Dataset, Inventory, PlanContext, StreamOptions, Survey
 from zfs_replicate.plan.conflicts import find_conflict, rolled_back
+from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.protection import protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
-from zfs_replicate.plan.route import common_base, route_to_tip
+from zfs_replicate.plan.route import route_to_tip
 from zfs_replicate.steps import AbortReceive, CreateParent, DatasetPlan, Plan, Step
 from zfs_replicate.zfs import names
 
 
-def plan(source: Inventory, target: Inventory, context: PlanContext) -> Plan:
+def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
+    """Given both sides, return what a mirror run will do; `now` is Unix seconds.
+
+    Raises: PoolMissing where the target has no pool; ReplicateError where the request cannot be carried out on these
+    two sides: a mirror within itself (UsageError), a source without snapshots, a limit without mbuffer.
+    """
+    target_capabilities = survey.target_capabilities
+    if isinstance(target_capabilities, PoolMissing):
+        raise target_capabilities
+    _check(survey, target_capabilities, request)
+    source_capabilities = survey.source_capabilities
+    context = PlanContext(
+        request.policy,
+        stream_options(source_capabilities, target_capabilities),
+        now,
+        source_capabilities.has_feature("bookmarks"),
+    )
+    return plan_trees(survey.source, survey.target, context)
+
+
+def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:
+    """Given both ends, return how streams are written: what the target pool takes (zfs-send(8), zpool-features(7))."""
+    takes_zstd = target.has_feature("zstd_compress") or not source.uses_feature("zstd_compress")
+    return StreamOptions(
+        large_blocks=source.has_feature("large_blocks") and target.has_feature("large_blocks"),
+        compressed=target.has_feature("lz4_compress") and takes_zstd,
+    )
+
+
+def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Plan:
     """Given both inventories, return the plan for every dataset of the source that is not excluded, parents first.
 
     Names map by their path below the roots: with roots `tank/a` and `off/b`, `tank/a/c` goes to `off/b/c`.
     """
-    plans: list[DatasetPlan] = []
-    planned: set[str] = set()
     excludes = context.policy.excludes
-    wanted = {
-        name: dataset
-        for name, dataset in source.datasets.items()
-        if not names.is_excluded(names.below(name, source.root), excludes)
-    }
+    wanted = _not_excluded(source, excludes)
     parents = {ancestor for name, dataset in wanted.items() if dataset.snapshots for ancestor in names.ancestors(name)}
+    plans: list[DatasetPlan] = []
     for name, dataset in wanted.items():
         target_name = target.root + name[len(source.root) :]
-        planned.add(target_name)
-        found = target.datasets.get(target_name)
-        plans.append(plan_dataset(dataset, target_name, found, name in parents, context))
-    orphans = tuple(
-        name
-        for name in target.datasets
-        if name not in planned and not names.is_excluded(names.below(name, target.root), excludes)
-    )
+        pair = Pair.of(dataset, target_name, target.datasets.get(target_name))
+        plans.append(plan_dataset(pair, name in parents, context))
+    planned = {plan.target for plan in plans}
+    orphans = tuple(name for name in _not_excluded(target, excludes) if name not in planned)
     creates = any(plan.creates_target for plan in plans)
     missing = tuple(CreateParent(name, is_placeholder=False) for name in target.missing_ancestors) if creates else ()
     return Plan(missing, tuple(plans), orphans)
 
 
-def plan_dataset(
-    source: Dataset, target_name: str, target: Dataset | None, is_parent: bool, context: PlanContext
-) -> DatasetPlan:
-    """Given one dataset and its counterpart (None: absent), return its plan.
+def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPlan:
+    """Given one dataset and its counterpart, return its plan.
 
     `is_parent`: some descendant has snapshots, so the target needs at least a placeholder here.
     """
     before: tuple[Step, ...] = ()
     resumed = None
-    if target is not None and target.resume_token is not None:
-        resumed, stale = resumable(source, target, target.resume_token)
+    if pair.target is not None and pair.target.resume_token is not None:
+        resumed, stale = resumable(pair, pair.target.resume_token)
         if resumed is None:
-            before = (AbortReceive(target_name, stale),)
-            target = after_abort(target)
+            before = (AbortReceive(pair.target_name, stale),)
+            pair = pair.with_target(after_abort(pair.target))
     target_tag = context.policy.target_tag
-    conflict = find_conflict(source, target_name, target, resumed is not None, target_tag)
-    if conflict is not None and conflict.rollback is not None and target is not None and context.policy.may_roll_back:
+    conflict = find_conflict(pair, resumed is not None, target_tag)
+    if conflict is not None and conflict.rollback is not None and pair.target and context.policy.may_roll_back:
         if resumed is not None:
-            before, resumed = (AbortReceive(target_name, "the target is rolled back"),), None
+            before, resumed = (AbortReceive(pair.target_name, "the target is rolled back"),), None
         before = (*before, conflict.rollback)
-        target = rolled_back(target, conflict.rollback)
-        conflict = find_conflict(source, target_name, target, False, target_tag)
+        pair = pair.with_target(rolled_back(pair.target, conflict.rollback))
+        conflict = find_conflict(pair, False, target_tag)
+    source = pair.source
     if conflict is not None:
         held = tuple(snapshot for snapshot in source.snapshots if context.policy.tag in snapshot.holds)
         tip = source.snapshots[-1] if source.snapshots else None
-        base = common_base(source, target)
-        return DatasetPlan(source.name, target_name, conflict=conflict, base=base, tip=tip, held=held)
+        return DatasetPlan(source.name, pair.target_name, conflict=conflict, base=pair.base, tip=tip, held=held)
     if not source.snapshots:
-        create = (CreateParent(target_name, is_placeholder=True),) if target is None and is_parent else ()
-        return DatasetPlan(source.name, target_name, (*before, *create), notes=("the source has no snapshot yet",))
-    route = route_to_tip(source, target_name, target, resumed, context)
-    return protected_plan(source, target_name, target, replace(route, steps=(*before, *route.steps)), context)
+        is_wanted = pair.target is None and is_parent
+        create = (CreateParent(pair.target_name, is_placeholder=True),) if is_wanted else ()
+        return DatasetPlan(source.name, pair.target_name, (*before, *create), notes=("the source has no snapshot yet",))
+    route = route_to_tip(pair, resumed, context)
+    return protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)
+
+
+def _check(survey: Survey, target_capabilities: Capabilities, request: MirrorRequest) -> None:
+    """Whether there is anything to plan on these two sides. Raises: ReplicateError, UsageError."""
+    if request.bytes_per_second is not None and "mbuffer" not in target_capabilities.programs:
+        raise ReplicateError("--bwlimit needs mbuffer on this machine; install it (apt install mbuffer)")
+    source, host = survey.source, survey.source_host
+    is_same_pool = survey.source_capabilities.pool_guid == target_capabilities.pool_guid
+    if is_same_pool and names.overlaps(source.root, survey.target.root):
+        raise UsageError(
+            f"{source.root} on {host} is in the very pool that {survey.target.root} is in, and they overlap; a mirror"
+            " cannot lie within itself"
+        )
+    if not any(dataset.snapshots for dataset in source.datasets.values()):
+        raise ReplicateError(
+            f"{source.root} on {host}: there is no snapshot to mirror; take one there: zfs snapshot -r"
+            f" {source.root}@NAME"
+        )
+
+
+def _not_excluded(inventory: Inventory, excludes: tuple[str, ...]) -> dict[str, Dataset]:
+    return {
+        name: dataset
+        for name, dataset in inventory.datasets.items()
+        if not names.is_excluded(names.below(name, inventory.root), excludes)
+    }

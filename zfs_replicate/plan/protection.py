@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Bookmark, Dataset, PlanContext, Snapshot
+from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.retention import Verdict, judge
 from zfs_replicate.plan.route import Route
 from zfs_replicate.steps import (
@@ -53,12 +54,11 @@ class _After:
         return self.snapshots[self.place + 1 :]
 
 
-def protected_plan(
-    source: Dataset, target_name: str, target: Dataset | None, route: Route, context: PlanContext
-) -> DatasetPlan:
+def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPlan:
     """Given a route, return the dataset's plan: the streams with all that must happen before and after them."""
+    source, target_name = pair.source, pair.target_name
     tag, target_tag = context.policy.tag, context.policy.target_tag
-    after = _after(target_name, target, route)
+    after = _after(pair, route)
     steps: list[Step] = []
     known = {snapshot.guid for snapshot in after.snapshots}
     # the newest common snapshot that can be held: older than the tip where of that only a bookmark is left
@@ -119,12 +119,12 @@ def _bookmark(source: Dataset, route: Route, context: PlanContext) -> BookmarkSo
     return BookmarkSource(f"{source.name}@{route.tip.name}", made, obsolete) if made or obsolete else None
 
 
-def _after(target_name: str, target: Dataset | None, route: Route) -> _After:
-    here = target.snapshots if target else ()
+def _after(pair: Pair, route: Route) -> _After:
+    here = pair.target.snapshots if pair.target else ()
     arriving = (replace(snapshot, holds=(), clones=(), written=0) for snapshot in route.arriving)
     snapshots = (*here, *arriving)
     place = next(place for place, snapshot in enumerate(snapshots) if snapshot.guid == route.tip.guid)
-    return _After(target_name, snapshots, place)
+    return _After(pair.target_name, snapshots, place)
 
 
 def _expiry(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from zfs_replicate.model import Bookmark, Dataset, PlanContext, Snapshot
+from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.retention import judge
 from zfs_replicate.steps import ClearPlaceholder, Receiving, Resume, Send, Step
 
@@ -27,65 +28,43 @@ class Route:
     waypoints: tuple[Snapshot, ...] = ()
 
 
-def common_base(source: Dataset, target: Dataset | None) -> Snapshot | Bookmark | None:
-    """The newest source snapshot or bookmark whose guid is on the target; the snapshot where both are there."""
-    present = {snapshot.guid for snapshot in target.snapshots} if target else set()
-    snapshots = [entry for entry in source.snapshots if entry.guid in present]
-    bookmarks = [entry for entry in source.bookmarks if entry.guid in present]
-    candidates: list[Snapshot | Bookmark] = [*snapshots[-1:], *bookmarks[-1:]]
-    return max(candidates, key=lambda entry: entry.createtxg, default=None)
-
-
-def newer_than(source: Dataset, base: Snapshot | Bookmark) -> tuple[Snapshot, ...]:
-    return tuple(snapshot for snapshot in source.snapshots if snapshot.createtxg > base.createtxg)
-
-
-def is_raw_stream(source: Dataset, target: Dataset | None) -> bool:
-    """Raw for encrypted sources, so that the target never needs the key; but never onto an existing plain copy."""
-    return source.is_encrypted and (target is None or not target.snapshots or target.is_encrypted)
-
-
-def route_to_tip(
-    source: Dataset, target_name: str, target: Dataset | None, resumed: Snapshot | None, context: PlanContext
-) -> Route:
+def route_to_tip(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> Route:
     """Given a source that has snapshots, return the streams to its newest: a resumed or full one, then increments.
 
     Source `a b c d`, target `a b`: one stream `-I b d`. Target absent: full `a` (or the oldest inside the keep window),
     then `-I a d`. Target `a` and a token for `b`: resume `b`, then `-I b d`.
     """
-    base = common_base(source, target)
+    source, target = pair.source, pair.target
     is_placeholder = target is not None and target.is_placeholder and not target.snapshots
-    first = Receiving(target_name, source.kind, is_first=base is None, onto_placeholder=is_placeholder)
-    builder = _Streams(source, target_name, is_raw_stream(source, target), context, base)
+    first = Receiving(pair.target_name, source.kind, is_first=pair.base is None, onto_placeholder=is_placeholder)
+    builder = _Streams(pair, context)
     if resumed is not None and target is not None and target.resume_token is not None:
         builder.resume(resumed, target.resume_token.text, first)
-    elif base is None:
+    elif pair.base is None:
         builder.send(_first_to_send(source, context), 1, first)
     if builder.reached is None:
         raise AssertionError("a route without a base begins with a full or resumed stream")
-    arriving = (*builder.waypoints, *newer_than(source, builder.reached))
-    rest = newer_than(source, builder.reached)
+    rest = pair.newer_than(builder.reached)
+    arriving = (*builder.waypoints, *rest)
     if isinstance(builder.reached, Bookmark) and len(rest) > 1:  # -I does not start from a bookmark
         builder.send(rest[0], 1)
         rest = rest[1:]
     if rest:
         builder.send(rest[-1], len(rest))
     if is_placeholder:
-        builder.steps.append(ClearPlaceholder(target_name))
-    return Route(base, builder.reached, tuple(builder.steps), arriving, tuple(builder.waypoints))
+        builder.steps.append(ClearPlaceholder(pair.target_name))
+    return Route(pair.base, builder.reached, tuple(builder.steps), arriving, tuple(builder.waypoints))
 
 
 class _Streams:
     """Collects streams, each starting where the one before it ended."""
 
-    def __init__(
-        self, source: Dataset, target_name: str, is_raw: bool, context: PlanContext, base: Snapshot | Bookmark | None
-    ) -> None:
-        self.source = source
-        self.is_raw = is_raw
+    def __init__(self, pair: Pair, context: PlanContext) -> None:
+        self.source = pair.source
+        self.is_raw = pair.is_raw
         self.options = context.options
-        self.later = Receiving(target_name, source.kind)
-        self.reached: Snapshot | Bookmark | None = base
+        self.later = Receiving(pair.target_name, pair.source.kind)
+        self.reached = pair.base
         self.steps: list[Step] = []
         self.waypoints: list[Snapshot] = []
 

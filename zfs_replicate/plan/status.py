@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
-from zfs_replicate.plan.route import common_base, newer_than
+from zfs_replicate.plan.pair import Pair
 from zfs_replicate.units import age
 from zfs_replicate.zfs import names
 
@@ -115,7 +115,7 @@ def _compared(target: Inventory, source: Inventory, wishes: StatusOptions, now: 
         mapped.add(name)
         ours = target.datasets.get(name)
         if theirs.snapshots or ours is not None:
-            yield _pair(theirs, name, ours, wishes, now)
+            yield _compared_pair(Pair.of(theirs, name, ours), wishes, now)
     for dataset in _wanted(target, wishes):
         if dataset.name not in mapped:
             newest = dataset.snapshots[-1] if dataset.snapshots else None
@@ -128,9 +128,9 @@ def _compared(target: Inventory, source: Inventory, wishes: StatusOptions, now: 
             )
 
 
-def _pair(theirs: Dataset, name: str, ours: Dataset | None, wishes: StatusOptions, now: int) -> DatasetStatus:
-    found = replace(DatasetStatus(name) if ours is None else _seen(ours), source=theirs.name)
-    base = common_base(theirs, ours)
+def _compared_pair(pair: Pair, wishes: StatusOptions, now: int) -> DatasetStatus:
+    theirs, ours, base = pair.source, pair.target, pair.base
+    found = replace(DatasetStatus(pair.target_name) if ours is None else _seen(ours), source=theirs.name)
     if not theirs.snapshots and base is None:
         return replace(found, notes=(*found.notes, "the source has no snapshot of it"))
     if base is None or ours is None:
@@ -141,7 +141,7 @@ def _pair(theirs: Dataset, name: str, ours: Dataset | None, wishes: StatusOption
         level = _judge_age(waiting, wishes) if wishes.warn_seconds or wishes.crit_seconds else Level.WARNING
         text = f"not mirrored yet; its first snapshot is {age(waiting)} old"
         return replace(found, notes=(*found.notes, text)) if level is Level.OK else _troubled(found, level, text)
-    newer = newer_than(theirs, base)
+    newer = pair.newer_than(base)
     newest = next(snapshot for snapshot in ours.snapshots if snapshot.guid == base.guid)
     found = _aged(found, newest, wishes, now)
     found = replace(

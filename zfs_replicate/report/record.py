@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.model import Bookmark, Snapshot
 from zfs_replicate.steps import (
+    Attempt,
     BookmarkSource,
     DatasetPlan,
     Hold,
@@ -31,19 +32,6 @@ class Problem:
 
     kind: str
     message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One pass. `plan` None: it ended before there was one; `outcomes` empty: nothing was carried out."""
-
-    plan: Plan | None = None
-    outcomes: tuple[Outcome, ...] = ()
-
-    def by_source(self) -> dict[str, Outcome]:
-        """How each dataset ended in this attempt; an Outcome with nothing done where it was planned only."""
-        planned = {} if self.plan is None else {each.source: Outcome(each) for each in self.plan.datasets}
-        return planned | {each.plan.source: each for each in self.outcomes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +167,7 @@ class Run:
         """Every dataset of the newest plan, parents first."""
         if self.plan is None:
             return ()
-        attempts = [(number, attempt.by_source()) for number, attempt in enumerate(self.attempts, start=1)]
+        attempts = [(number, _by_source(attempt)) for number, attempt in enumerate(self.attempts, start=1)]
         return tuple(
             DatasetRun(
                 tuple((number, found[plan.source]) for number, found in attempts if plan.source in found),
@@ -187,3 +175,9 @@ class Run:
             )
             for plan in self.plan.datasets
         )
+
+
+def _by_source(attempt: Attempt) -> dict[str, Outcome]:
+    """How each dataset ended in this attempt; an Outcome with nothing done where it was planned only."""
+    planned = {} if attempt.plan is None else {plan.source: Outcome(plan) for plan in attempt.plan.datasets}
+    return planned | {outcome.plan.source: outcome for outcome in attempt.outcomes}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zfs_replicate.report.wording import describe, parent_reason
-from zfs_replicate.steps import DatasetPlan, Expire, Hold, Outcome, Plan, Release, RunResult
+from zfs_replicate.steps import Attempt, DatasetPlan, Expire, Hold, Outcome, Plan, Release
 from zfs_replicate.units import counted, rate, size
 
 
@@ -48,7 +48,7 @@ def totals_line(plan: Plan) -> str:
     return "; ".join(parts)
 
 
-def moved_line(outcome: Outcome) -> str:
+def arrival_line(outcome: Outcome) -> str:
     """One line for a dataset whose streams have arrived."""
     return f"{outcome.plan.target}: {counted(outcome.plan.snapshot_count, 'snapshot')}, {_amount(outcome)}"
 
@@ -61,9 +61,9 @@ def detail_lines(plan: Plan) -> Iterator[str]:
     yield from (f"{orphan}: not on the source, or no longer: kept" for orphan in plan.orphans)
 
 
-def summary_line(result: RunResult) -> str:
+def summary_line(attempt: Attempt) -> str:
     """The last line of a run: datasets, bytes, time and rate, what expired, what failed."""
-    outcomes = result.outcomes
+    outcomes = attempt.outcomes
     moved = sum(1 for outcome in outcomes if outcome.byte_count)
     failures = sum(1 for outcome in outcomes if outcome.error is not None)
     expired = sum(len(outcome.expired) for outcome in outcomes)
@@ -73,7 +73,7 @@ def summary_line(result: RunResult) -> str:
     if failures:
         parts.append(f"{failures} FAILED")
     byte_count = sum(outcome.byte_count for outcome in outcomes)
-    return f"{', '.join(parts)}: {size(byte_count)} in {result.seconds:.1f} s ({rate(byte_count, result.seconds)})"
+    return f"{', '.join(parts)}: {size(byte_count)} in {attempt.seconds:.1f} s ({rate(byte_count, attempt.seconds)})"
 
 
 def _amount(outcome: Outcome) -> str:

@@ -13,7 +13,7 @@ from zfs_replicate.hosts import openssh
 from zfs_replicate.hosts.base import Host, TargetHost
 from zfs_replicate.hosts.elevated import Elevated, ElevatedTarget
 from zfs_replicate.hosts.local import LocalHost
-from zfs_replicate.run.stream_steps import Carrier
+from zfs_replicate.run.context import Carrier
 
 LARGE_STREAM_BYTES = 64 << 20
 """From here on a process of its own is worth the time of a second login: paramiko takes about 0.2 s of CPU for it."""

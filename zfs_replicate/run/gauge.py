@@ -1,34 +1,36 @@
-"""How far a stream is, told to whoever shows it. A running send in, figures for a Meter out."""
+"""Measure how far a stream is, for an Observer that wants to know."""
 
 from __future__ import annotations
 
 import time
 
 from zfs_replicate.hosts.base import Process
-from zfs_replicate.steps import Meter, Resume, Send
+from zfs_replicate.observer import Observer
+from zfs_replicate.steps import Resume, Send
 from zfs_replicate.zfs.send_progress import SendProgress
 
-TELLING_SECONDS = 0.2
+INTERVAL_SECONDS = 0.2
 """Often enough for an eye, seldom enough to cost nothing."""
 
 
 class Gauge:
-    """Of one stream. Without a meter it costs nothing and asks nothing."""
+    """The gauge of one stream. For an observer that wants no bytes it costs nothing and asks nothing."""
 
-    def __init__(self, meter: Meter | None, step: Send | Resume, sender: Process) -> None:
-        self._meter = meter
+    def __init__(self, observer: Observer, step: Send | Resume, sender: Process) -> None:
+        self._observer = observer
         self._step = step
         self._sender = sender
-        self._talk = SendProgress()
-        self._passed = 0
-        self._told = 0.0
+        self._progress = SendProgress()
+        self._byte_count = 0
+        self._last = 0.0
 
     def passed(self, byte_count: int) -> None:
-        """Some bytes went through."""
-        self._passed += byte_count
-        if self._meter is None or time.monotonic() < self._told + TELLING_SECONDS:
+        """So many more bytes went through."""
+        self._byte_count += byte_count
+        if not self._observer.wants_bytes or time.monotonic() < self._last + INTERVAL_SECONDS:
             return
-        self._told = time.monotonic()
-        self._talk.feed(self._sender.stderr_since(self._talk.byte_count))
+        self._last = time.monotonic()
+        self._progress.feed(self._sender.stderr_since(self._progress.byte_count))
         # compressed on its way, fewer bytes pass here than zfs counts
-        self._meter.reached(self._step, max(self._passed, self._talk.sent), self._talk.size)
+        sent = max(self._byte_count, self._progress.sent)
+        self._observer.stream_moved(self._step, sent, self._progress.size)

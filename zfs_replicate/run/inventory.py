@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
-from zfs_replicate.hosts.base import Exit, Host, NonzeroExit, read_lines, run
-from zfs_replicate.model import Capabilities, Dataset, Inventory, ResumeToken, Snapshot
+from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run
+from zfs_replicate.model import Capabilities, Dataset, Exit, Inventory, ResumeToken, Snapshot
 from zfs_replicate.zfs import commands, messages, names, parse
 
 
@@ -38,7 +37,7 @@ def probe(host: Host, root: str) -> Capabilities:
     if "program\tzfs" not in lines:
         raise SourceUnusable(f"{host.name}: there is no zfs command in PATH or the sbin directories; install OpenZFS")
     if ended.exit_status != 0:
-        raise messages.explain(host.name, pool, ended.stderr, "read the pool's properties")
+        raise messages.explain(host.name, pool, ended, "read the pool's properties")
     with _readable(host, pool, "zpool get"):
         return parse.capabilities(lines, pool)
 
@@ -73,29 +72,6 @@ def read_target(host: Host, root: str) -> Inventory:
     )
 
 
-def read_both(source: Host, source_root: str, target: Host, target_root: str) -> tuple[Inventory, Inventory]:
-    """Read both sides at the same time; an error of the source is told first."""
-    with side_by_side(2) as pool:
-        theirs = pool.submit(read_source, source, source_root)
-        ours = pool.submit(read_target, target, target_root)
-        return theirs.result(), ours.result()
-
-
-@contextlib.contextmanager
-def side_by_side(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that are not waited for when something goes wrong, or a signal comes: a silent peer would keep us.
-
-    What still reads ends with its connection.
-    """
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
-
-
 def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:
     """Given whole snapshot names, return the guid of each that exists. One command for thousands of names."""
     found: dict[str, int] = {}
@@ -117,9 +93,9 @@ def _read_tree(host: Host, root: str, command: commands.Command) -> parse.Listin
                     raise OutputError(f"{dataset.name} is not in {root}")
             return found
     except NonzeroExit as error:
-        if messages.absent_datasets(error.ended.stderr) == frozenset({root}):
+        if messages.absent_datasets(error.ended) == frozenset({root}):
             return None
-        raise messages.explain(host.name, root, error.ended.stderr, "list the datasets") from error
+        raise messages.explain(host.name, root, error.ended, "list the datasets") from error
 
 
 @contextlib.contextmanager
@@ -176,9 +152,9 @@ def _only_absent(host: Host, ended: Exit, subject: str) -> frozenset[str]:
     """Return what a command on many names found absent. Raises when it failed for any other reason."""
     if ended.exit_status == 0:
         return frozenset()
-    absent = messages.absent_datasets(ended.stderr)
+    absent = messages.absent_datasets(ended)
     if not absent:
-        raise messages.explain(host.name, subject, ended.stderr, f"run {' '.join(ended.command[:2])}")
+        raise messages.explain(host.name, subject, ended, f"run {' '.join(ended.command[:2])}")
     return absent
 
 

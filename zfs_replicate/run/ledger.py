@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from zfs_replicate.errors import CommandFailed
@@ -68,7 +68,3 @@ class Ledger:
         with self._lock:
             before = self._outcomes[plan.source]
             self._outcomes[plan.source] = replace(before, expired=(*before.expired, *snapshots))
-
-
-def failed(outcomes: Iterable[Outcome]) -> tuple[Outcome, ...]:
-    return tuple(outcome for outcome in outcomes if outcome.error is not None)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from zfs_replicate.errors import OutOfSpace
-from zfs_replicate.hosts.base import Host, TargetHost, run
+from zfs_replicate.errors import OutOfSpace, ReplicateError
+from zfs_replicate.hosts.base import TargetHost, run
 from zfs_replicate.hosts.bundled import Bundled
-from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe, transfer
+from zfs_replicate.run.context import RunContext
+from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, transfer
 from zfs_replicate.steps import (
     AbortReceive,
     ClearPlaceholder,
@@ -29,38 +30,18 @@ log = logging.getLogger(__name__)
 
 STREAM_STEPS = (AbortReceive, Rollback, CreateParent, Send, Resume, ClearPlaceholder)
 
-MOST_IN_BUNDLE = 150
+MAX_IN_BUNDLE = 150
 """So many with the longest of names fit into one command (commands.BATCH_BYTES)."""
 
-Carrier = Callable[[int], Host]
-"""About how many bytes a stream has in, the host that carries it out: the source in any case."""
 
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What the steps are carried out with."""
-
-    source: Host
-    target: TargetHost
-    jobs: int
-    pipe: Pipe
-    carrier: Carrier | None = None
-    is_bundling: bool = False
-    """Whether small streams share commands: where the source is far, and they go as they are."""
-
-    def carrying(self, step: Send | Resume) -> Host:
-        """The host whose commands carry this stream: the source, by the way that suits its size."""
-        return self.source if self.carrier is None else self.carrier(step.byte_estimate)
-
-
-def bundles(plans: Iterable[DatasetPlan], machinery: RunContext) -> list[tuple[DatasetPlan, ...]]:
+def bundles(plans: Iterable[DatasetPlan], context: RunContext) -> list[tuple[DatasetPlan, ...]]:
     """Return those that have only one small increment to stream, in the groups that share a command."""
-    if not machinery.is_bundling or not machinery.pipe.is_plain:
+    if not context.is_bundling or not context.pipe.is_plain:
         return []
     small = [plan for plan in plans if _small_increment(plan) is not None]
-    if len(small) <= machinery.jobs:
+    if len(small) <= context.jobs:
         return []
-    size = min(MOST_IN_BUNDLE, -(-len(small) // machinery.jobs))
+    size = min(MAX_IN_BUNDLE, -(-len(small) // context.jobs))
     return [tuple(small[begin : begin + size]) for begin in range(0, len(small), size)]
 
 
@@ -74,24 +55,24 @@ def _small_increment(plan: DatasetPlan) -> Send | None:
 
 
 @contextlib.contextmanager
-def bundled(plans: Iterable[DatasetPlan], machinery: RunContext) -> Iterator[RunContext]:
-    """The same machinery, but with one command for the streams of these plans, to be carried out in this order."""
+def bundled(plans: Iterable[DatasetPlan], context: RunContext) -> Iterator[RunContext]:
+    """The same context, but with one command for the streams of these plans, to be carried out in this order."""
     steps = [step for step in map(_small_increment, plans) if step is not None]
-    with Bundled(machinery.carrying(steps[0]), [commands.send(step) for step in steps]) as host:
-        yield replace(machinery, carrier=lambda _byte_count: host)
+    with Bundled(context.carrying(steps[0]), [commands.send(step) for step in steps]) as host:
+        yield replace(context, carrier=lambda _byte_count: host)
 
 
-def carry_out(step: Step, machinery: RunContext, cancellation: Cancellation) -> int:
+def run_step(step: Step, context: RunContext, cancellation: Cancellation) -> int:
     """Carry out one of STREAM_STEPS; return how many bytes it moved. Raises: CommandFailed, ConnectionFailed."""
-    target = machinery.target
+    target = context.target
     if isinstance(step, Send | Resume):
         log.info("%s → %s", step.snapshot, step.receiving.target)
-        return transfer(machinery.carrying(step), target, step, machinery.pipe, cancellation)
+        return transfer(context.carrying(step), target, step, context.pipe, cancellation)
     if isinstance(step, AbortReceive):
         log.warning("%s: clearing the saved state of a cut receive: %s", step.target, step.reason)
         on_target(target, commands.abort_receive(step.target), step.target, "clear the saved state")
     elif isinstance(step, Rollback):
-        _roll_back(step, machinery)
+        _roll_back(step, context)
     elif isinstance(step, CreateParent):
         log.info("%s: create as a parent", step.target)
         on_target(target, commands.create_parent(step), step.target, "create it")
@@ -100,9 +81,9 @@ def carry_out(step: Step, machinery: RunContext, cancellation: Cancellation) -> 
     return 0
 
 
-def _roll_back(step: Rollback, machinery: RunContext) -> None:
+def _roll_back(step: Rollback, context: RunContext) -> None:
     log.warning("%s: as asked with --rollback, %s", step.target, step.text)
-    target = machinery.target
+    target = context.target
     if step.release is not None:
         release = commands.release(step.release.tag, step.release.snapshots)
         on_target(target, release, step.target, "release our own holds")
@@ -115,10 +96,10 @@ def on_target(target: TargetHost, command: commands.Command, subject: str, doing
     """Run a command that must end well. Raises: the error that its message stands for."""
     _text, ended = run(target, command)
     if ended.exit_status != 0:
-        raise messages.explain(target.name, subject, ended.stderr, doing)
+        raise messages.explain(target.name, subject, ended, doing)
 
 
-def with_space(plan: DatasetPlan, error: OutOfSpace, target: TargetHost) -> OutOfSpace:
+def with_space(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> OutOfSpace:
     """The same error, and what a person wants to know about a full target."""
     above = (*names.ancestors(plan.target), plan.target)
     free = [text.strip() for text, ended in (run(target, commands.available(name)) for name in above)]

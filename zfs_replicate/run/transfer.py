@@ -11,14 +11,16 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import ReplicateError, StreamBroken
-from zfs_replicate.hosts.base import CHUNK_BYTES, Exit, Host, Process, Sink, TargetHost, move
+from zfs_replicate.hosts.base import CHUNK_BYTES, Host, Process, Sink, TargetHost, move
+from zfs_replicate.model import Exit
+from zfs_replicate.observer import Observer
 from zfs_replicate.run.gauge import Gauge
-from zfs_replicate.steps import Meter, Resume, Send
+from zfs_replicate.steps import Resume, Send
 from zfs_replicate.zfs import commands, messages, properties
 from zfs_replicate.zfs.send_progress import without_progress
 
@@ -58,8 +60,11 @@ class Cancellation:
             kill()
 
 
-MOST_LEFT_BYTES = 16 << 20
+MAX_LEFT_BYTES = 16 << 20
 """More than pipes and windows hold: what a sender may still send when its receiver has ended well."""
+
+NOBODY = Observer()
+"""Who wants to know nothing."""
 
 TINY_BYTES = 1 << 20
 """Below that the pipes are buffer enough, and mbuffer is one process more for each of many small datasets."""
@@ -76,7 +81,7 @@ class Pipe:
     stall_seconds: float | None = None
     bytes_per_second: int | None = None
     compressor: str | None = None
-    meter: Meter | None = None
+    observer: Observer = NOBODY
     settings: properties.Settings = commands.PLAIN
 
     @property
@@ -85,7 +90,7 @@ class Pipe:
         return self.compressor is None and self.bytes_per_second is None
 
     def sending(self, step: Send | Resume) -> commands.Command:
-        send = commands.send(step, is_telling=self.meter is not None)
+        send = commands.send(step, has_progress=self.observer.wants_bytes)
         return send if self.compressor is None else commands.compressed(send, self.compressor)
 
     def receiving(self, step: Send | Resume) -> list[commands.Command]:
@@ -101,20 +106,11 @@ class Pipe:
 
 def transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, cancellation: Cancellation) -> int:
     """Carry one stream; return its length in bytes. Raises: the error of the side that failed first."""
-    with _metered(pipe.meter, step):
-        return _transfer(source, target, step, pipe, cancellation)
-
-
-@contextlib.contextmanager
-def _metered(meter: Meter | None, step: Send | Resume) -> Iterator[None]:
-    if meter is None:
-        yield
-        return
-    meter.began(step)
+    pipe.observer.stream_began(step)
     try:
-        yield
+        return _transfer(source, target, step, pipe, cancellation)
     finally:
-        meter.ended(step)
+        pipe.observer.stream_ended(step)
 
 
 def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, cancellation: Cancellation) -> int:
@@ -125,7 +121,7 @@ def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe,
             sink.kill()
 
         with cancellation.covering(kill), _Watch(pipe.stall_seconds, kill) as watch:
-            byte_count, is_receiver_gone = _copy(sender, sink, watch, Gauge(pipe.meter, step, sender))
+            byte_count, is_receiver_gone = _copy(sender, sink, watch, Gauge(pipe.observer, step, sender))
             watch.rest()
             sink.close_input()
             received = sink.finish()
@@ -138,7 +134,7 @@ def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe,
                 _read_away(sender, source, step, pipe)
             sent = sender.finish()
     if sent.exit_status != 0:
-        raise messages.explain(source.name, step.snapshot, without_progress(sent.stderr), "send")
+        raise messages.explain(source.name, step.snapshot, replace(sent, stderr=without_progress(sent.stderr)), "send")
     if any(stage.exit_status != 0 for stage in received):
         raise _receiver_error(target, step, received)
     for line in received[-1].stderr.splitlines():
@@ -198,7 +194,7 @@ def _read_away(sender: Process, source: Host, step: Send | Resume, pipe: Pipe) -
 
     `zfs receive` ends at the record that ends its stream, and does not wait for what may follow: that is no failure.
     """
-    left = MOST_LEFT_BYTES
+    left = MAX_LEFT_BYTES
     with _Watch(pipe.stall_seconds, sender.kill) as watch:
         while data := sender.read(CHUNK_BYTES):
             watch.passed()
@@ -223,7 +219,7 @@ def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Exit,
     """`zfs receive` is the last stage and knows best why; a stage before it may have died of its end."""
     receive = stages[-1]
     if receive.exit_status != 0 and receive.stderr.strip():
-        return messages.explain(target.name, step.receiving.target, receive.stderr, "receive")
+        return messages.explain(target.name, step.receiving.target, receive, "receive")
     for stage in stages:
         if stage.exit_status not in (0, -signal.SIGPIPE):
             how = f"was killed by signal {-stage.exit_status}" if stage.exit_status < 0 else "failed"

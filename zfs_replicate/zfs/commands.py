@@ -108,13 +108,13 @@ def release(tag: str, snapshots: Sequence[str]) -> Command:
     return ("zfs", "release", tag, *snapshots)
 
 
-def send(step: Send | Resume, is_telling: bool = False) -> Command:
-    """`zfs send` for one stream (zfs-send(8)); `is_telling`: with its sizes on stderr (zfs/talk.py).
+def send(step: Send | Resume, has_progress: bool = False) -> Command:
+    """`zfs send` for one stream (zfs-send(8)); `has_progress`: with its sizes on stderr (send_progress.py).
 
     A raw stream is compressed as it lies on disk, so -c says nothing there. -L is constant for one target
     (OpenZFS #6224).
     """
-    flags = ["-vP"] if is_telling else []
+    flags = ["-vP"] if has_progress else []
     if isinstance(step, Resume):
         return ("zfs", "send", *flags, "-t", step.token)
     if step.options.large_blocks:

@@ -9,15 +9,13 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zfs_replicate import errors
+from zfs_replicate.model import Exit
 
-MOST_QUOTED = 1000
+MAX_QUOTED = 1000
 """Characters of a message that are repeated to the user: one paragraph, whatever a hostile host says."""
-
-KILLED = "it was ended by a signal"
-"""What our own hosts add to stderr when a command ended without an exit status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +97,6 @@ KNOWN = (
         "check the name, or import it with 'zpool import'",
     ),
     _known(
-        KILLED,
-        errors.StreamBroken,
-        "the command was killed",
-        "run again: what has arrived is saved and continued",
-    ),
-    _known(
         r"checksum mismatch|incomplete stream|failed to read from stream|unexpected end of"
         r"|invalid backup stream|invalid stream",
         errors.StreamBroken,
@@ -120,7 +112,7 @@ KNOWN = (
     _known(
         # `send -vP` has the text of ESRCH for a bookmark that is gone (lab: OpenZFS 2.1 to 2.4)
         r"dataset does not exist|no such (?:dataset|snapshot)|could not find any snapshots to destroy|No such process"
-        r"|incremental source \([^)]*\) does not exist",
+        r"|incremental source \([^)]*\) does not exist|bookmark '[^']*' does not exist",
         errors.DatasetMissing,
         "it does not exist, or has just vanished",
         "check the name; if it was destroyed or renamed meanwhile, run again",
@@ -169,56 +161,63 @@ KNOWN = (
     ),
 )
 
+KILLED = _known(
+    "",
+    errors.StreamBroken,
+    "the command was killed",
+    "run again: what has arrived is saved and continued",
+)
+"""What an exit says by itself that `is_killed`, where no known message says more."""
+
 _ALREADY_DONE = re.compile(r"tag already exists on this dataset|no such tag on this dataset")
 _NAMED = re.compile(r"'([^']+)'")
 _ABSENT = re.compile(r"^cannot open '([^']+)': dataset does not exist$")
 
 
-def explain(host: str, subject: str, stderr: str, doing: str) -> errors.CommandFailed:
-    """Given what a failed command said, return the narrowest error, worded for a person.
+def explain(host: str, subject: str, ended: Exit, doing: str) -> errors.CommandFailed:
+    """Given how a zfs command failed, return the error to raise: what happened, in plain words, and the next step.
 
     `subject` is the dataset or snapshot at stake, `doing` a verb phrase such as "list the datasets".
     """
-    said = " ".join(stderr.split())
-    said = said if len(said) <= MOST_QUOTED else f"{said[:MOST_QUOTED]}…"
-    for known in KNOWN:
-        if known.pattern.search(said):
-            next_step = known.next_step.format(subject=shlex.quote(subject))
-            error = known.error
-            if error is errors.DatasetMissing and "@" in subject:
-                error = errors.SnapshotVanished
-            return error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step} (zfs: {said})")
-    return errors.CommandFailed(
-        f"{subject} on {host}: cannot {doing}; look at 'zpool status' and the kernel's log there"
-        f" (zfs: {said or 'no message'})"
-    )
+    stderr = " ".join(ended.stderr.split())
+    quoted = stderr if len(stderr) <= MAX_QUOTED else f"{stderr[:MAX_QUOTED]}…"
+    known = next((message for message in KNOWN if message.pattern.search(quoted)), KILLED if ended.is_killed else None)
+    if known is None:
+        return errors.CommandFailed(
+            f"{subject} on {host}: cannot {doing}; look at 'zpool status' and the kernel's log there"
+            f" (zfs: {quoted or 'no message'})"
+        )
+    is_snapshot = known.error is errors.DatasetMissing and "@" in subject
+    error = errors.SnapshotVanished if is_snapshot else known.error
+    next_step = known.next_step.format(subject=shlex.quote(subject))
+    evidence = f" (zfs: {quoted})" if quoted else ""
+    return error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step}{evidence}")
 
 
-def absent_datasets(stderr: str) -> frozenset[str] | None:
-    """Given the stderr of `zfs list A B …`, return the datasets it says do not exist.
+def absent_datasets(ended: Exit) -> frozenset[str] | None:
+    """Given how `zfs list A B …` ended, return the datasets that it says do not exist.
 
-    None when it says anything else too: "could not ask" is never read as "is not there".
+    None when it says anything else too, or was killed: "could not ask" is never read as "is not there".
     """
-    matches = [_ABSENT.match(line) for line in stderr.splitlines() if line.strip()]
-    if not all(matches):
+    matches = [_ABSENT.match(line) for line in ended.stderr.splitlines() if line.strip()]
+    if ended.is_killed or not all(matches):
         return None
     return frozenset(match[1] for match in matches if match)
 
 
-def failed_snapshots(stderr: str, snapshots: Iterable[str]) -> dict[str, str]:
-    """Given the stderr of `zfs hold`, `release` or `holds` on many snapshots, return what failed, with the message.
+def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
+    """Given how `zfs hold` or `release` of many snapshots ended, return what failed, each with its part of stderr.
 
     These commands go on after a failure. A hold that is there already, and a release of what is gone, are successes.
     A line may name a snapshot, or its dataset when that is gone; one that names neither ("cannot hold: permission
-    denied") speaks of all that no other line names.
+    denied") is about all that no other line names. A command that was killed may have left out any that it does not
+    name.
     """
     wanted = frozenset(snapshots)
-    if not stderr.strip():  # it failed without a word: nothing counts as done
-        return dict.fromkeys(wanted, "")
     failures: dict[str, str] = {}
     settled: set[str] = set()
     general: list[str] = []
-    for line in filter(None, map(str.strip, stderr.splitlines())):
+    for line in filter(None, map(str.strip, ended.stderr.splitlines())):
         match = _NAMED.search(line)
         name = match[1] if match else ""
         named = {snapshot for snapshot in wanted if name in (snapshot, snapshot.partition("@")[0])}
@@ -228,7 +227,8 @@ def failed_snapshots(stderr: str, snapshots: Iterable[str]) -> dict[str, str]:
             settled |= named
         else:
             failures.update(dict.fromkeys(named, line))
-    if general:
+    is_silent = not (failures or settled or general)
+    if general or ended.is_killed or is_silent:  # without a word nothing counts as done
         unnamed = wanted - settled - failures.keys()
         failures.update(dict.fromkeys(unnamed, " ".join(general)))
-    return failures
+    return {name: replace(ended, stderr=line) for name, line in failures.items()}

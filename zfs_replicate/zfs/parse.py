@@ -219,9 +219,7 @@ def capabilities(lines: Iterable[str], pool: str) -> Capabilities:
     return Capabilities(
         zfs_version=version,
         programs=frozenset(programs),
-        pool=pool,
         pool_guid=_property(properties, "guid", pool),
-        free_bytes=_property(properties, "free", pool),
         features={
             key.removeprefix("feature@"): value for key, value in properties.items() if key.startswith("feature@")
         },

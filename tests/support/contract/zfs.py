@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.exits import failed
 from tests.support.simulator import SimulatedHost, World
 from zfs_replicate.errors import CommandFailed
-from zfs_replicate.hosts.base import Exit, Process, Sink, TargetHost, run
+from zfs_replicate.hosts.base import Process, Sink, TargetHost, run
 from zfs_replicate.hosts.local import LocalHost
+from zfs_replicate.model import Exit
 from zfs_replicate.zfs import messages, parse
 
 MIB = 1 << 20
@@ -40,7 +42,7 @@ class Said:
         """What the product makes of it; None when it ended well."""
         if self.status == 0:
             return None
-        return type(messages.explain("here", "it", self.stderr, "do it"))
+        return type(messages.explain("here", "it", failed(self.stderr), "do it"))
 
     @property
     def lines(self) -> list[str]:

@@ -6,8 +6,9 @@ import contextlib
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from tests.support.exits import exited
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import Exit
+from zfs_replicate.model import Exit
 
 if TYPE_CHECKING:
     from tests.support.simulator.host import SimulatedHost, SimulatedProcess
@@ -68,7 +69,7 @@ class SimulatedBundle:
     def finish(self) -> Exit:
         self._host.world.faults.check_alive()
         self._host.check_connected()
-        return Exit(self._command, -13 if self._is_killed else 0, "")
+        return exited(self._command, -13 if self._is_killed else 0, "")
 
     def kill(self) -> None:
         self._is_killed = True

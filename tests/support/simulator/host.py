@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from tests.support.exits import exited
 from tests.support.simulator import shell
 from tests.support.simulator.bundle import SimulatedBundle
 from tests.support.simulator.faults import Call, CrashClient, Die, Fail, Fault, HangUp
@@ -15,7 +16,8 @@ from tests.support.simulator.receiving import Receiver
 from tests.support.simulator.scripts import bundled_sends
 from tests.support.simulator.world import World
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import Exit, Process
+from zfs_replicate.hosts.base import Process
+from zfs_replicate.model import Exit
 
 Command = tuple[str, ...]
 
@@ -122,7 +124,7 @@ class SimulatedProcess:
     def __init__(self, host: SimulatedHost, command: Command, done: tuple[bytes, str, int]) -> None:
         self._host = host
         self._stdout, stderr, status = done
-        self._ended = Exit(command, status, stderr)
+        self._ended = exited(command, status, stderr)
         self._place = 0
         self.faults: list[tuple[int, Fault]] = []
 
@@ -150,7 +152,7 @@ class SimulatedProcess:
 
     def _end(self, status: int, stderr: str) -> None:
         self._stdout = self._stdout[: self._place]
-        self._ended = Exit(self._ended.command, status, stderr)
+        self._ended = exited(self._ended.command, status, stderr)
 
     def finish(self) -> Exit:
         self._host.world.faults.check_alive()
@@ -233,20 +235,20 @@ class SimulatedSink:
             reply = self._receiver.reply
             if reply is None:
                 raise AssertionError("finish before close_input: the receiver would wait for ever")
-            last = Exit(self._stages[-1], reply.status, reply.stderr)
+            last = exited(self._stages[-1], reply.status, reply.stderr)
             ended = [self._passing(stage) for stage in self._stages[:-1]] + [self._own(last)]
             if failure:
-                ended[-1] = Exit(self._stages[-1], failure.status, failure.stderr)
+                ended[-1] = exited(self._stages[-1], failure.status, failure.stderr)
             return tuple(ended)
 
     def _passing(self, stage: Command) -> Exit:
         """mbuffer complains when what follows it has gone while there was more to write (lab: status 1)."""
         said = "mbuffer: error: outputThread: error writing to <stdout> at offset 0x0: Broken pipe\n"
-        return self._own(Exit(stage, 1, said) if self._is_broken else Exit(stage, 0, ""))
+        return self._own(exited(stage, 1, said) if self._is_broken else exited(stage, 0, ""))
 
     def _own(self, ended: Exit) -> Exit:
         killed = self._killed.get(ended.command)
-        return Exit(ended.command, killed.status, killed.stderr) if killed else ended
+        return exited(ended.command, killed.status, killed.stderr) if killed else ended
 
     def kill(self) -> None:
         if self._receiver.reply is None and len(self._stages) == 1:

@@ -12,20 +12,18 @@ import threading
 from dataclasses import dataclass
 from enum import Enum
 
+from tests.support.passes import one_pass
 from tests.support.simulator import Crash, SimulatedHost
 from tests.support.simulator.faults import Action, At, CrashClient, Die, Fail, Faults, HangUp
 from tests.support.simulator.machine_site import Mirror, Site
 from tests.support.simulator.scripts import bundled_sends
-from zfs_replicate.actions.one_pass import Pass
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import ReplicateError
-from zfs_replicate.run.transfer import Cancellation
-from zfs_replicate.zfs.messages import KILLED
 
 CRASH, HANG_UP, KILL = CrashClient(), HangUp(), Die()
 READING_SECONDS = 30
-FAIL = Fail(f"{KILLED}\n", 137)
+FAIL = Fail("", 137)
 """A command on either side is killed: nothing of it happened, or all of it, but we hear of no success."""
 
 
@@ -67,7 +65,7 @@ class Run:
 
 
 @functools.cache
-def _config(mirror: Mirror, keep_days: int | None) -> MirrorRequest:
+def _request(mirror: Mirror, keep_days: int | None) -> MirrorRequest:
     keep = [] if keep_days is None else ["-k", str(keep_days)]
     where = ["-h", "source", "-r", mirror.source, "-l", mirror.target, "-t", mirror.tag]
     request = arguments.parse([*where, "-j", "1", "--stall-timeout", "0", *keep])
@@ -87,8 +85,10 @@ def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | No
     world.faults.at_crash(lambda: started_before_crash.append(len(source.commands) + len(target.commands)))
     threads = threading.enumerate()
     try:
-        one = Pass(_config(mirror, keep_days), source, target, world.now)
-        outcomes = one.execute(one.plan(), Cancellation(), lambda _outcome: None).outcomes
+        attempt = one_pass(_request(mirror, keep_days), source, target, world.now)
+        if attempt.error is not None:
+            raise attempt.error
+        outcomes = attempt.outcomes
         errors = tuple(f"{type(outcome.error).__name__}: {outcome.error}" for outcome in outcomes if outcome.error)
         resumed_count = sum(command[:3] == ("zfs", "send", "-t") for command in source.commands)
         bundle_count = sum(bundled_sends(command) is not None for command in source.commands)

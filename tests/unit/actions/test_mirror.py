@@ -14,7 +14,7 @@ from zfs_replicate.actions import mirror
 from zfs_replicate.cli import main
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import AlreadyRunning, ConnectionFailed, UsageError
-from zfs_replicate.report.record import Attempt
+from zfs_replicate.steps import Attempt
 
 Capture = pytest.CaptureFixture[str]
 
@@ -32,7 +32,7 @@ def ended(
             raise AssertionError("the signal comes at once")
         raise error
 
-    monkeypatch.setattr(mirror, "_attempts", attempts)
+    monkeypatch.setattr(mirror, "_make_attempts", attempts)
     path = directory / "report.json"
     hooks = ("--on-failure", f"cat > {directory}/failure", "--on-success", f"cat > {directory}/success")
     status = main.main([*LINE, "--report", str(path), "--metrics", f"{directory}/x.prom", *hooks, *more])

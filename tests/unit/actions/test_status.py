@@ -24,7 +24,7 @@ def tell(monkeypatch: pytest.MonkeyPatch, words: Sequence[str], **found: object)
     asked = parse(["status", "-l", TARGET, *words])
     assert isinstance(asked, StatusRequest)
     with contextlib.ExitStack() as logging:
-        return status.tell_status(asked, logging)
+        return status.show_status(asked, logging)
 
 
 @pytest.mark.parametrize(

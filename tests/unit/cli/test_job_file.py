@@ -244,7 +244,7 @@ def test_a_job_that_fails_does_not_stop_the_others_and_the_worst_status_counts(
             raise end
         return end
 
-    monkeypatch.setattr(mirror, "_attempts", attempts)
+    monkeypatch.setattr(mirror, "_make_attempts", attempts)
     more = "".join(f'[jobs.{name}]\nremote = "tank/{name}"\nlocal = "off/{name}"\n' for name in ("busy", "last"))
     file.write_text(DEFAULTS + JOB + SECOND + more)
     assert main.main(["run", "--config", str(file)]) == 3
@@ -266,7 +266,7 @@ def test_a_signal_ends_all_jobs(
         signal.raise_signal(signal.SIGTERM)
         return 0
 
-    monkeypatch.setattr(mirror, "_attempts", attempts)
+    monkeypatch.setattr(mirror, "_make_attempts", attempts)
     file.write_text(DEFAULTS + JOB + SECOND)
     assert main.main(["run", "--config", str(file)]) == 128 + signal.SIGTERM
     assert len(ran) == 1

@@ -19,8 +19,8 @@ LINE = ["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite"]
 @pytest.fixture
 def mirror_raises(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException | None], None]:
     def set_up(error: BaseException | None) -> None:
-        attempts = mock.create_autospec(mirror._attempts, return_value=0, side_effect=error)
-        monkeypatch.setattr(mirror, "_attempts", attempts)
+        attempts = mock.create_autospec(mirror._make_attempts, return_value=0, side_effect=error)
+        monkeypatch.setattr(mirror, "_make_attempts", attempts)
 
     return set_up
 
@@ -84,7 +84,7 @@ def test_a_mistake_of_ours_is_no_traceback(mirror_raises: Raises, capsys: pytest
 def test_an_ending_signal_is_128_and_its_number(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
-    monkeypatch.setattr(mirror, "_attempts", lambda _config, _noted: signal.raise_signal(number))
+    monkeypatch.setattr(mirror, "_make_attempts", lambda _config, _noted: signal.raise_signal(number))
     assert main.main(LINE) == 128 + number
     assert f"ended by {number.name}" in capsys.readouterr().err
 

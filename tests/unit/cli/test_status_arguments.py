@@ -18,13 +18,13 @@ def asked(line: str) -> StatusRequest:
 
 def test_the_target_alone() -> None:
     found = asked("-l off/a")
-    assert (found.local, found.connection, found.remote, found.wishes) == ("off/a", None, None, StatusOptions())
+    assert (found.local, found.connection, found.remote, found.options) == ("off/a", None, None, StatusOptions())
 
 
 def test_everything() -> None:
     found = asked("-l off/a -h nas1 -p 22 -r tank/a -t offsite -x swap -x tmp --warn 90m --crit 1d --json -v")
     assert (found.connection, found.remote) == (Connection("nas1", 22), "tank/a")
-    assert found.wishes == StatusOptions("offsite", ("swap", "tmp"), 5400, 86400)
+    assert found.options == StatusOptions("offsite", ("swap", "tmp"), 5400, 86400)
     assert (found.reporting.is_json, found.reporting.is_verbose) == (True, True)
 
 
@@ -32,7 +32,7 @@ def test_everything() -> None:
     ("text", "seconds"), [("30s", 30), ("90m", 5400), ("36h", 129_600), ("2d", 172_800), ("1w", 604_800)]
 )
 def test_ages(text: str, seconds: int) -> None:
-    assert asked(f"-l off/a --crit {text}").wishes.crit_seconds == seconds
+    assert asked(f"-l off/a --crit {text}").options.crit_seconds == seconds
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from tests.support.fakes import Answer, FakeHost
 from tests.support.shells import SHELLS
 from zfs_replicate.errors import ConnectionFailed, StreamBroken
 from zfs_replicate.hosts import bundled
-from zfs_replicate.hosts.base import Exit, Process
+from zfs_replicate.hosts.base import Process
 from zfs_replicate.hosts.bundled import Bundled
 from zfs_replicate.hosts.local import LocalHost
-from zfs_replicate.model import Kind, StreamOptions
+from zfs_replicate.model import Exit, Kind, StreamOptions
 from zfs_replicate.steps import Receiving, Send
-from zfs_replicate.zfs import commands, messages
+from zfs_replicate.zfs import commands
 
 ZFS = """#!/bin/sh
 echo "$*" >>"${0%/*}/asked"
@@ -111,7 +111,7 @@ def test_one_that_fails_tells_why_and_the_next_comes_all_the_same(nas1: Counting
     with Bundled(nas1, [denied, killed, fine]) as host:
         said = "cannot send 't/x@denied': permission denied\na second line\n"
         assert streamed(host, denied) == (b"cut", Exit(denied, 1, said))
-        assert streamed(host, killed) == (b"cut", Exit(killed, 137, f"{messages.KILLED}\n"))
+        assert streamed(host, killed) == (b"cut", Exit(killed, 137, "", is_killed=True))
         assert streamed(host, fine) == (b"stream of t/x@fine\n", Exit(fine, 0, ""))
     assert len(nas1.processes) == 1
 
@@ -199,7 +199,7 @@ def test_a_command_that_ends_too_early_is_a_failed_send(mark: str) -> None:
     first, second = sends("x@a", "x@b")
     nas1 = FakeHost("nas1", {"sh -c": Answer(f"{mark}\nstr".encode(), status=0)})
     with Bundled(nas1, [first, second]) as host:
-        assert streamed(host, first) == (b"str", Exit(first, 1, messages.KILLED))
+        assert streamed(host, first) == (b"str", Exit(first, 1, "", is_killed=True))
         assert streamed(host, second)[1].exit_status == 1
     assert len(nas1.processes) == 2
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.exits import failed
 from tests.support.fakes import Answer, FakeHost
 from tests.support.listing import line, text
 from tests.support.ssh_server import Server
@@ -106,7 +107,7 @@ def test_a_flood_of_errors_through_openssh_ends_the_stream(tmp_path: Path, monke
 
 
 def test_a_long_message_is_not_repeated_whole() -> None:
-    assert len(str(messages.explain("nas1", "tank/a", "x" * 10**6, "list"))) < 2000
+    assert len(str(messages.explain("nas1", "tank/a", failed("x" * 10**6), "list"))) < 2000
 
 
 # --- its names are elsewhere, or twice ---

@@ -73,13 +73,13 @@ def test_status_255_of_zfs_itself_is_no_failed_connection(ssh: Install) -> None:
     said = "cannot resume send: 'tank/a@one' used in the initial send no longer exists"
     ssh(f'echo "{said}" >&2; exit 255')
     _text, ended = run(OpenSSHHost("nas1"), SEND)
-    assert type(messages.explain("nas1", "it", ended.stderr, "send")) is errors.StaleToken
+    assert type(messages.explain("nas1", "it", ended, "send")) is errors.StaleToken
 
 
 def test_status_255_without_a_word_is_a_command_that_was_killed(ssh: Install) -> None:
     ssh("exit 255")
     _text, ended = run(OpenSSHHost("nas1"), SEND)
-    assert type(messages.explain("nas1", "it", ended.stderr, "send")) is errors.StreamBroken
+    assert type(messages.explain("nas1", "it", ended, "send")) is errors.StreamBroken
 
 
 def test_without_the_program_the_way_out_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

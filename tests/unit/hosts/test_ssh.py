@@ -20,7 +20,6 @@ from zfs_replicate.hosts import ssh
 from zfs_replicate.hosts.base import Process, run
 from zfs_replicate.hosts.ssh import SSHHost
 from zfs_replicate.hosts.ssh_keys import fingerprint
-from zfs_replicate.zfs import messages
 
 
 def shell(text: str) -> tuple[str, ...]:
@@ -71,7 +70,7 @@ def test_a_remote_command_that_was_killed_failed_and_says_so(server: Server) -> 
     with server.connect() as host:
         _text, ended = run(host, shell("echo before >&2; kill -9 $PPID; kill -9 $$"))
     assert ended.exit_status != 0
-    assert messages.KILLED in ended.stderr or ended.exit_status == 137
+    assert ended.is_killed or ended.exit_status == 137
 
 
 def test_killing_ends_a_stream_and_the_connection_stays(server: Server) -> None:

@@ -13,7 +13,8 @@ from rich.progress import Progress
 from tests.support.fakes import Answer, FakeHost
 from tests.support.telling_worlds import plan
 from zfs_replicate.config import Reporting
-from zfs_replicate.output.display import WHOLE, Display, is_wanted, shown
+from zfs_replicate.observer import Observer
+from zfs_replicate.output.display import WHOLE, Display, follow_live, is_wanted
 from zfs_replicate.run import gauge
 from zfs_replicate.run.gauge import Gauge
 from zfs_replicate.run.transfer import Cancellation, Pipe, transfer
@@ -77,7 +78,7 @@ def test_always_draws_where_the_terminal_has_no_name_too(monkeypatch: pytest.Mon
     monkeypatch.delenv("TERM", raising=False)
     if term is not None:
         monkeypatch.setenv("TERM", term)
-    with shown(Reporting(progress="always"), TWO):
+    with follow_live(Reporting(progress="always"), TWO):
         pass
     assert WHOLE in sys.stderr.getvalue()
 
@@ -85,8 +86,8 @@ def test_always_draws_where_the_terminal_has_no_name_too(monkeypatch: pytest.Mon
 def test_nothing_to_send_is_nothing_to_show(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = at_a_terminal(monkeypatch)
     nothing = plan((":a!",), (":a^",))
-    with shown(Reporting(progress="always"), nothing) as meter:
-        assert meter is None
+    with follow_live(Reporting(progress="always"), nothing) as observer:
+        assert not observer.wants_bytes
     assert terminal.getvalue() == ""
 
 
@@ -95,51 +96,50 @@ def test_nothing_to_send_is_nothing_to_show(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_a_line_for_each_running_dataset_and_one_for_the_whole() -> None:
     progress = Progress(console=Console(file=io.StringIO()))
-    display = Display(progress, TWO)
+    display = Display(Reporting(), progress, TWO)
     first, second = sends(TWO)
     assert lines(progress) == {WHOLE: (0, 4000)}
-    display.began(first)
-    display.began(second)
-    display.reached(second, 100, None)
-    display.reached(first, 300, 2000)
+    display.stream_began(first)
+    display.stream_began(second)
+    display.stream_moved(second, 100, None)
+    display.stream_moved(first, 300, 2000)
     assert lines(progress) == {WHOLE: (400, 5000), "tank/a": (300, 2000), "tank/a/x": (100, 3000)}
-    display.reached(first, 1900, 2000)
-    display.ended(first)
+    display.stream_moved(first, 1900, 2000)
+    display.stream_ended(first)
     assert lines(progress) == {WHOLE: (2000, 4900), "tank/a/x": (100, 3000)}
 
 
 def test_a_stream_larger_than_expected_does_not_pass_its_end() -> None:
     progress = Progress(console=Console(file=io.StringIO()))
-    display = Display(progress, TWO)
+    display = Display(Reporting(), progress, TWO)
     first, _second = sends(TWO)
-    display.began(first)
-    display.reached(first, 5000, 2000)
+    display.stream_began(first)
+    display.stream_moved(first, 5000, 2000)
     assert lines(progress)["tank/a"] == (5000, 5000)
 
 
 def test_a_dataset_with_two_streams_has_one_line() -> None:
     made = plan((":a+500 b+700 c",), ())
     progress = Progress(console=Console(file=io.StringIO()))
-    display = Display(progress, made)
+    display = Display(Reporting(), progress, made)
     first, second = sends(made)
-    display.began(first)
-    display.reached(first, 600, 600)
-    display.ended(first)
+    display.stream_began(first)
+    display.stream_moved(first, 600, 600)
+    display.stream_ended(first)
     assert lines(progress)["tank/a"] == (600, 600 + 700)
-    display.began(second)
-    display.reached(second, 100, 700)
+    display.stream_began(second)
+    display.stream_moved(second, 100, 700)
     assert lines(progress)["tank/a"] == (700, 600 + 700)
-    display.ended(second)
+    display.stream_ended(second)
     assert set(lines(progress)) == {WHOLE}
 
 
 def test_it_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = at_a_terminal(monkeypatch)
     first, _second = sends(TWO)
-    with shown(Reporting(), TWO) as meter:
-        assert meter is not None
-        meter.began(first)
-        meter.reached(first, 500, 1000)
+    with follow_live(Reporting(), TWO) as observer:
+        observer.stream_began(first)
+        observer.stream_moved(first, 500, 1000)
         print("a line of the log", file=sys.stderr)
     text = terminal.getvalue()
     assert "tank/a" in text
@@ -152,7 +152,7 @@ def test_it_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_printed_meanwhile_waits_for_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise lines of the display stay behind on the screen, where several threads print (lab: OpenZFS 2.3)."""
     terminal = at_a_terminal(monkeypatch)
-    with shown(Reporting(), TWO) as display:
+    with follow_live(Reporting(), TWO) as display:
         assert isinstance(display, Display)
         thread = threading.Thread(target=lambda: sys.stderr.write("a line of the log\n"))
         with display.lock:
@@ -167,52 +167,54 @@ def test_what_is_printed_meanwhile_waits_for_the_drawing(monkeypatch: pytest.Mon
 # --- the figures, from a stream ---
 
 
-class Meter:
+class Notes(Observer):
     """Writes down what it is told."""
 
+    wants_bytes = True
+
     def __init__(self) -> None:
-        self.told: list[object] = []
+        self.calls: list[object] = []
 
-    def began(self, _step: Send | Resume) -> None:
-        self.told.append("began")
+    def stream_began(self, _step: Send | Resume) -> None:
+        self.calls.append("began")
 
-    def reached(self, _step: Send | Resume, byte_count: int, size: int | None) -> None:
-        self.told.append((byte_count, size))
+    def stream_moved(self, _step: Send | Resume, byte_count: int, size: int | None) -> None:
+        self.calls.append((byte_count, size))
 
-    def ended(self, _step: Send | Resume) -> None:
-        self.told.append("ended")
+    def stream_ended(self, _step: Send | Resume) -> None:
+        self.calls.append("ended")
 
 
 def test_a_stream_tells_bytes_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gauge, "TELLING_SECONDS", 0)
-    meter = Meter()
+    monkeypatch.setattr(gauge, "INTERVAL_SECONDS", 0)
+    notes = Notes()
     source = FakeHost("nas1", {"zfs send": Answer(b"x" * 30, stderr="size\t30\n")}, chunk_bytes=10)
-    assert transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(meter=meter), Cancellation()) == 30
+    assert transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(observer=notes), Cancellation()) == 30
     assert source.asked[0].startswith("zfs send -vP ")
-    assert meter.told == ["began", (10, 30), (20, 30), (30, 30), "ended"]
+    assert notes.calls == ["began", (10, 30), (20, 30), (30, 30), "ended"]
 
 
 def test_a_stream_that_fails_has_ended_too_and_its_error_is_clean() -> None:
-    meter = Meter()
+    notes = Notes()
     said = "full\ttank/a@b\t30\nsize\t30\nwarning: cannot send 'tank/a@b': Input/output error\n"
     source = FakeHost("nas1", {"zfs send": Answer(b"", status=1, stderr=said)})
     with pytest.raises(Exception, match="Input/output error") as caught:
-        transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(meter=meter), Cancellation())
+        transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(observer=notes), Cancellation())
     assert "size" not in str(caught.value)
-    assert meter.told == ["began", "ended"]
+    assert notes.calls == ["began", "ended"]
 
 
 def test_a_compressed_stream_is_measured_as_zfs_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gauge, "TELLING_SECONDS", 0)
-    meter = Meter()
+    monkeypatch.setattr(gauge, "INTERVAL_SECONDS", 0)
+    notes = Notes()
     said = "size\t3000\n10:00:00\t2000\ttank/a@b\n"
     source = FakeHost("nas1", {"": Answer(b"x" * 10, stderr=said)})
     with source.start(("zfs", "send")) as sender:
-        Gauge(meter, sends(TWO)[0], sender).passed(10)
-    assert meter.told == [(2000, 3000)]
+        Gauge(notes, sends(TWO)[0], sender).passed(10)
+    assert notes.calls == [(2000, 3000)]
 
 
-def test_without_a_meter_nothing_is_asked() -> None:
+def test_without_an_observer_nothing_is_asked() -> None:
     source = FakeHost("nas1", {"zfs send": Answer(b"x")})
     transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(), Cancellation())
     assert "-vP" not in source.asked[0]

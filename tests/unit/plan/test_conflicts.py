@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.notation import TARGET, context, guid_of, planned, source, steps, target
 from zfs_replicate.model import Snapshot
+from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.steps import Conflict
 
@@ -111,7 +112,7 @@ def test_kinds_are_named() -> None:
 
 
 def test_commands_quote_names_with_spaces() -> None:
-    found = plan_dataset(source("a"), "off/my copy", target("empty", "off/my copy"), False, context()).conflict
+    found = plan_dataset(Pair.of(source("a"), "off/my copy", target("empty", "off/my copy")), False, context()).conflict
     assert found is not None
     assert "zfs rename 'off/my copy' 'off/my copy.old'" in found.next_step
 
@@ -122,9 +123,8 @@ def test_commands_quote_names_with_spaces() -> None:
 def named(target_name: str, snapshot_name: str) -> Conflict | None:
     theirs = source("a")
     snapshot = Snapshot(snapshot_name, guid_of("a"), 1, 1)
-    return plan_dataset(
-        type(theirs)(theirs.name, theirs.kind, snapshots=(snapshot,)), target_name, None, False, context()
-    ).conflict
+    pair = Pair.of(type(theirs)(theirs.name, theirs.kind, snapshots=(snapshot,)), target_name, None)
+    return plan_dataset(pair, False, context()).conflict
 
 
 def test_a_name_of_255_bytes_with_its_snapshot_is_taken() -> None:
@@ -152,6 +152,6 @@ def test_a_name_that_is_too_deep_is_a_conflict(depth: int, is_taken: bool) -> No
 
 def test_a_name_problem_is_told_before_all_others() -> None:
     long_name = f"{TARGET}/{'x' * 250}"
-    found = plan_dataset(source("a"), long_name, target("volume x", long_name), False, context()).conflict
+    found = plan_dataset(Pair.of(source("a"), long_name, target("volume x", long_name)), False, context()).conflict
     assert found is not None
     assert "target name" in found.what

@@ -11,6 +11,7 @@ from tests.support.notation import TAG, TARGET
 from tests.support.replay import arriving_guids, guids, moments, result
 from tests.support.worlds import World, worlds
 from zfs_replicate.model import Dataset, Snapshot
+from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.steps import (
     DatasetPlan,
@@ -33,7 +34,7 @@ def for_every_world(function: Property) -> Property:
 
 
 def planned(world: World) -> DatasetPlan:
-    return plan_dataset(world.source, TARGET, world.target, world.is_parent, world.context)
+    return plan_dataset(Pair.of(world.source, TARGET, world.target), world.is_parent, world.context)
 
 
 def newest_common(source: Dataset, target: Dataset | None) -> int | None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.notation import SOURCE, TARGET, planned, source, steps, target
 from zfs_replicate.model import Snapshot
+from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.steps import AbortReceive, Resume
 
@@ -122,7 +123,7 @@ def carried_by(name: str) -> tuple[Snapshot | None, str]:
     assert ours is not None
     assert ours.resume_token is not None
     marked = tuple(replace(each, has_partial_receive=each.name == name) for each in ours.snapshots)
-    return resumable(theirs, replace(ours, snapshots=marked), ours.resume_token)
+    return resumable(Pair.of(theirs, ours.name, replace(ours, snapshots=marked)), ours.resume_token)
 
 
 def test_a_state_below_a_snapshot_taken_meanwhile_is_stale() -> None:

@@ -7,8 +7,8 @@ import pytest
 from tests.support.notation import plan_of, planned, target_tree, tree
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.model import Inventory, Kind
-from zfs_replicate.report import text as report
-from zfs_replicate.steps import DatasetPlan, Outcome, Plan, Receiving, Resume, RunResult
+from zfs_replicate.report import text
+from zfs_replicate.steps import Attempt, DatasetPlan, Outcome, Plan, Receiving, Resume
 from zfs_replicate.units import size
 
 RECEIVING = Receiving("off/a", Kind.FILESYSTEM)
@@ -18,7 +18,7 @@ MOVED = DatasetPlan("tank/a", "off/a", (Resume("tank/a@b", "1-ab", RECEIVING, 3)
 def plan_text(source_text: str, target_text: str) -> list[str]:
     """The lines of a plan for one dataset, without the first, which names it."""
     made = plan_of(tree("tank/a", f":{source_text}"), target_tree("off/a", f":{target_text}"))
-    first, *rest = report.plan_lines(made)
+    first, *rest = text.plan_lines(made)
     assert first.startswith("tank/a → off/a")
     assert all(line.startswith("    ") for line in rest)
     return [line.strip() for line in rest]
@@ -66,7 +66,7 @@ def test_each_kind_of_step_has_its_words(source: str, target: str, line: str) ->
 
 def test_a_resume_names_its_snapshot() -> None:
     line = "    resume tank/a@b (of about 0 B): its stream was cut, and what had arrived was saved"
-    assert line in list(report.plan_lines(Plan(datasets=(MOVED,))))
+    assert line in list(text.plan_lines(Plan(datasets=(MOVED,))))
 
 
 def test_a_conflict_is_told_with_its_way_out() -> None:
@@ -78,51 +78,51 @@ def test_a_conflict_is_told_with_its_way_out() -> None:
 def test_a_placeholder_says_why_it_is_made() -> None:
     made = plan_of(tree("tank/a", ":empty", "b:a"), target_tree("off/a"))
     assert "    create as a placeholder, unmounted: it has no snapshot, but datasets below it have" in list(
-        report.plan_lines(made)
+        text.plan_lines(made)
     )
 
 
 def test_expiry_and_what_is_kept_come_with_reasons() -> None:
     made = planned("c!", "a%:40 b:40 c^", keep_days=30)
-    lines = list(report.plan_lines(Plan(datasets=(made,))))
+    lines = list(text.plan_lines(Plan(datasets=(made,))))
     assert "    expire @b: older than 30 days" in lines
     assert "    keep @a: held by other" in lines
 
 
 def test_a_dataset_with_nothing_to_do_is_up_to_date() -> None:
     made = plan_of(tree("tank/a", ":a!"), target_tree("off/a", ":a^"))
-    assert list(report.plan_lines(made)) == ["tank/a → off/a: up to date"]
+    assert list(text.plan_lines(made)) == ["tank/a → off/a: up to date"]
 
 
 @pytest.mark.parametrize(("source", "target"), [("a", "a^"), ("a", "empty"), ("x! a!", "a^")])
 def test_a_dataset_with_anything_to_tell_is_not(source: str, target: str) -> None:
     made = plan_of(tree("tank/a", f":{source}"), target_tree("off/a", f":{target}"))
-    assert "up to date" not in next(iter(report.plan_lines(made)))
+    assert "up to date" not in next(iter(text.plan_lines(made)))
 
 
 def test_missing_ancestors_come_first_and_orphans_last() -> None:
     ours = Inventory("off/x/a", target_tree("off/x/a", "gone:a").datasets, ("off/x",))
-    first, *_, last = report.plan_lines(plan_of(tree("tank/a", ":a"), ours))
+    first, *_, last = text.plan_lines(plan_of(tree("tank/a", ":a"), ours))
     assert first == "off/x: create as a parent, unmounted: the copy lies below it"
     assert last == "off/x/a/gone: not on the source, or no longer: kept"
 
 
 def test_details_tell_what_was_kept_noted_and_orphaned() -> None:
     made = plan_of(tree("tank/a", ":x! a!"), target_tree("off/a", ":a^", "gone:a^"))
-    assert list(report.detail_lines(made)) == [
+    assert list(text.detail_lines(made)) == [
         "off/a: the hold offsite on tank/a@x stays: the target does not know that snapshot",
         "off/a/gone: not on the source, or no longer: kept",
     ]
 
 
 def test_details_are_empty_when_all_is_as_it_should_be() -> None:
-    assert list(report.detail_lines(plan_of(tree("tank/a", ":a!"), target_tree("off/a", ":a^")))) == []
+    assert list(text.detail_lines(plan_of(tree("tank/a", ":a!"), target_tree("off/a", ":a^")))) == []
 
 
 def test_the_totals_of_a_plan() -> None:
     theirs = tree("tank/a", ":a! b+1024", "new:a+2048 b", "same:a!", "bad:a")
     ours = target_tree("off/a", ":a^", "same:a^", "bad:empty")
-    assert report.totals_line(plan_of(theirs, ours)) == (
+    assert text.totals_line(plan_of(theirs, ours)) == (
         "4 datasets, 2 to receive 3 snapshots (about 3.0 KiB); 5 holds to place, 3 to release; 0 snapshots to expire,"
         " 0 kept past the time; 1 CONFLICT"
     )
@@ -130,14 +130,14 @@ def test_the_totals_of_a_plan() -> None:
 
 def test_the_totals_count_what_expires_and_what_is_kept() -> None:
     made = planned("c!", "a%:40 b:40 c^", keep_days=30)
-    assert report.totals_line(Plan(datasets=(made,))).endswith("1 snapshot to expire, 1 kept past the time")
+    assert text.totals_line(Plan(datasets=(made,))).endswith("1 snapshot to expire, 1 kept past the time")
 
 
 # --- outcomes ---
 
 
 def test_a_moved_dataset_tells_snapshots_bytes_time_and_rate() -> None:
-    assert report.moved_line(Outcome(MOVED, byte_count=3 << 20, seconds=1.5)) == (
+    assert text.arrival_line(Outcome(MOVED, byte_count=3 << 20, seconds=1.5)) == (
         "off/a: 3 snapshots, 3.0 MiB in 1.5 s (2.0 MiB/s)"
     )
 
@@ -156,11 +156,11 @@ def test_a_moved_dataset_tells_snapshots_bytes_time_and_rate() -> None:
     ],
 )
 def test_the_last_line_sums_up(outcomes: tuple[Outcome, ...], expected: str) -> None:
-    assert report.summary_line(RunResult(Plan(), outcomes, 2.0)) == expected
+    assert text.summary_line(Attempt(Plan(), outcomes, 2.0)) == expected
 
 
 def test_a_run_without_duration_has_a_rate_all_the_same() -> None:
-    assert report.summary_line(RunResult(Plan(), (), 0.0)).endswith("(0 B/s)")
+    assert text.summary_line(Attempt(Plan(), (), 0.0)).endswith("(0 B/s)")
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from tests.support.executing import DENIED, NEXT, TWO, execute, guid_answer
+from tests.support.executing import DENIED, NEXT, TWO, execute, guid_answer, outcomes_of
 from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import context, plan_of, planned, target_tree, tree
 from zfs_replicate.hosts.quoting import remote_command
-from zfs_replicate.run.executor import Executor
-from zfs_replicate.run.ledger import ConflictFound, failed
-from zfs_replicate.run.stream_steps import MOST_IN_BUNDLE, RunContext, bundles
-from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, Pipe
+from zfs_replicate.run.context import RunContext
+from zfs_replicate.run.ledger import ConflictFound
+from zfs_replicate.run.stream_steps import MAX_IN_BUNDLE, bundles
+from zfs_replicate.run.transfer import TINY_BYTES, Pipe
 from zfs_replicate.steps import Plan, Send
 from zfs_replicate.zfs import commands, names
 
@@ -68,7 +68,7 @@ def test_lanes_get_equal_shares_of_no_more_than_fit_into_a_command() -> None:
 def test_so_many_with_the_longest_names_fit_into_one_command() -> None:
     longest = f"{'d' * 100} {'d' * 60}@{'s' * (names.MAX_NAME_LENGTH - 162)}"
     send = ("zfs", "send", "-vP", "-L", "-w", "-c", "-I", longest, longest)
-    text = remote_command(commands.bundle("0" * 32, [send] * MOST_IN_BUNDLE))
+    text = remote_command(commands.bundle("0" * 32, [send] * MAX_IN_BUNDLE))
     assert len(longest) == names.MAX_NAME_LENGTH
     assert len(text) < commands.BATCH_BYTES
 
@@ -84,7 +84,7 @@ def test_phases_run_in_their_order() -> None:
         **target.answers,
         "zfs list": Answer(guid_answer(plan).stdout, at_start=lambda: order.append("verify")),
     }
-    Executor(RunContext(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    outcomes_of(plan, RunContext(source, target, 1, Pipe()))
     assert order == ["source hold", "source send", "verify", "target hold", "target release", "source release"]
 
 
@@ -142,7 +142,7 @@ def test_a_rollback_frees_our_own_holds_before_it() -> None:
     made = planned("a! b", "a^ x^ changed", wishes=context(may_roll_back=True))
     target = FakeHost("here", {"zfs list": Answer(b"off/copy@b\t7098\n")})
     machinery = RunContext(FakeHost("nas1"), target, 1, Pipe())
-    (outcome,) = Executor(machinery, Cancellation(), lambda _: None).execute(Plan(datasets=(made,)))
+    (outcome,) = outcomes_of(Plan(datasets=(made,)), machinery)
     assert outcome.error is None
     assert target.asked[:4] == [
         "zfs release offsite:target off/copy@x",
@@ -192,7 +192,7 @@ def test_a_dataset_that_failed_on_the_way_is_not_told_as_moved() -> None:
 def test_expired_snapshots_are_counted_once_they_are_gone() -> None:
     plan = Plan(datasets=(planned("c!", "a:40 b:40 c^", keep_days=30),))
     source, target = FakeHost("nas1"), FakeHost("here")
-    (outcome,) = Executor(RunContext(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    (outcome,) = outcomes_of(plan, RunContext(source, target, 1, Pipe()))
     assert target.asked == ["zfs destroy off/copy@a,b"]
     assert outcome.expired == ("a", "b")
 
@@ -200,7 +200,7 @@ def test_expired_snapshots_are_counted_once_they_are_gone() -> None:
 def test_a_conflict_is_an_outcome_and_the_others_go_on() -> None:
     run = execute(tree("t", ":a!", "p:a", "q:a! b"), target_tree("o", ":a^", "p:x", "q:a^"))
     assert run.errors() == {"o": None, "o/p": ConflictFound, "o/q": None}
-    (outcome,) = failed(run.outcomes)
+    (outcome,) = (outcome for outcome in run.outcomes if outcome.error)
     assert str(outcome.error).startswith("o/p: conflict with t/p on nas1: no common snapshot is left")
     assert outcome.error is not None
     assert "t/p" not in " ".join(run.source.asked)
@@ -213,7 +213,7 @@ def test_holds_of_many_datasets_wait_for_the_pool_side_by_side() -> None:
     together = threading.Barrier(4, timeout=30)
     source = FakeHost("nas1", {"zfs hold": Answer(at_start=together.wait)})
     target = FakeHost("here", {"zfs list": guid_answer(plan)})
-    outcomes = Executor(RunContext(source, target, 2, Pipe()), Cancellation(), lambda _: None).execute(plan)
+    outcomes = outcomes_of(plan, RunContext(source, target, 2, Pipe()))
     assert [outcome.error for outcome in outcomes] == [None] * 40
     held = [name for command in source.asked_for("zfs hold") for name in command.split()[3:]]
     assert sorted(held) == sorted(f"tank/d{number}@a" for number in range(40))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.executing import DENIED, NEXT, TWO, execute
+from tests.support.executing import DENIED, NEXT, TWO, execute, outcomes_of
 from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import SOURCE, context, plan_of, planned, target_tree, tree
 from zfs_replicate import errors
-from zfs_replicate.run.executor import Executor
-from zfs_replicate.run.stream_steps import RunContext
-from zfs_replicate.run.transfer import Cancellation, Pipe
+from zfs_replicate.run.context import RunContext
+from zfs_replicate.run.transfer import Pipe
 from zfs_replicate.steps import Plan
 
 
@@ -23,7 +22,7 @@ def carried_out(
 ) -> tuple[FakeHost, FakeHost, Exception | None]:
     source, target = FakeHost("nas1", at_source), FakeHost("here", at_target)
     machinery = RunContext(source, target, 1, Pipe())
-    (outcome,) = Executor(machinery, Cancellation(), lambda _: None).execute(plan)
+    (outcome,) = outcomes_of(plan, machinery)
     return source, target, outcome.error
 
 
@@ -108,7 +107,7 @@ def test_a_missing_ancestor_that_cannot_be_made_ends_the_run_before_any_stream()
     plan = plan_of(tree("t", ":a"), target_tree("o/p", missing=("o",)))
     source, target = FakeHost("nas1"), FakeHost("here", {"zfs create": refusing(DENIED)})
     with pytest.raises(errors.PermissionDenied, match="o on here: cannot create it"):
-        Executor(RunContext(source, target, 1, Pipe()), Cancellation(), lambda _: None).execute(plan)
+        outcomes_of(plan, RunContext(source, target, 1, Pipe()))
     assert source.asked_for("zfs send") == []
 
 

@@ -8,7 +8,7 @@ from tests.support.fakes import Answer, FakeHost
 from tests.support.listing import PROBE, TOKEN_TEXT, line, text
 from zfs_replicate import errors
 from zfs_replicate.model import Inventory
-from zfs_replicate.run.inventory import probe, read_both, read_guids, read_source, read_target
+from zfs_replicate.run.inventory import probe, read_guids, read_source, read_target
 from zfs_replicate.zfs import commands
 from zfs_replicate.zfs.parse import PROBE_GREETING
 
@@ -36,7 +36,7 @@ def probed(stdout: bytes, status: int = 0, stderr: str = "") -> FakeHost:
 def test_a_probe_is_one_command() -> None:
     host = probed(text(PROBE_GREETING, *PROBE))
     found = probe(host, "tank/a/b")
-    assert (found.pool, found.pool_guid, found.programs) == ("tank", 42, {"zfs", "mbuffer"})
+    assert (found.pool_guid, found.programs) == (42, {"zfs", "mbuffer"})
     assert len(host.asked) == 1
 
 
@@ -228,23 +228,6 @@ def test_guids_of_nothing_ask_nothing() -> None:
     host = FakeHost("here")
     assert read_guids(host, []) == {}
     assert host.asked == []
-
-
-# --- both sides ---
-
-
-def test_both_sides_are_read() -> None:
-    source = FakeHost("nas1", {"zfs list": Answer(text(line("filesystem", "tank/a")))})
-    target = FakeHost("here", {"zfs list": Answer(text(line("filesystem", "off/a")))})
-    theirs, ours = read_both(source, "tank/a", target, "off/a")
-    assert (list(theirs.datasets), list(ours.datasets)) == (["tank/a"], ["off/a"])
-
-
-def test_an_error_of_the_source_is_told_first() -> None:
-    bad = Answer(status=1, stderr="permission denied")
-    source, target = FakeHost("nas1", {"zfs list": bad}), FakeHost("here", {"zfs list": bad})
-    with pytest.raises(errors.PermissionDenied, match="tank/a on nas1"):
-        read_both(source, "tank/a", target, "off/a")
 
 
 # --- what cannot be read is told with its host and a next step ---

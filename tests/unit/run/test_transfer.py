@@ -151,7 +151,7 @@ def test_a_receiver_that_has_all_it_wants_may_end_before_the_last_bytes() -> Non
 
 
 def test_a_sender_that_never_ends_after_that_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transfer_module, "MOST_LEFT_BYTES", 100)
+    monkeypatch.setattr(transfer_module, "MAX_LEFT_BYTES", 100)
     nas1 = source(stdout=b"x" * 10_000)
     nas1.chunk_bytes = 10
     error = failure(nas1, FakeHost("here", breaks_after=1))

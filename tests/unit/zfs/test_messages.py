@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.exits import failed, killed
 from zfs_replicate import errors
 from zfs_replicate.zfs import messages
 
@@ -77,45 +78,44 @@ from zfs_replicate.zfs import messages
         ("cannot destroy 'off/a@b': snapshot has dependent clones\nuse '-R' to destroy", errors.DatasetBusy),
         ("could not find any snapshots to destroy; check snapshot names.", errors.DatasetMissing),
         ("/dev/zfs: Permission denied\nThe ZFS utilities must be run as root.", errors.PermissionDenied),
-        (messages.KILLED, errors.StreamBroken),
         # what we do not know
         ("internal error: Invalid argument", errors.CommandFailed),
         ("", errors.CommandFailed),
     ],
 )
 def test_known_messages_become_the_narrowest_error(stderr: str, error: type[errors.CommandFailed]) -> None:
-    assert type(messages.explain("nas1", "off/a", stderr, "receive")) is error
+    assert type(messages.explain("nas1", "off/a", failed(stderr), "receive")) is error
 
 
 def test_an_explanation_names_host_subject_what_was_done_and_what_zfs_said() -> None:
-    text = str(messages.explain("nas1", "off/a", "cannot receive: out of\n  space\n", "receive"))
+    text = str(messages.explain("nas1", "off/a", failed("cannot receive: out of\n  space\n"), "receive"))
     assert text.startswith("off/a on nas1: cannot receive: there is no space left")
     assert "then run again" in text
     assert text.endswith("(zfs: cannot receive: out of space)")
 
 
 def test_the_next_step_names_the_dataset() -> None:
-    text = str(messages.explain("nas1", "off/a", "destination 'off/a' exists\nmust specify -F", "receive"))
+    text = str(messages.explain("nas1", "off/a", failed("destination 'off/a' exists\nmust specify -F"), "receive"))
     assert "'zfs rename off/a NEWNAME'" in text
 
 
 def test_an_unknown_message_is_quoted_in_one_line() -> None:
-    text = str(messages.explain("nas1", "off/a", "some\nnew  thing\n", "list the datasets"))
+    text = str(messages.explain("nas1", "off/a", failed("some\nnew  thing\n"), "list the datasets"))
     assert text.startswith("off/a on nas1: cannot list the datasets; look at 'zpool status'")
     assert text.endswith("(zfs: some new thing)")
 
 
 def test_a_refusal_names_the_rights_that_are_needed() -> None:
-    text = str(messages.explain("nas1", "tank/a", "cannot hold: permission denied", "hold"))
+    text = str(messages.explain("nas1", "tank/a", failed("cannot hold: permission denied"), "hold"))
     assert "zfs allow USER send,hold,release DATASET" in text
 
 
 def test_silence_is_told_as_silence() -> None:
-    assert "(zfs: no message)" in str(messages.explain("nas1", "off/a", "", "send"))
+    assert "(zfs: no message)" in str(messages.explain("nas1", "off/a", failed(""), "send"))
 
 
 def test_braces_in_a_name_or_message_do_no_harm() -> None:
-    assert "{0}" in str(messages.explain("nas1", "off/a", "dataset is busy {0}", "send"))
+    assert "{0}" in str(messages.explain("nas1", "off/a", failed("dataset is busy {0}"), "send"))
 
 
 # --- absent datasets ---
@@ -138,7 +138,7 @@ def test_braces_in_a_name_or_message_do_no_harm() -> None:
     ],
 )
 def test_only_a_clear_answer_says_that_a_dataset_is_absent(stderr: str, absent: frozenset[str] | None) -> None:
-    assert messages.absent_datasets(stderr) == absent
+    assert messages.absent_datasets(failed(stderr)) == absent
 
 
 # --- failures of a batch ---
@@ -147,7 +147,7 @@ BATCH = ("tank/a@x", "tank/a@y", "tank/b@x")
 
 
 @pytest.mark.parametrize(
-    ("stderr", "failed"),
+    ("stderr", "expected"),
     [
         # it failed without a word
         ("", set(BATCH)),
@@ -171,28 +171,58 @@ BATCH = ("tank/a@x", "tank/a@y", "tank/b@x")
         ),
         # somebody else is named: so we cannot know
         ("cannot hold snapshot 'tank/zzz@x': dataset does not exist\n", set(BATCH)),
-        (messages.KILLED, set(BATCH)),
     ],
 )
-def test_failures_of_a_batch_are_told_apart(stderr: str, failed: set[str]) -> None:
-    assert set(messages.failed_snapshots(stderr, BATCH)) == failed
+def test_failures_of_a_batch_are_told_apart(stderr: str, expected: set[str]) -> None:
+    assert set(messages.failed_snapshots(failed(stderr), BATCH)) == expected
 
 
 def test_a_failure_of_a_batch_carries_its_line() -> None:
     line = "cannot hold snapshot 'tank/a@y': dataset does not exist"
-    assert messages.failed_snapshots(line, BATCH) == {"tank/a@y": line}
+    assert messages.failed_snapshots(failed(line), BATCH) == {"tank/a@y": failed(line)}
 
 
 def test_a_dataset_is_not_mistaken_for_one_that_begins_like_it() -> None:
     stderr = "cannot open 'tank/a': dataset does not exist\n"
-    assert set(messages.failed_snapshots(stderr, ["tank/a@x", "tank/ab@x"])) == {"tank/a@x"}
+    assert set(messages.failed_snapshots(failed(stderr), ["tank/a@x", "tank/ab@x"])) == {"tank/a@x"}
 
 
 def test_a_next_step_can_be_pasted_with_a_space_in_the_name() -> None:
-    error = messages.explain("nas1", "off/my files", "must specify -F", "receive")
+    error = messages.explain("nas1", "off/my files", failed("must specify -F"), "receive")
     assert "zfs rename 'off/my files' NEWNAME" in str(error)
 
 
 def test_a_stream_refused_without_a_reason_may_pass() -> None:
     said = "cannot receive incremental stream: kernel modules must be upgraded to receive this stream."
-    assert messages.explain("nas1", "off/a", said, "receive").is_transient
+    assert messages.explain("nas1", "off/a", failed(said), "receive").is_transient
+
+
+# --- killed ---
+
+
+def test_a_killed_command_is_a_broken_stream() -> None:
+    error = messages.explain("nas1", "tank/a@x", killed(), "send")
+    assert type(error) is errors.StreamBroken
+    assert str(error) == (
+        "tank/a@x on nas1: cannot send: the command was killed; run again: what has arrived is saved and continued"
+    )
+
+
+def test_a_known_message_says_more_than_a_signal() -> None:
+    assert type(messages.explain("nas1", "off/a", killed("out of space"), "receive")) is errors.OutOfSpace
+
+
+def test_a_killed_listing_finds_nothing_absent() -> None:
+    assert messages.absent_datasets(killed("cannot open 'off/a': dataset does not exist\n")) is None
+
+
+@pytest.mark.parametrize(
+    ("stderr", "expected"),
+    [
+        ("", set(BATCH)),
+        ("cannot hold snapshot 'tank/a@y': dataset does not exist\n", set(BATCH)),
+        ("cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n", {"tank/a@y", "tank/b@x"}),
+    ],
+)
+def test_a_killed_batch_has_failed_for_all_that_it_does_not_name(stderr: str, expected: set[str]) -> None:
+    assert set(messages.failed_snapshots(killed(stderr), BATCH)) == expected

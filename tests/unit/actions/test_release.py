@@ -1,0 +1,137 @@
+"""Release: what is listed and let go, what has vanished meanwhile, and what could not be let go."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.fakes import Answer, FakeHost
+from tests.support.listing import line, text
+from zfs_replicate.actions import release
+from zfs_replicate.cli import main
+
+Capture = pytest.CaptureFixture[str]
+Source = Callable[..., FakeHost]
+
+LISTING = text(
+    line("filesystem", "tank/a"),
+    line("snapshot", "tank/a@x", userrefs="1"),
+    line("bookmark", "tank/a#zfs_replicate_offsite_x"),
+    line("filesystem", "tank/a/b"),
+    line("snapshot", "tank/a/b@y", userrefs="2"),
+    line("bookmark", "tank/a/b#zfs_replicate_offsite_y"),
+    line("bookmark", "tank/a/b#of_somebody_else"),
+)
+HOLDS = text("tank/a@x\toffsite\tTue", "tank/a/b@y\toffsite\tTue", "tank/a/b@y\tother\tTue")
+RELEASE = "zfs release offsite tank/a@x tank/a/b@y"
+VANISHED = "cannot release hold from snapshot 'tank/a@x': dataset does not exist\n"
+
+
+@pytest.fixture
+def nas1(monkeypatch: pytest.MonkeyPatch) -> Source:
+    """A source whose tree carries the tag on two snapshots and has two bookmarks of it."""
+
+    def made(**answers: Answer) -> FakeHost:
+        listing = {"zfs list": Answer(LISTING), "zfs holds": Answer(HOLDS)}
+        by_command = {"release": "zfs release", "bookmarks": "sh -c n=0"}
+        host = FakeHost("nas1", listing | {by_command[name]: answer for name, answer in answers.items()})
+
+        @contextlib.contextmanager
+        def connected(_connection: object) -> Iterator[FakeHost]:
+            yield host
+
+        monkeypatch.setattr(release, "connected", connected)
+        return host
+
+    return made
+
+
+def run(*more: str) -> int:
+    return main.main(["release", "-h", "nas1", "-r", "tank/a", "-t", "offsite", *more])
+
+
+def destroyed(host: FakeHost) -> list[str]:
+    """The bookmarks that the one command for bookmarks names."""
+    (command,) = host.asked_for("sh -c n=0")
+    return command.partition(" sh -- ")[2].split()
+
+
+def test_holds_of_the_tag_are_released_and_its_bookmarks_destroyed(nas1: Source, capsys: Capture) -> None:
+    host = nas1()
+    assert run("--yes") == 0
+    assert host.asked_for("zfs release") == [RELEASE]
+    assert destroyed(host) == ["tank/a#zfs_replicate_offsite_x", "tank/a/b#zfs_replicate_offsite_y"]
+    assert [text.partition(":")[0] for text in capsys.readouterr().out.splitlines()] == [
+        "tank/a@x",
+        "tank/a/b@y",
+        "tank/a#zfs_replicate_offsite_x",
+        "tank/a/b#zfs_replicate_offsite_y",
+    ]
+
+
+def test_a_dry_run_only_lists(nas1: Source, capsys: Capture) -> None:
+    host = nas1()
+    assert run("-n") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+    assert host.asked_for("zfs release") + host.asked_for("sh -c n=0") == []
+
+
+def test_without_a_terminal_it_does_not_ask(nas1: Source, capsys: Capture) -> None:
+    host = nas1()
+    assert run() == 2
+    assert "release: no terminal to ask on; use --yes" in capsys.readouterr().err
+    assert host.asked_for("zfs release") == []
+
+
+@pytest.mark.parametrize(("answer", "is_released"), [("y", True), ("Y", True), ("n", False), ("", False)])
+def test_the_question_names_what_goes(
+    nas1: Source, monkeypatch: pytest.MonkeyPatch, answer: str, is_released: bool
+) -> None:
+    host, questions = nas1(), []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    def ask(question: str) -> str:
+        questions.append(question)
+        return answer
+
+    monkeypatch.setattr("builtins.input", ask)
+    assert run() == 0
+    assert questions == ["Release 2 holds and 2 bookmarks of offsite on nas1? [y/N] "]
+    assert bool(host.asked_for("zfs release")) is is_released
+
+
+def test_a_snapshot_that_vanishes_while_the_question_waits_needs_no_release(nas1: Source) -> None:
+    host = nas1(release=Answer(status=1, stderr=VANISHED))
+    assert run("--yes") == 0
+    assert len(destroyed(host)) == 2
+
+
+def test_a_bookmark_that_vanishes_meanwhile_needs_no_destruction(nas1: Source) -> None:
+    nas1(bookmarks=Answer(stderr="bookmark 'tank/a#zfs_replicate_offsite_x' does not exist.\n"))
+    assert run("--yes") == 0
+
+
+def test_a_hold_that_stays_does_not_keep_the_bookmarks(nas1: Source, capsys: Capture) -> None:
+    host = nas1(release=Answer(status=1, stderr="cannot release hold from snapshot 'tank/a@x': permission denied\n"))
+    assert run("--yes") == 1
+    assert len(destroyed(host)) == 2
+    stderr = capsys.readouterr().err
+    assert "tank/a@x on nas1: cannot release the hold offsite" in stderr
+    assert "1 of 2 holds remain on the source" in stderr
+
+
+def test_a_bookmark_that_stays_is_reported(nas1: Source, capsys: Capture) -> None:
+    nas1(bookmarks=Answer(stderr="cannot destroy 'tank/a/b#zfs_replicate_offsite_y': permission denied\n"))
+    assert run("--yes") == 1
+    stderr = capsys.readouterr().err
+    assert "tank/a/b#zfs_replicate_offsite_y on nas1: cannot destroy the bookmark" in stderr
+    assert "1 of 2 bookmarks remain on the source" in stderr
+
+
+def test_nothing_to_release_asks_nothing(nas1: Source, capsys: Capture) -> None:
+    host = nas1()
+    host.answers = {"zfs list": Answer(text(line("filesystem", "tank/a")))}
+    assert run() == 0
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,71 @@
+"""Both sides in one Survey: whose error is raised, and who is not waited for."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tests.support.fakes import Answer, FakeHost
+from tests.support.listing import side
+from zfs_replicate import errors
+from zfs_replicate.run.survey import Place, read_both
+
+DENIED = Answer(status=1, stderr="permission denied")
+
+
+def test_both_sides_are_read_with_what_they_can_do() -> None:
+    survey = read_both(Place(side("nas1", "tank/a", 1), "tank/a"), Place(side("here", "off/a", 2), "off/a"))
+    assert (survey.source_host, list(survey.source.datasets), list(survey.target.datasets)) == (
+        "nas1",
+        ["tank/a"],
+        ["off/a"],
+    )
+    assert survey.source_capabilities.pool_guid == 1
+    assert not isinstance(survey.target_capabilities, Exception)
+    assert survey.target_capabilities.pool_guid == 2
+
+
+def test_an_error_of_the_source_is_raised_first() -> None:
+    source, target = side("nas1", "tank/a", 1), side("here", "off/a", 2)
+    source.answers = {**source.answers, "zfs list": DENIED}
+    target.answers = {**target.answers, "zfs list": DENIED}
+    with pytest.raises(errors.PermissionDenied, match="tank/a on nas1"):
+        read_both(Place(source, "tank/a"), Place(target, "off/a"))
+
+
+def test_one_at_a_time_probes_before_it_lists() -> None:
+    source, target = side("nas1", "tank/a", 1), side("here", "off/a", 2)
+    read_both(Place(source, "tank/a"), Place(target, "off/a"), at_once=False)
+    assert [command.split()[0] for command in source.asked] == ["sh", "zfs"]
+
+
+def test_a_target_without_its_pool_is_read_as_absent() -> None:
+    """What comes of it is for whoever asks: nothing can be planned, but a status can be told."""
+    target = side("here", "off/a", 2)
+    absent = Answer(status=1, stderr="cannot open 'off/a': dataset does not exist\n")
+    missing = Answer(status=1, stderr="cannot open 'off': dataset does not exist\n")
+    greeting = target.answers["sh -c"].stdout.partition(b"guid")[0]
+    target.answers = {
+        "sh -c": Answer(greeting, 1, "cannot open 'off': no such pool\n"),
+        "zfs list -Hp -r": absent,
+        "zfs list -Hp -o": missing,
+    }
+    survey = read_both(Place(side("nas1", "tank/a", 1), "tank/a"), Place(target, "off/a"))
+    assert isinstance(survey.target_capabilities, errors.PoolMissing)
+    assert survey.target.datasets == {}
+
+
+def test_an_error_does_not_wait_for_a_side_that_is_silent() -> None:
+    """A signal does not either: both are raised in the main thread, while the others read."""
+    is_over = threading.Event()
+    target = side("here", "off", 2)
+    answers: list[bool] = []
+    target.answers = {**target.answers, "zfs list": Answer(at_read=lambda: answers.append(is_over.wait(30)))}
+    source = FakeHost("nas1", {"sh -c": Answer(b"Welcome!\n")})
+    try:
+        with pytest.raises(errors.SourceUnusable, match="Welcome!"):
+            read_both(Place(source, "tank/a"), Place(target, "off"))
+        assert answers == []
+    finally:
+        is_over.set()
