@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Write the man page or a shell's completion from the manual: generate.py man|bash|zsh, on standard output.
 
-The text of --help is the one source. Needs nothing but Python; `make install` and the packages run it when they build.
+The manual and its table of options are the one source. Needs nothing but Python; `make install` and the packages run
+it when they build.
 """
 
 from __future__ import annotations
@@ -17,20 +18,12 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP))
 
-from zfs_replicate import config  # noqa: E402 - the path comes first
-from zfs_replicate.cli.manual import MANUAL, usage  # noqa: E402
-from zfs_replicate.cli.options import Option, Section, sections  # noqa: E402
-from zfs_replicate.zfs.commands import COMPRESSORS  # noqa: E402
+from zfs_replicate.cli.manual import MANUAL, usage  # noqa: E402 - the path comes first
+from zfs_replicate.cli.option import Option, Section  # noqa: E402
+from zfs_replicate.cli.options import OPTIONS, SECTIONS  # noqa: E402
 
 PROGRAM = "zfs_replicate"
 LINE_WIDTH = 74
-CHOICES = {
-    "--progress": config.PROGRESS,
-    "--log-format": config.LOG_FORMATS,
-    "--log-level": config.LOG_LEVELS,
-    "--transport": config.TRANSPORTS,
-    "--compress": ("none", *COMPRESSORS),
-}
 FILES = {
     "/etc/zfs_replicate.toml": "the jobs of run and check",
     "/run/zfs_replicate/": "locks: one run at a time on a target tree (without root: in $XDG_RUNTIME_DIR)",
@@ -42,10 +35,6 @@ SEE_ALSO = (("crontab", 5), ("ssh_config", 5), ("systemd.timer", 5), ("zfs", 8),
 def commands() -> list[str]:
     """The words that may stand first, such as `run`, in the manual's order."""
     return list(dict.fromkeys(re.findall(rf"^  {PROGRAM} ([a-z]+)\b", usage(), re.MULTILINE)))
-
-
-def options() -> list[Option]:
-    return [option for section in sections() for option in section.options]
 
 
 def main(kind: str) -> None:
@@ -70,7 +59,7 @@ def man_page() -> Iterator[str]:
     yield ".Sh DESCRIPTION"
     yield from _paragraphs(paragraphs)
     yield ".Sh OPTIONS"
-    for section in sections():
+    for section in SECTIONS:
         yield from _man_section(section)
     yield from (".Sh FILES", ".Bl -tag -width Ds")
     for path, text in FILES.items():
@@ -172,7 +161,7 @@ def _man_text(text: str) -> str:
 
 
 def bash_completion() -> Iterator[str]:
-    words = " ".join(word for option in options() for word in (option.short, option.long) if word)
+    words = " ".join(word for option in OPTIONS for word in (option.short, option.long) if word)
     yield f"# bash completion of {PROGRAM}; made from its manual."
     yield f"_{PROGRAM}_lines() {{ # TEXT: offer its lines, which may hold spaces"
     yield "\tlocal IFS=$'\\n'"
@@ -182,7 +171,7 @@ def bash_completion() -> Iterator[str]:
     yield f"_{PROGRAM}() {{"
     yield "\tlocal current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=''"
     yield "\tcase $previous in"
-    for option in options():
+    for option in OPTIONS:
         if option.value and not option.is_value_optional:
             yield f"\t{' | '.join(filter(None, (option.short, option.long)))})"
             yield from (f"\t\t{line}" for line in (*_bash_values(option), "return", ";;"))
@@ -207,8 +196,8 @@ def _bash_values(option: Option) -> tuple[str, ...]:
     """What offers values of an option; nothing where only the user knows."""
     if option.long == "--local":
         return (f'_{PROGRAM}_lines "$({_DATASETS})"',)
-    if option.long in CHOICES:
-        how = f"-W '{' '.join(CHOICES[option.long])}'"
+    if option.choices:
+        how = f"-W '{' '.join(option.choices)}'"
     elif option.value in ("FILE", "HOST"):
         how = {"FILE": "-f", "HOST": "-A hostname"}[option.value]
     else:
@@ -221,7 +210,7 @@ def zsh_completion() -> Iterator[str]:
     yield f"# made from the manual of {PROGRAM}"
     yield "local -a arguments"
     yield "arguments=("
-    for option in options():
+    for option in OPTIONS:
         yield f"\t{_zsh_option(option)}"
     yield f"\t'1:command:({' '.join(commands())})'"
     yield f"\t'*:job:_values job ${{(f)\"$({_JOBS})\"}}'"
@@ -235,7 +224,7 @@ def _zsh_option(option: Option) -> str:
     if option.is_value_optional:
         return f"'{option.long}=-[{text}]:{value}'"
     long = f"{option.long}{'=' if option.value else ''}"
-    if option.long == "--exclude":
+    if option.is_repeated:
         return f"\\*{{{option.short}+,{long}}}'[{text}]{value}'"
     if option.short is None:
         return f"'{long}[{text}]{value}'"
@@ -244,8 +233,8 @@ def _zsh_option(option: Option) -> str:
 
 
 def _zsh_values(option: Option) -> str:
-    if option.long in CHOICES:
-        return f"({' '.join(CHOICES[option.long])})"
+    if option.choices:
+        return f"({' '.join(option.choices)})"
     if option.long == "--local":
         return f'{{compadd -- ${{(f)"$({_DATASETS})"}}}}'
     return {"FILE": "_files", "HOST": "_hosts"}.get(option.value or "", " ")

@@ -15,7 +15,7 @@ import pytest
 from tests.support import TOP
 from tests.support.installing import run, said
 from zfs_replicate import __version__
-from zfs_replicate.cli.options import sections
+from zfs_replicate.cli.options import SECTIONS
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_the_man_page_has_no_lint_and_every_option(prefix: Path) -> None:
     elsewhere = re.compile(r"referenced manual not found|mandoc\.db")
     assert [line for line in (lint.stdout + lint.stderr).splitlines() if not elsewhere.search(line)] == []
     text = re.sub(".\b", "", said("mandoc", "-T", "utf8", page))
-    for section in sections():
+    for section in SECTIONS:
         for option in section.options:
             assert option.long in text
 

@@ -18,12 +18,12 @@ from zfs_replicate import errors
 PACKAGE = Path(zfs_replicate.__file__).parent
 VARIES = "…"
 
-ERROR_CLASSES = {name for name, each in vars(errors).items() if isinstance(each, type)} - {"BadValue"}
+ERROR_CLASSES = {name for name, each in vars(errors).items() if isinstance(each, type)}
 TEXT_ARGUMENT = {
     **dict.fromkeys(ERROR_CLASSES, 0),
     "Conflict": 0,
-    "fail": 2,
-    "_refuse": 2,
+    "BadValue": 2,
+    "Unfit": 0,
     "_complain": 2,
     "_known": 2,
     "_troubled": 2,

@@ -8,7 +8,7 @@ from typing import Any
 from docopt import DocoptExit, docopt
 
 from zfs_replicate import __version__
-from zfs_replicate.cli import job_file, requests
+from zfs_replicate.cli import requests
 from zfs_replicate.cli.manual import MANUAL
 from zfs_replicate.config import LOCAL_SYSLOG, JobsRequest, MirrorRequest, Print, ReleaseRequest, StatusRequest
 from zfs_replicate.errors import UsageError
@@ -48,11 +48,13 @@ def _parse(argv: list[str]) -> Request:
     if given["run"] or given["check"]:
         return _jobs(given, argv)
     if given["status"]:
-        return requests.status(given)
-    return requests.release(given) if given["release"] else requests.mirror(given)
+        return requests.status_request(given)
+    return requests.release_request(given) if given["release"] else requests.mirror_request(given)
 
 
 def _jobs(given: requests.Given, argv: list[str]) -> Request:
+    from zfs_replicate.cli import job_file  # reads TOML, which few runs need
+
     said = {option: value for option, value in _given(_WITHOUT_DEFAULTS, argv).items() if value and option[0] == "-"}
     path = given["--config"]
     found = job_file.load(path, given, said)

@@ -15,14 +15,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from zfs_replicate.cli import requests
-from zfs_replicate.cli.options import Option, sections
+from zfs_replicate.cli.option import Option
+from zfs_replicate.cli.options import OPTIONS
 from zfs_replicate.config import LOCAL_SYSLOG, Job
 from zfs_replicate.errors import BadValue, JobFileError, UsageError
 from zfs_replicate.zfs import names
 
 NEEDED = ("host", "remote", "local", "tag")
-NOT_FOR_JOBS = frozenset({"config", "warn", "crit", "yes", "version", "help"})
-LISTS = frozenset({"exclude"})
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
@@ -81,9 +80,8 @@ class _File:
         self._overrides = overrides
         self._defaults: Table = {}
         self._problems: list[str] = []
-        everything = [option for section in sections() for option in section.options]
-        self._options = {option.key: option for option in everything if option.key not in NOT_FOR_JOBS}
-        self._keys = {word: option.key for option in everything for word in (option.short, option.long) if word}
+        self._options = {option.key: option for option in OPTIONS if option.is_for_jobs}
+        self._keys = {option.name: option.key for option in OPTIONS}
 
     def jobs(self) -> tuple[Job, ...]:
         for key in self._tables:
@@ -122,7 +120,7 @@ class _File:
         if len(self._problems) > count:
             return None
         try:
-            return Job(name, requests.mirror(given))
+            return Job(name, requests.mirror_request(given))
         except BadValue as error:
             key = self._keys[error.option]
             is_own = f"--{key}" in own or f"--{key}" not in common
@@ -177,7 +175,7 @@ def _takes_in(job: Job, remote: str) -> bool:
 
 def _as_given(option: Option, value: object) -> object | None:
     """Given a value of TOML, return it as docopt would, or None where it is of another kind."""
-    if option.key in LISTS:
+    if option.is_repeated:
         texts = [value] if isinstance(value, str) else value
         is_good = isinstance(texts, list) and all(isinstance(text, str) for text in texts)
         return texts if is_good else None
@@ -189,6 +187,6 @@ def _as_given(option: Option, value: object) -> object | None:
 
 
 def _kind(option: Option) -> str:
-    if option.key in LISTS:
+    if option.is_repeated:
         return 'a list of texts, such as ["swap", "*/tmp"]'
     return "true or false" if option.value is None else "a text or a whole number"

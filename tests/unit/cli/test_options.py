@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -12,10 +13,12 @@ from docopt import docopt
 
 from tests.support import TOP
 from zfs_replicate.cli.manual import MANUAL
-from zfs_replicate.cli.options import Option, Section, sections
+from zfs_replicate.cli.option import Option
+from zfs_replicate.cli.options import OPTIONS
+from zfs_replicate.config import Connection, MirrorRequest, ReleaseRequest, Reporting, StatusOptions, StatusRequest
+from zfs_replicate.model import Policy
 
 GENERATE = TOP / "packaging" / "generate.py"
-ALL = [option for section in sections() for option in section.options]
 
 
 def generated(kind: str) -> str:
@@ -24,48 +27,61 @@ def generated(kind: str) -> str:
     return done.stdout.decode()
 
 
-def test_the_parts_of_an_option() -> None:
-    text = """Example:
-  program -a
-
-How:
-  -j N, --jobs N         so many at the same
-                         time [default: 2]
-  --log[=ADDRESS]        to ADDRESS
-  -n, --dry-run          change nothing
-  -r DATASET, --remote DATASET
-                         over there
-
-Ending.
-"""
-    assert sections(text) == (
-        Section(
-            "How",
-            (
-                Option("-j", "--jobs", "N", "so many at the same time", "2"),
-                Option(None, "--log", "ADDRESS", "to ADDRESS", is_value_optional=True),
-                Option("-n", "--dry-run", None, "change nothing"),
-                Option("-r", "--remote", "DATASET", "over there"),
-            ),
+@pytest.mark.parametrize(
+    ("option", "lines"),
+    [
+        (
+            Option("-j", "--jobs", "N", "so many at the same time", default="2"),
+            ["  -j N, --jobs N              so many at the same time [default: 2]"],
         ),
-    )
+        (
+            Option(None, "--log", "ADDRESS", "to ADDRESS", is_value_optional=True),
+            ["  --log[=ADDRESS]             to ADDRESS"],
+        ),
+        (Option("-n", "--dry-run", None, "change nothing"), ["  -n, --dry-run               change nothing"]),
+        (
+            Option("-r", "--remote", "DATASET", "over there " * 10),
+            [
+                "  -r DATASET, --remote DATASET",
+                f"{'':30}{'over there ' * 8}".rstrip(),
+                f"{'':30}over there over there",
+            ],
+        ),
+    ],
+)
+def test_an_option_as_the_manual_prints_it(option: Option, lines: list[str]) -> None:
+    assert list(option.lines()) == lines
 
 
-def test_every_option_of_the_command_line_is_known_with_its_default() -> None:
+def test_docopt_reads_every_option_of_the_table_with_its_default() -> None:
     readable = MANUAL.replace("--syslog[=ADDRESS]", "--syslog=ADDRESS  ")
     given = docopt(readable, ["check"], False)
     of_docopt = {name: value for name, value in given.items() if name.startswith("--")}
-    assert {option.long for option in ALL} == set(of_docopt)
-    for option in ALL:
-        expected = [] if option.long == "--exclude" else False if option.value is None else option.default
-        assert of_docopt[option.long] == expected
+    assert {option.long for option in OPTIONS} == set(of_docopt)
+    for option in OPTIONS:
+        absent: object = [] if option.is_repeated else False if option.value is None else option.default
+        assert of_docopt[option.long] == absent
         assert option.text
+
+
+def test_every_option_fills_a_field_of_a_request() -> None:
+    """What an option is for shows in its field: the checked value goes nowhere else."""
+    kinds = (MirrorRequest, ReleaseRequest, StatusRequest, Connection, Reporting, StatusOptions, Policy)
+    fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
+    answered_by_arguments = {"config", "version", "help"}
+    assert {option.field_name for option in OPTIONS} - fields == answered_by_arguments
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if option.choices], ids=lambda option: option.long)
+def test_the_text_of_an_option_names_its_choices(option: Option) -> None:
+    text = f"{option.text} {option.default}"
+    assert [choice for choice in option.choices if choice not in text] == []
 
 
 @pytest.mark.parametrize("kind", ["man", "bash", "zsh"])
 def test_what_is_generated_knows_every_option(kind: str) -> None:
     text = generated(kind)
-    assert [option.long for option in ALL if option.long[1:] not in text] == []
+    assert [option.long for option in OPTIONS if option.long[1:] not in text] == []
 
 
 # --- bash, as a user presses TAB ---

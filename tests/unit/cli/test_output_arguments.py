@@ -76,5 +76,5 @@ def test_bad_values_are_refused(option: str, value: str, helpful: str) -> None:
 def test_retiring_leaves_nothing_behind(option: str) -> None:
     retiring = ["release", "-h", "nas1", "-r", "tank/a", "-t", "offsite"]
     parse(retiring)
-    assert "is for a mirror run" in refused([*retiring, option])
-    assert "is for a mirror run" in refused([*retiring, "--json"])
+    assert "does not apply here" in refused([*retiring, option])
+    assert "does not apply here" in refused([*retiring, "--json"])

@@ -47,7 +47,7 @@ def test_ages(text: str, seconds: int) -> None:
         ("-l off/a --crit 2y", "an age such as 90m"),
         ("-l off/a --warn 2d --crit 36h", "older than --crit 36h"),
         ("-l off/a -k 3", "-l is needed"),
-        ("-l off/a --report /tmp/x", "for a mirror run, not for status"),
+        ("-l off/a --report /tmp/x", "--report does not apply here"),
     ],
 )
 def test_what_is_refused(line: str, helpful: str, capsys: pytest.CaptureFixture[str]) -> None:
