@@ -1,0 +1,231 @@
+"""Whole runs from words to exit status, between two simulated machines: mirror, status and release, well and badly."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.simulator import SimulatedHost, World
+from tests.support.simulator.faults import Fail, HangUp
+from zfs_replicate.actions import mirror, one_pass, release, status
+from zfs_replicate.cli import main
+from zfs_replicate.errors import PoolMissing
+
+Capture = pytest.CaptureFixture[str]
+
+MIRROR = ("-h", "nas1", "-r", "tank/data", "-l", "off/data", "-t", "offsite", "-j", "1")
+STATUS = ("status", "-l", "off/data", "-h", "nas1", "-r", "tank/data", "-t", "offsite")
+RELEASE = ("release", "-h", "nas1", "-r", "tank/data", "-t", "offsite", "--yes")
+
+
+@dataclass
+class Site:
+    """tank/data with two children on nas1, off/data here. `pauses`: seconds between attempts."""
+
+    world: World = field(default_factory=World)
+    pauses: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for pool in ("tank", "off"):
+            self.world.add_pool(pool)
+        self.source = SimulatedHost(self.world, "tank", name="nas1")
+        self.target = SimulatedHost(self.world, "off", name="localhost")
+        for name in ("tank/data", "tank/data/a", "tank/data/b"):
+            self.source.run("zfs", "create", name)
+
+    def snapshot(self, name: str) -> None:
+        for dataset in ("tank/data", "tank/data/a", "tank/data/b"):
+            self.world.write(dataset, 4096)
+        self.source.run("zfs", "snapshot", "-r", f"tank/data@{name}")
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
+    """The program finds these machines where it looks for the source and for this one."""
+    made = Site()
+
+    @contextlib.contextmanager
+    def connected(_connection: object) -> Iterator[SimulatedHost]:
+        made.source.reconnect()
+        yield made.source
+
+    @contextlib.contextmanager
+    def locked(_root: str) -> Iterator[None]:
+        yield
+
+    for action in (one_pass, status, release):
+        monkeypatch.setattr(action, "connected", connected)
+    monkeypatch.setattr(one_pass, "here", lambda _connection: made.target)
+    monkeypatch.setattr(one_pass, "carrier", lambda _request, _source: None)
+    for action in (status, release):
+        monkeypatch.setattr(action, "LocalHost", lambda: made.target)
+    monkeypatch.setattr(mirror, "locked", locked)
+    monkeypatch.setattr(mirror.time, "sleep", made.pauses.append)
+    monkeypatch.setattr(one_pass.time, "time", lambda: made.world.now)
+    monkeypatch.chdir(tmp_path)
+    return made
+
+
+def report(*words: str) -> Any:
+    """The report of a run, which must be the exit status's own story."""
+    exit_status = main.main([*MIRROR, "--report", "report.json", *words])
+    data = json.loads(Path("report.json").read_text())
+    assert data["run"]["exit_status"] == exit_status
+    return data
+
+
+def test_a_first_mirror_is_silent_and_complete(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    assert report()["totals"]["outcomes"]["received"] == 3
+    assert capsys.readouterr() == ("", "")
+    assert site.world.snapshots("off/data/b") == ["one"]
+    assert site.world.holds("tank/data/b") == {"one": {"offsite"}}
+
+
+def test_at_a_terminal_each_dataset_has_a_line(site: Site, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    site.snapshot("one")
+    assert main.main([*MIRROR, "--progress", "never"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(":")[0] for line in lines[:3]] == ["off/data", "off/data/a", "off/data/b"]
+    assert lines[3].startswith("3 datasets, 3 received: ")
+
+
+def test_a_dry_run_prints_the_plan_and_changes_nothing(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    assert main.main([*MIRROR, "-n"]) == 0
+    plan = capsys.readouterr().out
+    assert "send tank/data/a@one in full" in plan
+    assert plan.splitlines()[-1].startswith("3 datasets, 3 to receive 3 snapshots")
+    assert not [command for command in site.source.commands if command[:2] == ("zfs", "hold")]
+
+
+def test_a_dry_run_as_json_prints_nothing_else(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    assert main.main([*MIRROR, "-n", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["run"]["kind"] == "plan"
+
+
+def test_a_conflict_is_one_paragraph_and_leaves_the_others_alone(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    main.main([*MIRROR])
+    site.world.write("off/data/a", 1 << 20)
+    site.snapshot("two")
+    assert main.main([*MIRROR, "-n"]) == 1
+    capsys.readouterr()
+    data = report()
+    assert (data["run"]["exit_status"], data["totals"]["outcomes"]["conflict"]) == (1, 1)
+    assert capsys.readouterr().err.count("\n") == 1
+    assert site.world.snapshots("off/data/b") == ["one", "two"]
+
+
+def test_a_lost_connection_is_tried_again_after_a_pause(site: Site) -> None:
+    site.snapshot("one")
+    site.world.faults.arm(HangUp(), "zfs send")
+    data = report()
+    assert (data["run"]["exit_status"], data["run"]["attempts"], site.pauses) == (0, 2, [5])
+
+
+def test_what_never_passes_ends_after_the_last_attempt(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    for nth in (1, 2, 3):
+        site.world.faults.arm(Fail("cannot hold: pool or dataset is busy\n"), "zfs hold", nth=nth)
+    data = report("--retries", "1")
+    assert (data["run"]["exit_status"], data["run"]["attempts"], site.pauses) == (1, 2, [5])
+    assert "tank/data@one on nas1: cannot place the hold offsite" in capsys.readouterr().err
+
+
+def test_what_cannot_pass_is_not_tried_again(site: Site, capsys: Capture) -> None:
+    data = report()
+    assert (data["run"]["exit_status"], data["run"]["attempts"], site.pauses) == (1, 1, [])
+    assert "there is no snapshot to mirror" in capsys.readouterr().err
+
+
+def test_a_job_that_fails_does_not_stop_the_next(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    Path("jobs.toml").write_text(
+        '[defaults]\nhost = "nas1"\njobs = 1\ntag = "offsite"\n'
+        '[jobs.bad]\nremote = "tank/none"\nlocal = "off/none"\n'
+        '[jobs.good]\nremote = "tank/data"\nlocal = "off/data"\n'
+    )
+    assert main.main(["run", "--config", "jobs.toml"]) == 1
+    assert capsys.readouterr().err.startswith("zfs_replicate: job bad: tank/none on nas1")
+    assert site.world.snapshots("off/data") == ["one"]
+
+
+def test_metrics_need_their_package_before_the_run(
+    site: Site, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror.importlib.util, "find_spec", lambda _name: None)
+    assert main.main([*MIRROR, "--metrics", "x.prom"]) == 1
+    assert "the Python package prometheus_client is missing" in capsys.readouterr().err
+    assert site.source.commands == []
+
+
+# --- status ---
+
+
+def test_status_compares_both_sides(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    main.main([*MIRROR])
+    site.snapshot("two")
+    assert main.main([*STATUS, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [(each["dataset"], each["behind_snapshots"]) for each in data["datasets"]] == [
+        ("off/data", 1),
+        ("off/data/a", 1),
+        ("off/data/b", 1),
+    ]
+
+
+def test_status_without_a_copy_is_critical_even_where_the_pool_is_gone(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    assert main.main([*STATUS[:2], "elsewhere/data", *STATUS[3:]]) in (1, 2)
+    assert "not mirrored yet" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("site")
+def test_what_goes_wrong_is_unknown_on_stdout(capsys: Capture) -> None:
+    assert main.main([*STATUS[:6], "tank/none", *STATUS[7:]]) == 3
+    stdout, stderr = capsys.readouterr()
+    assert (stdout.startswith("ZFS_REPLICATE UNKNOWN - "), stderr) == (True, "")
+
+
+@pytest.mark.usefixtures("site")
+def test_a_mistake_of_ours_is_unknown_too(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "read_both", lambda *_places: 1 / 0)
+    assert main.main([*STATUS]) == 3
+    assert capsys.readouterr().out.startswith("ZFS_REPLICATE UNKNOWN - internal error: ZeroDivisionError")
+
+
+# --- release ---
+
+
+def test_release_says_what_the_target_has_and_lets_go(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    main.main([*MIRROR])
+    assert main.main([*RELEASE, "-l", "off/data"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.endswith(", on the target too") for line in lines if "held by" in line] == [True] * 3
+    assert site.world.holds("tank/data/a") == {}
+
+
+def test_release_works_where_the_target_pool_is_gone(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    main.main([*MIRROR])
+    assert main.main([*RELEASE, "-l", "elsewhere/data"]) == 0
+    assert capsys.readouterr().out.count(", not on the target") == 3
+    assert site.world.holds("tank/data/a") == {}
+
+
+def test_a_mirror_into_a_missing_pool_is_refused(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    assert main.main([*MIRROR[:4], "-l", "elsewhere/data", *MIRROR[6:], "--report", "report.json"]) == 1
+    assert json.loads(Path("report.json").read_text())["run"]["error"]["kind"] == PoolMissing.__name__
+    assert "there is no such pool" in capsys.readouterr().err
