@@ -6,11 +6,13 @@ be imported, mutation guided by coverage. A text that the gate accepts must be s
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 
@@ -26,7 +28,7 @@ SECONDS = int(os.environ.get("SECONDS", "60"))
 
 def main() -> int:
     for run in PROPERTIES:
-        measured(run.__name__.replace("_", " "), lambda run=run: fuzz(run))
+        measured(run.__name__.replace("_", " "), functools.partial(fuzz, run))
     try:
         import atheris
     except ImportError:
@@ -58,7 +60,7 @@ def report(name: str, seconds: float) -> None:
     )
 
 
-def guided(atheris: object) -> int:
+def guided(atheris: ModuleType) -> int:
     """Coverage-guided: the engine mutates bytes, beginning with commands of ours. Ends the process itself."""
     for name in ("judge", "split", "fit", "check", "check_within", "check_versions", "check_bookmarks"):
         setattr(gate.GATE, name, atheris.instrument_func(getattr(gate.GATE, name)))

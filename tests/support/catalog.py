@@ -88,7 +88,7 @@ def _texts(node: ast.expr) -> Iterator[str]:
             if text:
                 yield text
         case ast.JoinedStr(values=parts):
-            yield "".join(part.value if isinstance(part, ast.Constant) else VARIES for part in parts)
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else VARIES for part in parts)
         case ast.IfExp(body=one, orelse=other):
             yield from _texts(one)
             yield from _texts(other)

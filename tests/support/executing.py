@@ -11,7 +11,7 @@ from zfs_replicate.observer import Observer
 from zfs_replicate.run import executor
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.transfer import Pipe
-from zfs_replicate.steps import Outcome, Plan
+from zfs_replicate.steps import Outcome, Plan, Verify
 
 DENIED = "permission denied"
 
@@ -49,7 +49,7 @@ def outcomes_of(plan: Plan, context: RunContext) -> tuple[Outcome, ...]:
 
 def guid_answer(plan: Plan) -> Answer:
     """What `zfs list -o name,guid` prints when all has arrived."""
-    wanted = [step for each in plan.datasets for step in each.steps if hasattr(step, "guid")]
+    wanted = [step for each in plan.datasets for step in each.steps if isinstance(step, Verify)]
     return Answer("".join(f"{step.snapshot}\t{step.guid}\n" for step in wanted).encode())
 
 

@@ -179,7 +179,7 @@ class _World:
 
     def _entry(self, entry: re.Match[str]) -> None:
         suffixes = _SUFFIX.findall(entry["suffixes"])
-        values = {suffix[0]: suffix[1:] for suffix in suffixes}
+        values: dict[str, str] = {suffix[0]: suffix[1:] for suffix in suffixes}
         name = values.get("=", entry["letter"])
         guid = guid_of(entry["letter"]) + (500 if "~" in suffixes else 0)
         txg = self.txgs.setdefault(guid, self.first_txg + len(self.txgs))

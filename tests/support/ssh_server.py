@@ -22,6 +22,7 @@ from typing import IO
 import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from paramiko import common
 
 from zfs_replicate.hosts.ssh import SSHHost
 from zfs_replicate.hosts.ssh_config import Endpoint
@@ -144,14 +145,14 @@ class _Rules(paramiko.ServerInterface):
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         is_known = username == USER and key == self._user_key
-        return paramiko.AUTH_SUCCESSFUL if is_known else paramiko.AUTH_FAILED
+        return common.AUTH_SUCCESSFUL if is_known else common.AUTH_FAILED
 
     def check_auth_password(self, username: str, password: str) -> int:
         is_known = username == USER and password == self._server.password
-        return paramiko.AUTH_SUCCESSFUL if is_known else paramiko.AUTH_FAILED
+        return common.AUTH_SUCCESSFUL if is_known else common.AUTH_FAILED
 
     def check_channel_request(self, kind: str, chanid: int) -> int:  # noqa: ARG002 - paramiko's name
-        return paramiko.OPEN_SUCCEEDED if kind == "session" else paramiko.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
+        return common.OPEN_SUCCEEDED if kind == "session" else common.OPEN_FAILED_ADMINISTRATIVELY_PROHIBITED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self._server.commands.append(command.decode())

@@ -95,11 +95,11 @@ def _tokens(draw: st.DrawFn, source: Dataset, sides: _Sides) -> ResumeToken:
     """A token as receive leaves it: on top of the newest copied snapshot, or of none; now and then a damaged one."""
     if draw(st.integers(0, 7)) == 0:
         return ResumeToken("1-token", None)
-    known = {entry.guid for entry in (*source.snapshots, *source.bookmarks)}
+    known = {snapshot.guid for snapshot in source.snapshots} | {bookmark.guid for bookmark in source.bookmarks}
     common = [snapshot.guid for snapshot in sides.target if snapshot.guid in known]
     base = common[-1] if common else None
     younger = [snapshot for snapshot in source.snapshots if base is None or snapshot.guid > base]
-    tip = draw(st.sampled_from(younger)) if younger and draw(st.integers(0, 3)) else None
+    tip = draw(st.sampled_from(younger)) if younger and draw(st.integers(0, 3)) > 0 else None
     guid, name = (tip.guid, tip.name) if tip else (1, "vanished")
     is_raw = source.is_encrypted if draw(st.integers(0, 5)) else draw(st.booleans())
     return ResumeToken("1-token", TokenContents(f"{SOURCE}@{name}", guid, base, is_raw))

@@ -144,6 +144,9 @@ class SimulatedProcess:
             self._place = end
             return data
 
+    def stderr_since(self, offset: int) -> bytes:  # noqa: ARG002 - it comes at the end only
+        return b""
+
     def _strike(self, fault: Fault) -> None:
         if isinstance(fault.action, Die | Fail):
             self._end(fault.action.status, fault.action.stderr)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -18,7 +19,7 @@ from zfs_replicate.errors import PermissionDenied
 from zfs_replicate.run.inventory import read_target
 
 
-def tell(monkeypatch: pytest.MonkeyPatch, words: Sequence[str], **found: object) -> int:
+def tell(monkeypatch: pytest.MonkeyPatch, words: Sequence[str], **found: Any) -> int:
     """Tell the status of a target that is read so."""
     monkeypatch.setattr(status, "read_target", mock.create_autospec(read_target, **found))
     asked = parse(["status", "-l", TARGET, *words])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,8 +68,8 @@ def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
     for action in (status, release):
         monkeypatch.setattr(action, "LocalHost", lambda: made.target)
     monkeypatch.setattr(mirror, "locked", locked)
-    monkeypatch.setattr(mirror.time, "sleep", made.pauses.append)
-    monkeypatch.setattr(one_pass.time, "time", lambda: made.world.now)
+    monkeypatch.setattr(time, "sleep", made.pauses.append)
+    monkeypatch.setattr(time, "time", lambda: made.world.now)
     monkeypatch.chdir(tmp_path)
     return made
 
@@ -162,7 +164,7 @@ def test_a_job_that_fails_does_not_stop_the_next(site: Site, capsys: Capture) ->
 def test_metrics_need_their_package_before_the_run(
     site: Site, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mirror.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _name: None)
     assert main.main([*MIRROR, "--metrics", "x.prom"]) == 1
     assert "the Python package prometheus_client is missing" in capsys.readouterr().err
     assert site.source.commands == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import time
 from collections.abc import Sequence
@@ -38,7 +39,7 @@ esac
 @pytest.fixture
 def mark(monkeypatch: pytest.MonkeyPatch) -> str:
     known = "0123456789abcdef" * 2
-    monkeypatch.setattr(bundled.secrets, "token_hex", lambda _size: known)
+    monkeypatch.setattr(secrets, "token_hex", lambda _size: known)
     return known
 
 

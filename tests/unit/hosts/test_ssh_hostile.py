@@ -143,9 +143,12 @@ def test_what_we_offer_is_modern() -> None:
 
 def test_the_agent_is_never_forwarded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
-    monkeypatch.setattr(
-        ssh_server._Rules, "check_channel_forward_agent_request", lambda *_given: bool(asked.append(1)), raising=False
-    )
+
+    def refuse(*given: object) -> bool:
+        asked.append(given)
+        return False
+
+    monkeypatch.setattr(ssh_server._Rules, "check_channel_forward_agent_request", refuse, raising=False)
     with server.connect() as host:
         assert run(host, ("echo", "hello"))[0] == "hello\n"
     assert asked == []

@@ -74,13 +74,14 @@ def test_without_a_terminal_it_is_shown_only_always(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("term", ["dumb", None])
 def test_always_draws_where_the_terminal_has_no_name_too(monkeypatch: pytest.MonkeyPatch, term: str | None) -> None:
-    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    stderr = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stderr)
     monkeypatch.delenv("TERM", raising=False)
     if term is not None:
         monkeypatch.setenv("TERM", term)
     with follow_live(Reporting(progress="always"), TWO):
         pass
-    assert WHOLE in sys.stderr.getvalue()
+    assert WHOLE in stderr.getvalue()
 
 
 def test_nothing_to_send_is_nothing_to_show(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from zfs_replicate.errors import OutputFileError
-from zfs_replicate.output import files
 from zfs_replicate.output.files import write_atomically
 
 
@@ -56,7 +55,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, mon
     def full(_handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OutputFileError, match=r"report\.json: cannot write it: No space left on device"):
         write_atomically(str(path), b"new")
     assert path.read_bytes() == b"old"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 from hypothesis import event, given, settings
 
 from tests.support.notation import TAG, TARGET
 from tests.support.replay import arriving_guids, guids, moments, result
 from tests.support.worlds import World, worlds
-from zfs_replicate.model import Dataset, Snapshot
+from zfs_replicate.model import Bookmark, Dataset, Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.steps import (
@@ -24,11 +23,10 @@ from zfs_replicate.steps import (
     Verify,
 )
 
-Property = TypeVar("Property", bound=Callable[..., None])
 EXAMPLES = 150
 
 
-def for_every_world(function: Property) -> Property:
+def for_every_world(function: Callable[[World], None]) -> Callable[[], None]:
     """Run a property on random worlds; without deadlines, since machines are noisy."""
     return settings(deadline=None, max_examples=EXAMPLES)(given(world=worlds())(function))
 
@@ -39,7 +37,8 @@ def planned(world: World) -> DatasetPlan:
 
 def newest_common(source: Dataset, target: Dataset | None) -> int | None:
     """The guid of the newest snapshot or bookmark of the source that is on the target."""
-    entries = sorted((*source.snapshots, *source.bookmarks), key=lambda entry: entry.createtxg)
+    entries: list[Snapshot | Bookmark] = [*source.snapshots, *source.bookmarks]
+    entries.sort(key=lambda entry: entry.createtxg)
     return next((entry.guid for entry in reversed(entries) if entry.guid in guids(target)), None)
 
 

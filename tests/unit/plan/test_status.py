@@ -172,7 +172,9 @@ def test_the_table_says_behind_only_when_the_source_was_asked() -> None:
 def test_data_says_what_the_table_says() -> None:
     data = as_data(status("a!:1 b", "a^:1"), LIMITS, SOURCE, NOW)
     assert (data["level"], data["exit_status"], data["target"], data["source"]) == ("OK", 0, TARGET, SOURCE)
-    (dataset,) = data["datasets"]  # type: ignore[misc]
+    datasets = data["datasets"]
+    assert isinstance(datasets, list)
+    (dataset,) = datasets
     assert dataset["age_seconds"] == SECONDS_PER_DAY
     assert dataset["behind_snapshots"] == 1
     assert dataset["source_hold"] is dataset["target_hold"] is True

@@ -13,9 +13,9 @@ from tests.support.notation import TAG, context, guid_of, planned
 from tests.support.telling_worlds import BEGAN, carried_out, good_run, lost_run, plan, run
 from zfs_replicate.errors import OutOfSpace, StreamBroken
 from zfs_replicate.report import document
-from zfs_replicate.report.record import Attempt, Run
+from zfs_replicate.report.record import Run
 from zfs_replicate.run.ledger import Ledger
-from zfs_replicate.steps import Expire, ExpiringSnapshot, Plan, Send, Verify
+from zfs_replicate.steps import Attempt, Expire, ExpiringSnapshot, Plan, Send, Verify
 
 SCHEMA = json.loads((TOP / "docs" / "report.schema.json").read_text())
 

@@ -36,7 +36,7 @@ def probed(stdout: bytes, status: int = 0, stderr: str = "") -> FakeHost:
 def test_a_probe_is_one_command() -> None:
     host = probed(text(PROBE_GREETING, *PROBE))
     found = probe(host, "tank/a/b")
-    assert (found.pool_guid, found.programs) == (42, {"zfs", "mbuffer"})
+    assert (found.pool_guid, found.programs) == (42, frozenset({"zfs", "mbuffer"}))
     assert len(host.asked) == 1
 
 
