@@ -10,7 +10,7 @@ DESTDIR ?=
 DEB ?= dist
 .PHONY: help install uninstall deb demo test test-unit test-packaging test-deb test-lab test-versions test-transports
 .PHONY: transcripts
-.PHONY: mutants fuzz lock audit bench bench-full check format lab clean
+.PHONY: coverage mutants fuzz lock audit bench bench-full check format lab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,11 @@ test-transports: $(VENV)/.ready ## put the whole fault matrix through OpenSSH's 
 
 transcripts: ## play the main situations in the lab and write docs/transcripts.md
 	@$(MAKE) --no-print-directory test-lab ARGS=tests/lab/test_transcripts.py
+
+coverage: $(VENV)/.ready ## measure what the fast tests run of each room; fails where one is below its floor
+	@$(BIN)/python -m pytest -q -n auto --dist worksteal --cov --cov-report= --cov-report=json:.coverage.json \
+		tests/simulator tests/unit tests/contract
+	@$(BIN)/python -m tests.support.coverage_by_room .coverage.json
 
 mutants: $(VENV)/.ready ## break the program in a dozen ways and see that the fast tests notice
 	@$(BIN)/python tests/mutants.py
@@ -98,4 +103,4 @@ $(VENV)/.bench: $(VENV)/.ready
 	@touch $@
 
 clean: ## remove the virtual environment and caches (the lab stays)
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
