@@ -10,7 +10,7 @@ DESTDIR ?=
 DEB ?= dist
 .PHONY: help install uninstall deb demo test test-unit test-packaging test-deb test-lab test-versions test-transports
 .PHONY: transcripts
-.PHONY: coverage mutants fuzz lock audit bench bench-full check format lab clean
+.PHONY: coverage mutants fuzz lock audit bench bench-full check release format lab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ check: $(VENV)/.ready ## lint, types and fast tests, in under a minute
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q -n auto tests/unit
+
+release: ## see whether this commit may be released, and say how; changes and pushes nothing
+	@packaging/check-release
 
 format: $(VENV)/.ready ## let ruff lay out the code
 	@$(BIN)/ruff format .
