@@ -14,8 +14,8 @@
     faults.py     what goes wrong on request
     host.py       the host protocol: processes and sinks
 
-Every behaviour names its source: a section of zfs-facts.md ("facts 3"), a man page, or "lab": seen on OpenZFS 2.4.4 by
-tests/contract, which runs on this model and on real pools alike. What is not modelled raises NotModelled.
+Every behaviour names its source: a section of docs/zfs-facts.md ("facts 3"), a man page, or "lab": seen on OpenZFS
+2.4.4 by tests/contract, which runs on this model and on real pools alike. What is not modelled raises NotModelled.
 """
 
 from tests.support.simulator.faults import Crash, Fault, Faults
