@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -111,6 +112,17 @@ PURE = [each for each in inhabitants() if room_of(each) in PURE_ROOMS or each in
 
 def test_every_folder_is_a_room() -> None:
     assert {room_of(module) for module in inhabitants()} == set(ROOMS)
+
+
+def test_the_design_page_shows_the_same_rooms() -> None:
+    text = (TOP / "docs" / "design.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \|[^|\n]*\|([^|\n]*)\| ([^|\n]*) \|$", text, re.MULTILINE)
+    allowed = {room: tuple(words.split(", ")) if words != "nothing" else () for room, _modules, words in rows}
+    assert allowed == ROOMS
+    shown = {room: set(re.findall(r"\w+", modules)) for room, modules, _words in rows}
+    for module in inhabitants():
+        name = module.rpartition(".")[2].removeprefix("ssh_")
+        assert ("." not in module and module in ROOMS) or name in shown[room_of(module)], module
 
 
 @pytest.mark.parametrize("module", inhabitants())
