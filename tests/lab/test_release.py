@@ -1,0 +1,93 @@
+"""Release while others are at work: what vanishes while the question waits, and what cannot be let go."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+
+from tests.support.lab.world import PROGRAM, World, run, zfs
+
+WORDS = ("release", "-h", "127.0.0.1", "-r", "tank/data", "-t", "mirror")
+
+
+def bookmarks() -> list[str]:
+    return zfs("list", "-H", "-r", "-t", "bookmark", "-o", "name", "tank/data").split()
+
+
+def release_after(*acts: Callable[[], object]) -> tuple[int, str]:
+    """Run release on a terminal; while its question waits, act; then answer yes. Return status and output."""
+    ours, terminal = pty.openpty()
+    program = subprocess.Popen([sys.executable, PROGRAM, *WORDS], stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    printed = b""
+    while b"[y/N] " not in printed:
+        printed += os.read(ours, 4096)
+    for act in acts:
+        act()
+    os.write(ours, b"y\n")
+    try:
+        while data := os.read(ours, 4096):
+            printed += data
+    except OSError:  # EIO: the last one on the terminal has left
+        pass
+    os.close(ours)
+    return program.wait(60), printed.decode()
+
+
+def mirrored(world: World) -> None:
+    zfs("create", "tank/data/child")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate()
+    assert len(bookmarks()) == 2
+
+
+def test_release_ignores_a_snapshot_that_vanishes_while_it_asks(world: World) -> None:
+    mirrored(world)
+    status, printed = release_after(
+        lambda: zfs("release", "mirror", "tank/data/child@one"), lambda: zfs("destroy", "tank/data/child@one")
+    )
+    assert "Release 2 holds and 2 bookmarks of mirror on 127.0.0.1? [y/N]" in printed
+    assert (status, world.holds("tank/data"), bookmarks()) == (0, {}, [])
+
+
+def test_release_ignores_a_bookmark_that_vanishes_while_it_asks(world: World) -> None:
+    mirrored(world)
+    status, printed = release_after(lambda: zfs("destroy", bookmarks()[1]))
+    assert (status, world.holds("tank/data"), bookmarks()) == (0, {}, []), printed
+
+
+def test_release_ignores_a_dataset_that_vanishes_while_it_asks(world: World) -> None:
+    mirrored(world)
+    status, printed = release_after(
+        lambda: zfs("release", "mirror", "tank/data/child@one"), lambda: zfs("destroy", "-r", "tank/data/child")
+    )
+    assert (status, world.holds("tank/data"), bookmarks()) == (0, {}, []), printed
+
+
+def test_release_destroys_bookmarks_where_a_hold_remains(world: World) -> None:
+    mirrored(world)
+    zfs("allow", "lab", "send,hold,mount,destroy", "tank/data")
+    done = world.program("release", "-h", "lab@127.0.0.1", *WORDS[3:], "--yes", expect=1)
+    assert "cannot release the hold mirror: zfs refuses this to the user" in done.stderr
+    assert "2 of 2 holds remain on the source" in done.stderr
+    assert (world.holds("tank/data"), bookmarks()) == ({"one": {"mirror"}}, [])
+
+
+def test_release_knows_no_snapshot_where_the_target_pool_is_gone(world: World) -> None:
+    mirrored(world)
+    run("zpool", "export", "offsite")
+    done = world.program(*WORDS, "-l", "offsite/data", "--yes")
+    assert done.stdout.count(", not on the target") == 2
+    assert (world.holds("tank/data"), bookmarks()) == ({}, [])
+
+
+def test_status_without_the_target_pool_is_no_copy(world: World) -> None:
+    mirrored(world)
+    run("zpool", "export", "offsite")
+    where = ("-l", "offsite/data", "-h", "127.0.0.1", "-r", "tank/data", "-t", "mirror")
+    done = world.program("status", *where, "--crit", "1d", "--warn", "1h", expect=0)
+    assert "not mirrored yet" in done.stdout
+    assert "no such dataset" in world.program("status", "-l", "offsite/data", expect=2).stdout
