@@ -190,7 +190,7 @@ def test_a_refused_ssh_falls_back_to_the_connection(world: World, tmp_path: Path
     world.snapshot("tank/data@one")
     refusing = "echo 'root: Permission denied (publickey).' >&2; exit 255"
     done = world.replicate("-v", env=path_with_ssh(tmp_path, refusing))
-    assert "going on without OpenSSH's client" in done.stderr
+    assert "continuing without the OpenSSH client" in done.stderr
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 

@@ -1,11 +1,11 @@
-"""Where commands run. One small protocol (base), one implementation on this machine (local), one over SSH (ssh).
+"""Run commands on this machine (local.py) or over SSH (ssh.py, openssh.py), behind one protocol (base.py).
 
-Only ssh.py and what it imports know paramiko; import it only when a run needs it.
+Only ssh.py and the modules that it imports use paramiko; import ssh.py only when a run needs it.
 """
 
 import sys
 
 if "paramiko" not in sys.modules:
-    # paramiko's reader of ssh_config wants invoke for `Match exec` alone, and importing it takes as long as all the
-    # rest. We ask `ssh -G`, so paramiko is told that there is no invoke; it then refuses `Match exec` in clear words.
+    # paramiko needs invoke only for `Match exec` in ssh_config, and importing it takes as long as everything else.
+    # `ssh -G` reads the configuration for us, so hide invoke; paramiko then refuses `Match exec` with a clear error.
     sys.modules.setdefault("invoke", None)  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
-"""The seam to the outside: how a command is started on some host, read, and ended.
+"""Start a command on a host, read its output, end it: the protocols that every host implements.
 
-Commands are tuples of arguments. stdout and stderr are never merged. stdout is read as it comes, so a listing of any
+Commands are tuples of arguments. stdout and stderr are never merged. stdout is read as it arrives, so a listing of any
 length needs no more memory than its parsed values.
 """
 
@@ -17,40 +17,40 @@ from zfs_replicate.errors import CommandFailed, OutputError, ReplicateError
 from zfs_replicate.model import Exit
 
 CHUNK_BYTES = 1 << 20
-"""How much is read at once; a pipe or SSH window gives less."""
+"""Read size; a pipe or an SSH window returns less."""
 
-MOST_LISTED_BYTES = 256 << 20
-MOST_BYTES = 64 << 20
-MOST_LINE_BYTES = 1 << 20
-MOST_SECONDS = 3600
-"""A host that prints for ever, or never ends, is cut off: a million snapshots are about 120 MiB of a listing; other
-commands than listings print little; a line is long by the clones of a snapshot."""
+MAX_LISTING_BYTES = 256 << 20
+MAX_OUTPUT_BYTES = 64 << 20
+MAX_LINE_BYTES = 1 << 20
+MAX_SECONDS = 3600
+"""Limits against a host that prints without end or never ends a command. A listing of a million snapshots is about
+120 MiB; other commands print little; only the clones of a snapshot make a line long."""
 
-MOST_STDERR_BYTES = 64 << 20
-"""What a command says beyond this is dropped, or ends it; `zfs send -vP` says 5 MB a day."""
+MAX_STDERR_BYTES = 64 << 20
+"""stderr beyond this is dropped, or the command is ended; `zfs send -vP` prints 5 MB a day."""
 
 SBIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
-"""Where zfs lives on systems whose ordinary PATH leaves it out."""
+"""Where zfs is on systems whose default PATH does not include it."""
 
 
 class Process(Protocol):
-    """A running command whose stdout is read. Leaving the `with` block ends it, if it still runs."""
+    """A running command whose stdout is read. Leaving the `with` block ends it if it still runs."""
 
     @property
     def pipe(self) -> int | None:
-        """The file descriptor of its stdout, when all that is not read yet may be taken from there."""
+        """The file descriptor of its stdout, if all unread output can be read from it."""
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, at least one; empty at the end. Raises: ConnectionFailed."""
 
     def stderr_since(self, offset: int) -> bytes:
-        """What it has said on stderr beyond so many bytes, as far as that is known; it may still run."""
+        """Return its stderr so far from byte `offset` on; the command may still be running."""
 
     def finish(self) -> Exit:
-        """Wait for the end. Raises: ConnectionFailed when the exit status never came."""
+        """Wait for it to end. Raises: ConnectionFailed when no exit status arrived."""
 
     def kill(self) -> None:
-        """End it now, from any thread; a `read` that waits returns or raises."""
+        """End it now, from any thread; a waiting `read` returns or raises."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -59,22 +59,22 @@ class Process(Protocol):
 
 
 class Sink(Protocol):
-    """A running pipeline of commands, each reading what the one before it prints; we write to the first."""
+    """A running pipeline of commands, each reading the output of the one before; we write to the first."""
 
     @property
     def pipe(self) -> int | None:
-        """The file descriptor of its stdin, when the kernel may write to it in our place."""
+        """The file descriptor of its stdin, if the kernel may write to it for us."""
 
     def write(self, data: bytes) -> None:
-        """Write all of it. Raises: BrokenPipeError when the pipeline has ended."""
+        """Write all of `data`. Raises: BrokenPipeError when the pipeline has ended."""
 
     def close_input(self) -> None: ...
 
     def finish(self) -> tuple[Exit, ...]:
-        """Wait for all stages, in the order of the pipeline. The input must be closed."""
+        """Wait for all stages; return their exits in pipeline order. The input must be closed."""
 
     def kill(self) -> None:
-        """Cut the stream so that the receiver saves its state and ends; from any thread."""
+        """Cut the stream, from any thread, so that the receiver saves its state and ends."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -83,7 +83,7 @@ class Sink(Protocol):
 
 
 class Host(Protocol):
-    """A place where commands run. `name` is what messages call it."""
+    """A machine where commands run. Messages call it by its `name`."""
 
     @property
     def name(self) -> str: ...
@@ -93,19 +93,19 @@ class Host(Protocol):
 
 
 class TargetHost(Host, Protocol):
-    """A host that can also take a stream in."""
+    """A host that can also receive a stream."""
 
     @property
     def is_root(self) -> bool:
-        """Whether what changes something runs there with all rights."""
+        """Whether commands that change something run as root there."""
 
     def open_sink(self, pipeline: Sequence[Sequence[str]]) -> Sink: ...
 
 
 def move(process: Process, sink: Sink, size: int) -> int:
-    """Carry up to `size` bytes from the one to the other; return how many, 0 at the end.
+    """Copy up to `size` bytes from process to sink; return how many, 0 at the end.
 
-    Between two pipes the kernel moves them (splice(2)), and we never see them. Raises: as `read` and `write`.
+    Between two pipes the kernel moves them (splice(2)) without copying them to us. Raises: as `read` and `write`.
     """
     if process.pipe is not None and sink.pipe is not None and hasattr(os, "splice"):
         return os.splice(process.pipe, sink.pipe, size)
@@ -116,28 +116,28 @@ def move(process: Process, sink: Sink, size: int) -> int:
 
 
 def run(host: Host, command: Sequence[str]) -> tuple[str, Exit]:
-    """Run a command to its end; return what it printed on stdout, and how it ended (any status).
+    """Run a command to its end; return its stdout and its exit, whatever the status.
 
-    Raises: OutputError when it prints for ever.
+    Raises: OutputError when it prints too much or not UTF-8, CommandFailed when it takes too long, ConnectionFailed.
     """
     with _bounded(host, command) as process:
-        chunks = list(_chunks(process, MOST_BYTES))
+        chunks = list(_chunks(process, MAX_OUTPUT_BYTES))
         return _decode(b"".join(chunks)), process.finish()
 
 
 def read_lines(host: Host, command: Sequence[str]) -> Iterator[str]:
-    """Run a command and yield the lines of its stdout as they come.
+    """Run a command and yield the lines of its stdout as they arrive, without line ends.
 
-    Raises: NonzeroExit when it ended badly, OutputError when it does not end.
+    Raises: NonzeroExit at the end when it failed; otherwise as `run`.
     """
     with _bounded(host, command) as process:
         rest = b""
-        for chunk in _chunks(process, MOST_LISTED_BYTES):
+        for chunk in _chunks(process, MAX_LISTING_BYTES):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 yield _decode(line)
-            if len(rest) > MOST_LINE_BYTES:
-                raise OutputError(f"a line of more than {MOST_LINE_BYTES >> 20} MiB")
+            if len(rest) > MAX_LINE_BYTES:
+                raise OutputError(f"a line of more than {MAX_LINE_BYTES >> 20} MiB")
         if rest:
             yield _decode(rest)
         ended = process.finish()
@@ -145,18 +145,18 @@ def read_lines(host: Host, command: Sequence[str]) -> Iterator[str]:
             raise NonzeroExit(ended)
 
 
-def _chunks(process: Process, most_bytes: int) -> Iterator[bytes]:
-    left = most_bytes
+def _chunks(process: Process, max_bytes: int) -> Iterator[bytes]:
+    left = max_bytes
     while chunk := process.read(CHUNK_BYTES):
         left -= len(chunk)
         if left < 0:
-            raise OutputError(f"more than {most_bytes >> 20} MiB")
+            raise OutputError(f"more than {max_bytes >> 20} MiB")
         yield chunk
 
 
 @contextlib.contextmanager
 def _bounded(host: Host, command: Sequence[str]) -> Iterator[Process]:
-    """A running command that is ended when it takes too long, whatever its host says meanwhile."""
+    """Start a command, and end it after MAX_SECONDS even if it still prints. Raises: CommandFailed then."""
     with host.start(command) as process:
         is_overdue = threading.Event()
 
@@ -164,7 +164,7 @@ def _bounded(host: Host, command: Sequence[str]) -> Iterator[Process]:
             is_overdue.set()
             process.kill()
 
-        with within(MOST_SECONDS, end):
+        with within(MAX_SECONDS, end):
             try:
                 yield process
             except ReplicateError:
@@ -172,14 +172,14 @@ def _bounded(host: Host, command: Sequence[str]) -> Iterator[Process]:
                     raise
         if is_overdue.is_set():
             raise CommandFailed(
-                f"{host.name}: {' '.join(command[:2])} did not end within {MOST_SECONDS // 60} minutes, and was ended;"
+                f"{host.name}: {' '.join(command[:2])} did not end within {MAX_SECONDS // 60} minutes and was ended;"
                 " look at that host and its pool, then run again"
             )
 
 
 @contextlib.contextmanager
 def within(seconds: float, end: Callable[[], object]) -> Iterator[None]:
-    """Call `end` from another thread unless the block is left in time; what waits in the block then fails."""
+    """Call `end` from another thread after `seconds`, unless the block is left before; `end` makes the block fail."""
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
@@ -190,7 +190,7 @@ def within(seconds: float, end: Callable[[], object]) -> Iterator[None]:
 
 
 class NonzeroExit(CommandFailed):
-    """A command ended with a status other than 0. Whoever knows what it was for turns it into a message."""
+    """A command ended with a status other than 0. The caller, who knows its purpose, turns it into a message."""
 
     def __init__(self, ended: Exit) -> None:
         super().__init__(f"{ended.command[0]} ended with status {ended.exit_status}: {ended.stderr.strip()}")
@@ -201,4 +201,4 @@ def _decode(raw: bytes) -> str:
     try:
         return raw.decode()
     except UnicodeDecodeError as error:
-        raise OutputError(f"a command printed what is no text: {raw[:200]!r}") from error
+        raise OutputError(f"a command printed bytes that are not UTF-8: {raw[:200]!r}") from error

@@ -1,7 +1,7 @@
-"""Many small streams out of one command of another host, one after the other: two round trips for all of them.
+"""Read many small streams, one after the other, from one command on another host: two round trips for all.
 
-The command (commands.bundle) prints a mark behind each stream, with its exit status and what it said. The mark is a
-random number made for that one command, so data cannot hold it.
+The command (commands.bundle) prints a mark after each stream, with the exit status and stderr of its send. The mark is
+a random number made for that one command, so no stream contains it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ log = logging.getLogger(__name__)
 
 MARK_BYTES = 16
 GREETING_SECONDS = 30
-MOST_SAID_BYTES = 1 << 20
-"""What zfs send says of one stream is a line or two."""
+MAX_TRAILER_BYTES = 1 << 20
+"""The trailer holds what zfs send printed on stderr: a line or two."""
 
-DIED_OF_SIGNAL = 128
-"""sh adds the signal's number to this."""
+SIGNAL_STATUS_BASE = 128
+"""sh reports a death by signal as this plus the signal's number."""
 
 
 class Bundled:
-    """A host for some sends, started in their order. Each of the streams is a process like any other.
+    """A host for the given sends, to be started in their order. Each stream is a process like any other.
 
-    Where one is not read to its end, what follows comes out of another command. A host that does not know the command
-    (an older gate, say) starts each send by itself. Leaving the `with` block ends what still runs.
+    If a stream is not read to its end, or a send is left out, a new command is started for the rest. On a host that
+    refuses the command (an older gate, say) each send runs by itself. Leaving the `with` block ends what still runs.
     """
 
     def __init__(self, host: Host, sends: Sequence[commands.Command]) -> None:
@@ -42,23 +42,23 @@ class Bundled:
         self._sends = tuple(sends)
         self._open = contextlib.ExitStack()
         self._output: _Output | None = None
-        self._is_known = True
+        self._is_supported = True
 
     @property
     def name(self) -> str:
         return self._host.name
 
     def start(self, command: Sequence[str]) -> Process:
-        """Start the send of the same snapshot, whatever else the command asks for. Raises: ConnectionFailed."""
+        """Start the send whose snapshot the command names; a bundle ignores its options. Raises: ConnectionFailed."""
         snapshot = command[-1]
-        if self._is_known and (self._output is None or self._output.expected != snapshot):
+        if self._is_supported and (self._output is None or self._output.expected != snapshot):
             self._begin(snapshot)
         if self._output is None:
             return self._host.start(command)
         return _Stream(self._host.name, self._output, tuple(command))
 
     def _begin(self, snapshot: str) -> None:
-        """Start the command for this send and all behind it."""
+        """Start a command for this send and all after it."""
         self._open.close()
         self._output = None
         snapshots = [send[-1] for send in self._sends]
@@ -67,12 +67,12 @@ class Bundled:
         process = self._open.enter_context(self._host.start(commands.bundle(mark, self._sends[place:])))
         output = _Output(process, mark.encode(), snapshots[place:])
         with within(GREETING_SECONDS, process.kill):
-            self._is_known = output.greets()
-        if self._is_known:
+            self._is_supported = output.read_greeting()
+        if self._is_supported:
             self._output = output
             return
-        said = process.finish().stderr.strip()
-        log.info("%s: streams one by one, since it does not take many in one command: %s", self._host.name, said)
+        stderr = process.finish().stderr.strip()
+        log.info("%s: it refuses to send several streams in one command, so each gets its own: %s", self.name, stderr)
 
     def __enter__(self) -> Self:
         return self
@@ -82,55 +82,59 @@ class Bundled:
 
 
 class _Output:
-    """What the command prints, as far as it has been read and not yet taken."""
+    """The output of the command, buffered as far as it has been read."""
 
     def __init__(self, process: Process, mark: bytes, snapshots: Sequence[str]) -> None:
         self.process = process
         self._mark = mark
         self._snapshots = list(snapshots)
-        self._held = b""
+        self._buffer = b""
         self._is_over = False
 
     @property
     def expected(self) -> str | None:
-        """The snapshot whose stream comes next; None: nothing more comes."""
+        """The snapshot whose stream comes next; None after the last one."""
         return self._snapshots[0] if self._snapshots and not self._is_over else None
 
-    def greets(self) -> bool:
+    def read_greeting(self) -> bool:
+        """Read the first line; return whether it is the mark."""
         greeting = self._mark + b"\n"
-        while len(self._held) < len(greeting) and self._fill():
+        while len(self._buffer) < len(greeting) and self._fill():
             continue
-        is_greeting = self._held.startswith(greeting)
-        self._held = self._held[len(greeting) :]
+        is_greeting = self._buffer.startswith(greeting)
+        self._buffer = self._buffer[len(greeting) :]
         return is_greeting
 
     def take(self, size: int) -> bytes:
-        """Up to `size` bytes of the stream that is under way; empty before its mark, or where all ends."""
+        """Return up to `size` bytes of the current stream; empty at its mark, or when the command has ended."""
         while True:
-            place = self._held.find(self._mark)
-            ready = place if place >= 0 else len(self._held) - len(self._mark) + 1
+            place = self._buffer.find(self._mark)
+            ready = place if place >= 0 else len(self._buffer) - len(self._mark) + 1
             if place == 0 or ready > 0:
                 break
             if not self._fill():
-                ready = len(self._held)
+                ready = len(self._buffer)
                 break
-        taken, self._held = self._held[: min(size, ready)], self._held[min(size, ready) :]
+        taken, self._buffer = self._buffer[: min(size, ready)], self._buffer[min(size, ready) :]
         return taken
 
-    def end_of_stream(self) -> bytes | None:
-        """Once `take` returned nothing, return what stands between the marks, and go on; None: all has ended."""
+    def trailer(self) -> bytes | None:
+        """Once `take` returned nothing, return the text between the marks; None when the command has ended.
+
+        Afterwards `take` reads the next stream.
+        """
         end = b"\n" + self._mark + b"\n"
-        while end not in self._held:
-            if len(self._held) > MOST_SAID_BYTES:
+        while end not in self._buffer:
+            if len(self._buffer) > MAX_TRAILER_BYTES:
                 return b""
             if not self._fill():
                 return None
-        about, self._held = self._held.split(end, 1)
+        trailer, self._buffer = self._buffer.split(end, 1)
         self._snapshots.pop(0)
-        return about[len(self._mark) :]
+        return trailer[len(self._mark) :]
 
     def give_up(self) -> None:
-        """End the command, from any thread: nothing more comes out of it, whatever of it still prints."""
+        """End the command, from any thread; output that still arrives is ignored."""
         self._is_over = True
         self.process.kill()
 
@@ -138,12 +142,12 @@ class _Output:
         if self._is_over:
             return False
         data = self.process.read(CHUNK_BYTES)
-        self._held += data
+        self._buffer += data
         return bool(data)
 
 
 class _Stream:
-    """One of the sends."""
+    """One of the sends, as a process."""
 
     def __init__(self, host: str, output: _Output, command: commands.Command) -> None:
         self._host = host
@@ -164,20 +168,20 @@ class _Stream:
         return data
 
     def _end(self) -> None:
-        end = self._output.end_of_stream()
-        if end is None:
+        trailer = self._output.trailer()
+        if trailer is None:
             return
-        found = re.fullmatch(r" ([0-9]{1,3})\n(.*)", end.decode(errors="replace"), re.DOTALL)
-        if found is None:
+        match = re.fullmatch(r" ([0-9]{1,3})\n(.*)", trailer.decode(errors="replace"), re.DOTALL)
+        if match is None:
             raise StreamBroken(
-                f"{self._command[-1]} on {self._host}: what follows the stream is not what zfs_replicate has asked for;"
+                f"{self._command[-1]} on {self._host}: unexpected output after the stream;"
                 " look at what zfs send prints there, then run again"
             )
-        status, said = int(found[1]), found[2]
-        is_killed = status > DIED_OF_SIGNAL and not said
-        self._ended = Exit(self._command, status, f"{said}\n" if said else "", is_killed)
+        status, stderr = int(match[1]), match[2]
+        is_killed = status > SIGNAL_STATUS_BASE and not stderr
+        self._ended = Exit(self._command, status, f"{stderr}\n" if stderr else "", is_killed)
 
-    def stderr_since(self, offset: int) -> bytes:  # noqa: ARG002 - it comes at the end only
+    def stderr_since(self, offset: int) -> bytes:  # noqa: ARG002 - stderr arrives only in the trailer
         return b""
 
     def finish(self) -> Exit:

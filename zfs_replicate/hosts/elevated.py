@@ -1,4 +1,4 @@
-"""Any host, with `sudo -n` before what needs rights: for users who are not root and have rules for sudo instead."""
+"""Run commands that need privileges by `sudo -n`, on any host: for users who have sudo rules but are not root."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from zfs_replicate.zfs import commands
 
 
 class Elevated:
-    """A host on which commands run by sudo where they need rights."""
+    """A host whose commands run by sudo if they need privileges."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -23,7 +23,7 @@ class Elevated:
 
 
 class ElevatedTarget(Elevated):
-    """The same for a host that takes streams in."""
+    """The same for a host that receives streams."""
 
     def __init__(self, host: TargetHost) -> None:
         super().__init__(host)

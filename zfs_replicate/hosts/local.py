@@ -1,6 +1,6 @@
-"""Commands on this machine: argument tuples in, running processes out. Nothing here goes through a shell.
+"""Run commands on this machine. (argument tuples) → running processes. Never through a shell.
 
-Each process gets a session of its own, so that Ctrl-C reaches only us and we end the stream in order.
+Each process gets its own session, so Ctrl-C reaches only us and we end the stream in order.
 """
 
 from __future__ import annotations
@@ -25,18 +25,17 @@ from zfs_replicate.model import Exit
 log = logging.getLogger(__name__)
 
 STDERR_BYTES = 1 << 16
-"""How much of it is looked at in one go while the command runs."""
+"""How much stderr one call of `stderr_since` returns."""
 
 GRACE_SECONDS = 20
-"""How long a receiver may take to save its state once its input has ended."""
-
+"""How long a receiver may take to save its state after its input has ended."""
 
 PIPE_BYTES = 512 << 10
-"""More than the usual 64 KiB: fewer turns between processes. Any user may have some pipes of 1 MiB (pipe(7))."""
+"""More than the default 64 KiB means fewer context switches. Any user may have some pipes of 1 MiB (pipe(7))."""
 
 
 class LocalHost:
-    """This machine. Always there, never asks for anything."""
+    """This machine. Needs no connection and no login."""
 
     def __init__(self, name: str = THIS_MACHINE) -> None:
         self._name = name
@@ -57,7 +56,7 @@ class LocalHost:
 
 
 class _Child:
-    """One child process with its stderr in an unlinked file, so that no thread need drain it."""
+    """One child process whose stderr goes to an unlinked file, so no thread has to drain it."""
 
     def __init__(self, command: Sequence[str], stdin: int | IO[bytes], stdout: int = subprocess.PIPE) -> None:
         log.debug("%s", shlex.join(command), extra={"host": THIS_MACHINE})
@@ -81,18 +80,18 @@ class _Child:
             ) from error
 
     def stderr_since(self, offset: int) -> bytes:
-        # reading by place leaves the offset, which the child shares, where it is
+        # pread does not move the file offset, which the child shares
         return os.pread(self._stderr.fileno(), STDERR_BYTES, offset)
 
     def ended(self) -> Exit:
         status = self.popen.wait()
         self._stderr.seek(0)
-        said = self._stderr.read().decode(errors="replace")
-        return Exit(self.command, status, said, is_killed=status < 0)
+        stderr = self._stderr.read().decode(errors="replace")
+        return Exit(self.command, status, stderr, is_killed=status < 0)
 
     def signal(self, number: int) -> None:
         if self.popen.poll() is None:
-            # what sudo runs is not ours to signal: it ends with its input or its output
+            # we may not signal what sudo runs; it ends when its input or output does
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 self.popen.send_signal(number)
 
@@ -108,7 +107,7 @@ class _Child:
 
 
 class LocalProcess:
-    """A command whose stdout we read."""
+    """A running command whose stdout we read."""
 
     def __init__(self, command: Sequence[str]) -> None:
         self._child = _Child(command, subprocess.DEVNULL)
@@ -146,19 +145,19 @@ class LocalProcess:
 
 
 class LocalPipeline:
-    """Commands joined by pipes; what we write goes to the first."""
+    """Commands joined by pipes; we write to the first."""
 
     def __init__(self, pipeline: Sequence[Sequence[str]]) -> None:
         self._stages: list[_Child] = []
         self._input_lock = threading.Lock()
         stdin: int | IO[bytes] = subprocess.PIPE
         try:
-            for place, command in enumerate(pipeline, start=1):
-                is_last = place == len(pipeline)
+            for number, command in enumerate(pipeline, start=1):
+                is_last = number == len(pipeline)
                 stage = _Child(command, stdin, subprocess.DEVNULL if is_last else subprocess.PIPE)
                 self._stages.append(stage)
                 if not isinstance(stdin, int):
-                    stdin.close()  # the next stage has it: only then does the end of one stage reach its neighbour
+                    stdin.close()  # while we keep it open, a stage does not notice that its neighbour has ended
                 if stage.popen.stdout is not None:
                     stdin = stage.popen.stdout
         except BaseException:
@@ -187,7 +186,7 @@ class LocalPipeline:
         return tuple(stage.ended() for stage in self._stages)
 
     def kill(self) -> None:
-        # all but the receiver die at once, so that nothing they hold back is still received; it sees the stream end
+        # kill all but the receiver at once, so that it gets nothing of what they have buffered; it sees the stream end
         for stage in self._stages[:-1]:
             stage.signal(signal.SIGKILL)
         if len(self._stages) == 1:

@@ -1,7 +1,7 @@
-"""Large streams by the OpenSSH client: a process of its own for each, so that cores and TCP windows add up.
+"""Send large streams through the OpenSSH client, one ssh process each, so that they use several cores and TCP windows.
 
-It logs in as the connection of hosts/ssh.py did (same alias, port, key, known hosts; strict, and never asking), with a
-connection for each stream: sharing one would put all streams back into one process.
+ssh gets the same alias, port, key and known hosts as hosts/ssh.py; it checks host keys strictly and never prompts. Each
+stream has its own connection: a shared one would put all streams back into one process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import ConnectionFailed, SourceUnusable
-from zfs_replicate.hosts.base import MOST_STDERR_BYTES, Host, Process
+from zfs_replicate.hosts.base import MAX_STDERR_BYTES, Host, Process
 from zfs_replicate.hosts.local import LocalProcess
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.model import Exit
@@ -26,7 +26,7 @@ from zfs_replicate.zfs.send_progress import without_progress
 log = logging.getLogger(__name__)
 
 FAILED_STATUS = 255
-"""What ssh ends with when the connection failed. `zfs send -t` ends with it, too (OpenZFS 2.1 to 2.4)."""
+"""ssh's exit status when the connection failed; also that of a failed `zfs send -t` (OpenZFS 2.1 to 2.4)."""
 
 OPTIONS = (
     "BatchMode=yes",
@@ -45,10 +45,10 @@ OPTIONS = (
     "RemoteCommand=none",
     "RequestTTY=no",
 )
-"""ssh_config(5): whatever a user's configuration has for sessions of persons is not for streams."""
+"""ssh_config(5): turn off what a user may have configured for interactive sessions."""
 
 _OF_ZFS = re.compile(r"^(cannot|could not|internal error|warning)\b", re.MULTILINE)
-"""How messages of zfs begin; those of ssh begin otherwise."""
+"""How messages of zfs begin; those of ssh do not."""
 
 
 def is_installed() -> bool:
@@ -56,12 +56,12 @@ def is_installed() -> bool:
 
 
 class OpenSSHHost:
-    """A host reached by the `ssh` program: `[USER@]HOST` or an alias, as the user wrote it."""
+    """A host reached through the `ssh` program: `[USER@]HOST` or an alias, as the user wrote it."""
 
     def __init__(self, host: str, port: int | None = None, identity: str | None = None) -> None:
         if not is_installed():
             raise SourceUnusable(
-                f"{host}: there is no ssh program on this machine; install OpenSSH's client, or use"
+                f"{host}: there is no ssh program on this machine; install the OpenSSH client, or use"
                 " --transport paramiko"
             )
         self._name = host
@@ -79,14 +79,14 @@ class OpenSSHHost:
 
 
 class OpenSSHProcess(LocalProcess):
-    """An ssh client and the command that it runs over there."""
+    """An ssh client and the command that it runs on the host."""
 
     def __init__(self, host: str, command: tuple[str, ...], ssh: Sequence[str]) -> None:
         super().__init__(ssh)
-        # its stderr goes to a file, and comes from the other side: a flood of it ends the process, not our disk
+        # a host could flood stderr, which goes to a file here: limit the file size, so that the process ends first
         if hasattr(resource, "prlimit"):
             with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (MOST_STDERR_BYTES, MOST_STDERR_BYTES))
+                resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (MAX_STDERR_BYTES, MAX_STDERR_BYTES))
         self._host = host
         self._command = command
 
@@ -95,19 +95,19 @@ class OpenSSHProcess(LocalProcess):
         ended = replace(ended, stderr=without_progress(ended.stderr))
         if ended.exit_status != FAILED_STATUS or _OF_ZFS.search(ended.stderr):
             return replace(ended, command=self._command)
-        said = " ".join(ended.stderr.split())
-        if not said:  # sshd told of a signal, and ssh keeps that to itself
+        stderr = " ".join(ended.stderr.split())
+        if not stderr:  # sshd reported a signal, which ssh does not print
             return Exit(self._command, FAILED_STATUS, "", is_killed=True)
         running = " ".join(self._command[:2])
         raise ConnectionFailed(
-            f"{self._host}: the connection was lost while {running} was running (ssh: {said}); run again"
+            f"{self._host}: the connection was lost while {running} was running (ssh: {stderr}); run again"
         )
 
 
 class WithFallback:
-    """A host for large streams that returns to another one for good when it cannot get through at all.
+    """A host for large streams that switches to another one for good when the preferred one cannot connect.
 
-    OpenSSH may fail where paramiko did not: a password was typed, or a key that only one of them can read.
+    OpenSSH may fail where paramiko did not: a password was typed, or only paramiko can read the key.
     """
 
     def __init__(self, preferred: Host, other: Host) -> None:
@@ -124,13 +124,14 @@ class WithFallback:
         return _FirstTry(self, self._host.start(command), command)
 
     def fall_back(self, command: Sequence[str], error: ConnectionFailed) -> Process:
-        log.info("%s; going on without OpenSSH's client", error)
+        """Start the command, and all later ones, on the other host."""
+        log.info("%s; continuing without the OpenSSH client", error)
         self._host = self._other
         return self._other.start(command)
 
 
 class _FirstTry:
-    """A process that may still be replaced: as long as no byte of it has been read."""
+    """A process that is replaced if it fails to connect before its first byte was read."""
 
     def __init__(self, owner: WithFallback, process: Process, command: Sequence[str]) -> None:
         self._owner = owner
@@ -154,7 +155,7 @@ class _FirstTry:
         except ConnectionFailed as error:
             self._process.__exit__(None, None, None)
             self._process = self._owner.fall_back(self._command, error)
-            if self._is_killed:  # while there was nobody to kill
+            if self._is_killed:  # killed while the other process was being started
                 self._process.kill()
             return self._process.read(size)
         return data

@@ -1,7 +1,6 @@
-"""Commands on another machine, all over one SSH connection (paramiko): argument tuples in, running channels out.
+"""Run commands on another machine, all over one SSH connection (paramiko). (argument tuples) → running channels.
 
-Host keys are checked strictly; nothing is ever asked unless the caller passes a way to ask. Commands are quoted in
-quoting.py.
+Host keys are checked strictly; it prompts only if the caller passes a function for that. quoting.py quotes commands.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class SSHHost:
 
     def __init__(self, host: str, port: int | None = None, identity: str | None = None, ask: Ask | None = None) -> None:
         self._name = host
-        self._wanted = (host, port, identity)
+        self._destination = (host, port, identity)
         self._ask = ask
         self._clients: list[paramiko.SSHClient] = []
         self._is_closed = threading.Event()
@@ -55,7 +54,7 @@ class SSHHost:
 
     def __enter__(self) -> Self:
         try:
-            self._reach(resolve(*self._wanted))
+            self._connect_through_jumps(resolve(*self._destination))
         except BaseException:
             self.close()
             raise
@@ -88,28 +87,28 @@ class SSHHost:
                 f"{self._name}: sshd refuses another session ({error}); lower --jobs, or raise MaxSessions there"
             ) from error
         except CHANNEL_ERRORS as error:
-            said = str(error) or "closed"
-            raise ConnectionFailed(f"{self._name}: the connection is lost ({said}); run again") from error
+            reason = str(error) or "closed"
+            raise ConnectionFailed(f"{self._name}: the connection is lost ({reason}); run again") from error
         return SSHProcess(self._name, tuple(command), channel)
 
     def _as_ssh(self) -> tuple[str, ...]:
-        """The words by which OpenSSH's client goes the same way."""
-        host, port, identity = self._wanted
+        """Return the OpenSSH command line for the same host, for the log."""
+        host, port, identity = self._destination
         ports = () if port is None else ("-p", str(port))
         identities = () if identity is None else ("-i", identity)
         return ("ssh", *ports, *identities, host)
 
     # --- connecting ---
 
-    def _reach(self, endpoint: Endpoint) -> None:
-        """Connect to the endpoint, before it to its jump hosts (`a,b:2222`), each through the one before."""
+    def _connect_through_jumps(self, endpoint: Endpoint) -> None:
+        """Connect to the jump hosts (`a,b:2222`), each through the one before, then to the endpoint."""
         if endpoint.proxy_jump and not endpoint.proxy_command and not self._clients:
             for jump in endpoint.proxy_jump.split(","):
-                self._reach(resolve(*_split_port(jump), None))
+                self._connect_through_jumps(resolve(*_split_port(jump), None))
         self._connect(endpoint)
 
-    def _open_way(self, endpoint: Endpoint) -> Any:
-        """Return a socket-like way to the endpoint: a channel from the last jump host, a proxy command, or TCP."""
+    def _open_socket(self, endpoint: Endpoint) -> Any:
+        """Return a socket or channel to the endpoint: through the last jump host, a proxy command, or plain TCP."""
         try:
             if self._clients:
                 return self._forward(endpoint)
@@ -124,8 +123,8 @@ class SSHHost:
         except (OSError, paramiko.SSHException) as error:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "timed out"
             raise ConnectionFailed(
-                f"{endpoint.called(_port(endpoint))}: cannot connect ({reason}); check that sshd runs there,"
-                f" and the way to it: ssh -p {endpoint.port} {endpoint.alias}"
+                f"{endpoint.called(_port(endpoint))}: cannot connect ({reason}); check that sshd runs there"
+                f" and can be reached: ssh -p {endpoint.port} {endpoint.alias}"
             ) from error
 
     def _forward(self, endpoint: Endpoint) -> paramiko.Channel:
@@ -149,7 +148,7 @@ class SSHHost:
             threading.Thread(target=watch_peer, args=(transport, self._is_closed), daemon=True).start()
 
     def _log_in(self, client: paramiko.SSHClient, endpoint: Endpoint) -> None:
-        """Check the host key, log in with agent and keys; with a terminal, ask once for a passphrase or a password."""
+        """Check the host key and log in with agent or keys; if refused, prompt once for a passphrase or password."""
         for path in endpoint.known_hosts_files:
             if path.exists():
                 load_known_hosts(client, path)
@@ -161,27 +160,27 @@ class SSHHost:
                 if self._ask is None:
                     raise
                 client.close()
-                self._attempt(client, endpoint, self._answer(endpoint))
+                self._attempt(client, endpoint, self._prompt(endpoint))
         except CHANNEL_ERRORS as error:
-            said = str(error) or "closed by the other side"
+            reason = str(error) or "closed by the other side"
             raise ConnectionFailed(
-                f"{endpoint.called(_port(endpoint))}: no SSH connection ({said});"
+                f"{endpoint.called(_port(endpoint))}: no SSH connection ({reason});"
                 f" try ssh -p {endpoint.port} {endpoint.alias}"
             ) from error
 
-    def _answer(self, endpoint: Endpoint) -> str | None:
+    def _prompt(self, endpoint: Endpoint) -> str | None:
         try:
             prompt = f"Password or key passphrase for {endpoint.user}@{endpoint.hostname}: "
             return self._ask(prompt) if self._ask is not None else None
         except EOFError as error:
-            raise _refused(endpoint, "no answer was typed") from error
+            raise _refused(endpoint, "nothing was typed") from error
 
     def _attempt(self, client: paramiko.SSHClient, endpoint: Endpoint, secret: str | None) -> None:
-        way = self._open_way(endpoint)
-        with within(LOGIN_SECONDS, quietly(way.close)):
-            self._greet(client, endpoint, way, secret)
+        sock = self._open_socket(endpoint)
+        with within(LOGIN_SECONDS, quietly(sock.close)):
+            self._handshake(client, endpoint, sock, secret)
 
-    def _greet(self, client: paramiko.SSHClient, endpoint: Endpoint, way: Any, secret: str | None) -> None:
+    def _handshake(self, client: paramiko.SSHClient, endpoint: Endpoint, sock: Any, secret: str | None) -> None:
         try:
             client.connect(
                 endpoint.hostname,
@@ -194,7 +193,7 @@ class SSHHost:
                 banner_timeout=CONNECT_SECONDS,
                 auth_timeout=CONNECT_SECONDS,
                 channel_timeout=CONNECT_SECONDS,
-                sock=way,
+                sock=sock,
                 transport_factory=make_transport,
             )
         except paramiko.BadHostKeyException as error:
@@ -202,14 +201,14 @@ class SSHHost:
         except paramiko.AuthenticationException as error:
             raise _refused(endpoint, str(error)) from error
         except paramiko.SSHException as error:
-            # paramiko tries each kind of key on each file, and then tells of the last mismatch only
+            # paramiko tries every key type on every file and reports only the last mismatch
             transport = client.get_transport()
             if transport is not None and transport.is_active() and transport.initial_kex_done:
                 raise _refused(endpoint, str(error)) from error
-            way.close()
+            sock.close()
             raise
         except BaseException:
-            way.close()
+            sock.close()
             raise
 
 
@@ -217,10 +216,11 @@ def _port(endpoint: Endpoint) -> str:
     return f"{endpoint.hostname} port {endpoint.port}"
 
 
-def _refused(endpoint: Endpoint, said: str) -> AuthenticationFailed:
+def _refused(endpoint: Endpoint, reason: str) -> AuthenticationFailed:
     return AuthenticationFailed(
-        f"{endpoint.called(f'{endpoint.user}@{endpoint.hostname}')}: the source accepts none of our keys ({said}); try"
-        f" ssh -p {endpoint.port} {endpoint.user}@{endpoint.alias}, install a key with ssh-copy-id, or name one with -i"
+        f"{endpoint.called(f'{endpoint.user}@{endpoint.hostname}')}: the source accepts none of our keys ({reason});"
+        f" try ssh -p {endpoint.port} {endpoint.user}@{endpoint.alias}, install a key with ssh-copy-id, or choose one"
+        " with -i"
     )
 
 

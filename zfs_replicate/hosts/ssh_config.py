@@ -1,7 +1,7 @@
-"""Where and as whom to connect: a host as the user wrote it in, an Endpoint out. Connects to nothing.
+"""Resolve host, port and user from ssh_config. (host as the user wrote it) → Endpoint. Opens no connection.
 
-OpenSSH's own `ssh -G` resolves the configuration where it is installed (Include, Match and canonical names too);
-elsewhere paramiko's reader of ~/.ssh/config serves.
+Where OpenSSH is installed, `ssh -G` resolves the configuration (Include, Match and canonical names too); elsewhere
+paramiko reads ~/.ssh/config.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ RESOLVE_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """What it takes to connect. `alias` is what the user wrote, without the user part."""
+    """Where and as whom to connect. `alias` is the host as the user wrote it, without `USER@`."""
 
     alias: str
     hostname: str
@@ -38,7 +38,7 @@ class Endpoint:
         return self.hostname if self.port == DEFAULT_PORT else f"[{self.hostname}]:{self.port}"
 
     def called(self, place: str) -> str:
-        """What messages call it: by the name that the user wrote, and by `place`, where that is another."""
+        """Return what messages call it: the name that the user wrote, and `place` in brackets if that differs."""
         return place if self.alias == self.hostname else f"{self.alias} ({place})"
 
 
@@ -50,10 +50,10 @@ def resolve(host: str, port: int | None, identity: str | None) -> Endpoint:
     user, _, alias = host.rpartition("@")
     options = [*(["-l", user] if user else []), *(["-p", str(port)] if port is not None else [])]
     try:
-        found = _openssh_text(alias, options)
-        config = paramiko.SSHConfig.from_text(f"Host *\n{found}") if found is not None else _own_files()
+        text = _openssh_text(alias, options)
+        config = paramiko.SSHConfig.from_text(f"Host *\n{text}") if text is not None else _own_files()
         entry = config.lookup(alias)
-        found_port = int(entry.get("port", DEFAULT_PORT))
+        configured_port = int(entry.get("port", DEFAULT_PORT))
     except (paramiko.ConfigParseError, paramiko.SSHException, OSError, ValueError) as error:
         raise SourceUnusable(f"{alias}: the ssh configuration cannot be read: {error}; see 'ssh -G {alias}'") from error
     identities: Sequence[str] = [identity] if identity else [_expand(name) for name in entry.get("identityfile", [])]
@@ -64,7 +64,7 @@ def resolve(host: str, port: int | None, identity: str | None) -> Endpoint:
     return Endpoint(
         alias=alias,
         hostname=entry.get("hostname", alias),
-        port=port if port is not None else found_port,
+        port=port if port is not None else configured_port,
         user=user or entry.get("user", getpass.getuser()),
         identity_files=tuple(name for name in identities if identity or Path(name).exists()),
         known_hosts_files=tuple(Path(_expand(name)) for name in known_hosts),
@@ -74,7 +74,7 @@ def resolve(host: str, port: int | None, identity: str | None) -> Endpoint:
 
 
 def _openssh_text(alias: str, options: Sequence[str]) -> str | None:
-    """What `ssh -G` says, or None where there is no ssh. Raises: paramiko.SSHException when ssh refuses."""
+    """Return what `ssh -G` prints; None where there is no ssh. Raises: paramiko.SSHException when ssh fails."""
     try:
         done = subprocess.run(
             ["ssh", "-G", *options, "--", alias], capture_output=True, text=True, timeout=RESOLVE_SECONDS, check=False

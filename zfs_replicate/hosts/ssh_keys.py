@@ -1,4 +1,4 @@
-"""Whom to trust: known hosts in, a refusal with the line that mends it out."""
+"""Check host keys against known_hosts; a refusal contains the command that fixes it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from zfs_replicate.hosts.ssh_config import Endpoint
 
 
 class RejectUnknown(paramiko.MissingHostKeyPolicy):
+    """Refuse a host whose key is in no known_hosts file."""
+
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
 
@@ -29,7 +31,7 @@ class RejectUnknown(paramiko.MissingHostKeyPolicy):
 
 
 def changed_key(endpoint: Endpoint, error: paramiko.BadHostKeyException) -> HostKeyRejected:
-    """The refusal of a host whose key is another one than we know."""
+    """Return the error for a host whose key differs from the known one."""
     return HostKeyRejected(
         f"{endpoint.called(endpoint.address)}: the host key has CHANGED: it offers {fingerprint(error.key)}, we know"
         f" {fingerprint(error.expected_key)}. Someone may be in between. If the key was changed on purpose:"
@@ -39,22 +41,22 @@ def changed_key(endpoint: Endpoint, error: paramiko.BadHostKeyException) -> Host
 
 
 def fingerprint(key: paramiko.PKey) -> str:
-    """`ssh-ed25519 SHA256:…`, as ssh-keygen -l prints it."""
+    """Return `ssh-ed25519 SHA256:…`, as ssh-keygen -l prints it."""
     digest = b64encode(hashlib.sha256(key.asbytes()).digest()).decode().rstrip("=")
     return f"{key.get_name()} SHA256:{digest}"
 
 
 def load_known_hosts(client: paramiko.SSHClient, path: Path) -> None:
-    """Add the keys of a file, hashed names too. A key that a line marks @revoked is trusted under no name.
+    """Add the keys of a known_hosts file, with hashed names too. A key on a @revoked line is trusted under no name.
 
-    Lines with @cert-authority are left out: paramiko cannot check the certificate of a host.
+    Lines with @cert-authority are left out: paramiko cannot check a host certificate. Raises: HostKeyRejected.
     """
     try:
         lines = path.read_text().splitlines()
         revoked = {words[3] for words in map(str.split, lines) if len(words) > 3 and words[0] == "@revoked"}
         entries = [paramiko.hostkeys.HostKeyEntry.from_line(line, number) for number, line in _plain(lines)]
     except (OSError, ValueError, paramiko.SSHException, paramiko.hostkeys.InvalidHostKey) as error:
-        raise HostKeyRejected(f"{path}: cannot be read as known hosts ({error}); mend or remove the line") from error
+        raise HostKeyRejected(f"{path}: cannot be read as known hosts ({error}); fix or remove the line") from error
     keys = client.get_host_keys()
     for entry in entries:
         if entry is not None and entry.key is not None and entry.key.get_base64() not in revoked:

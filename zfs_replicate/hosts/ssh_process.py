@@ -1,4 +1,4 @@
-"""A command in a channel of an SSH connection."""
+"""Read a command that runs in a channel of an SSH connection, and get its exit."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Self
 import paramiko
 
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import MOST_STDERR_BYTES
+from zfs_replicate.hosts.base import MAX_STDERR_BYTES
 from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS
 from zfs_replicate.model import Exit
 
-PATIENCE_SECONDS = 5
-"""How long a read waits before it looks whether stderr wants draining."""
+READ_SECONDS = 5
+"""How long a read waits for stdout before it drains stderr."""
 
 KILLED_STATUS = 255
-"""Stands for a remote command that ended by a signal: sshd then sends no exit status, and paramiko drops the signal."""
+"""The status of a remote command that died of a signal: sshd then sends none, and paramiko drops the signal."""
 
 
 class SSHProcess:
-    """A command on the other side, in a channel of its own."""
+    """A command on the remote host, in its own channel."""
 
     def __init__(self, host: str, command: tuple[str, ...], channel: paramiko.Channel) -> None:
         self._host = host
         self._command = command
         self._channel = channel
         self._stderr = bytearray()
-        channel.settimeout(PATIENCE_SECONDS)
+        channel.settimeout(READ_SECONDS)
 
     @property
     def pipe(self) -> None:
@@ -53,13 +53,13 @@ class SSHProcess:
         with self._lost_when_broken():
             status = self._channel.recv_exit_status()
             self._drain_stderr()
-        said = self._stderr.decode(errors="replace")
+        stderr = self._stderr.decode(errors="replace")
         if status == -1:  # paramiko: the channel was closed before a status came
             transport = self._channel.get_transport()
             if transport is None or not transport.is_active():
                 raise self._lost()
-            return Exit(self._command, KILLED_STATUS, said, is_killed=True)
-        return Exit(self._command, status, said)
+            return Exit(self._command, KILLED_STATUS, stderr, is_killed=True)
+        return Exit(self._command, status, stderr)
 
     def kill(self) -> None:
         # sshd closes the pipes of the remote command, which then dies of SIGPIPE
@@ -74,12 +74,12 @@ class SSHProcess:
 
     def _drain_stderr(self) -> None:
         while self._channel.recv_stderr_ready():
-            said = self._channel.recv_stderr(65536)
-            self._stderr += said[: MOST_STDERR_BYTES - len(self._stderr)]
+            data = self._channel.recv_stderr(65536)
+            self._stderr += data[: MAX_STDERR_BYTES - len(self._stderr)]
 
     @contextlib.contextmanager
     def _lost_when_broken(self) -> Iterator[None]:
-        """paramiko writes from within its reading calls, and fails at that in ways of its own."""
+        """Turn any error into ConnectionFailed: paramiko also writes in its read calls, which raises other errors."""
         try:
             yield
         except CHANNEL_ERRORS as error:

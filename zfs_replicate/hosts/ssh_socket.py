@@ -1,4 +1,4 @@
-"""The first stretch of the way to a host: a TCP connection, or a socket to a proxy command."""
+"""Open the socket for an SSH connection: TCP, or a pipe to a proxy command."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from zfs_replicate.hosts.ssh_transport import CONNECT_SECONDS
 
 
 def open_tcp(endpoint: Endpoint) -> socket.socket:
+    """Connect to the endpoint. Raises: OSError."""
     sock = socket.create_connection((endpoint.hostname, endpoint.port), timeout=CONNECT_SECONDS)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
 
 class ProxyCommand:
-    """A command of the user's shell that carries our connection (ssh_config(5)), on the other end of `sock`.
+    """A ProxyCommand (ssh_config(5)) that carries our connection; `sock` is our end of it.
 
-    A real socket, which paramiko's own class is not: that one polls, and never notices that the command has ended.
-    What the command says on stderr goes to ours, as with ssh.
+    Not paramiko's own class, which is no real socket: it polls, and never notices that the command has ended. The
+    command's stderr goes to ours, as with ssh.
     """
 
     def __init__(self, command: str) -> None:

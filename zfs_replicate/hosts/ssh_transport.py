@@ -1,4 +1,4 @@
-"""paramiko's transport as we need it: fast ciphers, no stall at the renewal of keys, a peer that is asked to answer."""
+"""Set up paramiko's transport: fast ciphers, no stall or deadlock while keys are renewed, keep-alives with answers."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ import paramiko
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 30
-"""How long each step of connecting may take, and the beginning of a command."""
+"""Limit for each step of connecting, and for starting a command."""
 
 LOGIN_SECONDS = 120
-"""How long all steps together may take: a hostile server could make each begin anew."""
+"""Limit for all steps together: a hostile server could restart each of them."""
 
 BANNER_BYTES = 64 << 10
-"""What a server may say before it names its version. OpenSSH takes more; real ones are a few lines."""
+"""How much a server may send before its version line. OpenSSH accepts more; real banners are a few lines."""
 
 KEEPALIVE_SECONDS = 15
 ANSWER_SECONDS = 30
-"""A keep-alive is a question; a peer that does not answer it for so long is dead."""
+"""A peer that does not answer a keep-alive for ANSWER_SECONDS is considered dead."""
 
 REKEY_BYTES = 64 << 30
-"""Where OpenSSH itself renews AES keys. paramiko's own limit is 512 MiB, which costs a stall each time."""
+"""OpenSSH's own limit for AES. paramiko renews keys every 512 MiB, and stalls each time."""
 
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-"""AES-GCM first: three times as fast as aes128-ctr, paramiko's own first choice, on one core."""
+"""AES-GCM first: on one core three times as fast as aes128-ctr, paramiko's own first choice."""
 
 MACS = ("hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512")
-"""Like CIPHERS what OpenSSH 9 offers by itself, as far as paramiko has it, without SHA-1. Key exchanges and kinds of
-keys need no choice: of paramiko 5 all are among OpenSSH's."""
+"""Like CIPHERS, the defaults of OpenSSH 9 that paramiko supports, without SHA-1. Key exchanges and key types need no
+list: OpenSSH offers all that paramiko 5 has."""
 
 CHANNEL_ERRORS = (paramiko.SSHException, OSError, EOFError)
 """What paramiko raises when a connection breaks."""
 
 
 class Transport(paramiko.Transport):
-    """paramiko's transport without the dead lock of a channel that closes while keys are renewed.
+    """paramiko's transport without its deadlock when a channel closes while keys are renewed.
 
-    The transport's own thread answers a channel's close; during a key exchange that answer waits for the exchange,
-    which only this same thread can finish. So it is sent from a thread of its own.
+    The transport's thread answers a channel's close. During a key exchange that answer waits for the exchange, which
+    only this same thread can finish. So the answer is sent from another thread.
     """
 
     def _check_banner(self) -> None:
-        """paramiko would read a line without an end for ever, and keep all of it."""
+        """Limit the banner: paramiko alone would read and keep an endless line."""
         packetizer: Any = self.packetizer
         read, left = packetizer._read_timeout, BANNER_BYTES
 
@@ -56,7 +56,7 @@ class Transport(paramiko.Transport):
             data: bytes = read(timeout)
             left -= len(data)
             if left < 0:
-                raise paramiko.SSHException("; what it says before its version has no end")
+                raise paramiko.SSHException("; the server sent too much before its version line")
             return data
 
         packetizer._read_timeout = read_some
@@ -77,6 +77,7 @@ class Transport(paramiko.Transport):
 
 
 def make_transport(sock: Any, **settings: Any) -> paramiko.Transport:
+    """Return a transport with our ciphers, MACs and rekey limit; paramiko calls this as its transport_factory."""
     transport = Transport(sock, **settings)
     options = transport.get_security_options()
     options.ciphers, options.digests = CIPHERS, MACS
@@ -85,7 +86,7 @@ def make_transport(sock: Any, **settings: Any) -> paramiko.Transport:
 
 
 def quietly(close: Callable[[], object]) -> Callable[[], None]:
-    """For a close from another thread: what is to be ended may just have ended by itself."""
+    """Return `close` without its channel errors: the connection may just have ended by itself."""
 
     def end() -> None:
         with contextlib.suppress(*CHANNEL_ERRORS):
@@ -95,19 +96,19 @@ def quietly(close: Callable[[], object]) -> Callable[[], None]:
 
 
 def watch_peer(transport: paramiko.Transport, is_closed: threading.Event) -> None:
-    """Ask the peer now and then whether it is there; close the connection when it does not answer.
+    """Send keep-alives until `is_closed`; close the connection when the peer does not answer.
 
-    paramiko's own keep-alive wants no answer, and TCP notices nothing while a middle box or a stopped sshd is silent.
+    paramiko's own keep-alive expects no answer, and TCP does not notice a silent middlebox or a stopped sshd.
     """
     while not is_closed.wait(KEEPALIVE_SECONDS) and transport.is_active():
         question = threading.Thread(target=_ask_peer, args=(transport,), daemon=True)
         question.start()
         question.join(ANSWER_SECONDS)
         if question.is_alive():
-            log.info("no answer for %d seconds: the connection is given up", ANSWER_SECONDS)
+            log.info("no answer to a keep-alive for %d seconds: closing the connection", ANSWER_SECONDS)
             transport.close()
 
 
 def _ask_peer(transport: paramiko.Transport) -> None:
     with contextlib.suppress(*CHANNEL_ERRORS):
-        transport.global_request("keepalive@openssh.com", wait=True)  # any answer will do, a refusal too
+        transport.global_request("keepalive@openssh.com", wait=True)  # any answer will do, even a refusal

@@ -1,4 +1,4 @@
-"""Many small streams out of one command: the real script in the real sh, with a stand-in for zfs."""
+"""Read many small streams from one command: the real script in the real sh, with a stand-in for zfs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from zfs_replicate.steps import Receiving, Send
 from zfs_replicate.zfs import commands
 
 ZFS = """#!/bin/sh
-echo "$*" >>"${0%/*}/asked"
+echo "$*" >>"${0%/*}/calls"
 for last; do :; done
 case $last in
 *@large) head -c 3000000 /dev/zero ;;
@@ -38,13 +38,13 @@ esac
 
 @pytest.fixture
 def mark(monkeypatch: pytest.MonkeyPatch) -> str:
-    known = "0123456789abcdef" * 2
-    monkeypatch.setattr(secrets, "token_hex", lambda _size: known)
-    return known
+    fixed = "0123456789abcdef" * 2
+    monkeypatch.setattr(secrets, "token_hex", lambda _size: fixed)
+    return fixed
 
 
 class Counting(LocalHost):
-    """This machine, and how many commands it was asked to start."""
+    """This machine; records the processes that it starts."""
 
     def __init__(self) -> None:
         super().__init__("nas1")
@@ -75,17 +75,17 @@ def streamed(host: Bundled, send: commands.Command) -> tuple[bytes, Exit]:
         return data, process.finish()
 
 
-def test_each_stream_comes_out_by_itself_from_one_command(nas1: Counting, tmp_path: Path) -> None:
+def test_one_command_yields_each_stream_separately(nas1: Counting, tmp_path: Path) -> None:
     all_sends = sends("x y@b", "x@empty", "z@large", "z@c")
     with Bundled(nas1, all_sends) as host:
-        found = [streamed(host, send) for send in all_sends]
-    assert [data for data, _ended in found] == [b"stream of t/x y@b\n", b"", bytes(3_000_000), b"stream of t/z@c\n"]
-    assert [ended for _data, ended in found] == [Exit(send, 0, "") for send in all_sends]
+        results = [streamed(host, send) for send in all_sends]
+    assert [data for data, _ended in results] == [b"stream of t/x y@b\n", b"", bytes(3_000_000), b"stream of t/z@c\n"]
+    assert [ended for _data, ended in results] == [Exit(send, 0, "") for send in all_sends]
     assert len(nas1.processes) == 1
-    assert (tmp_path / "asked").read_text().splitlines() == [" ".join(send[1:]) for send in all_sends]
+    assert (tmp_path / "calls").read_text().splitlines() == [" ".join(send[1:]) for send in all_sends]
 
 
-def test_whatever_size_is_read_no_byte_of_a_mark_gets_through(nas1: Counting) -> None:
+def test_marks_never_appear_in_a_stream_at_any_read_size(nas1: Counting) -> None:
     [send] = sends("x@b")
     for size in (1, 2, 31, 32, 33, 1 << 20):
         with Bundled(nas1, [send]) as host, host.start(send) as process:
@@ -100,25 +100,26 @@ def test_all_shells_print_the_same(shell: str) -> None:
     words = commands.bundle("mark", sends("x y@b", "x@denied", "x@empty"))
     start = [shell, "sh"] if shell == "busybox" else [shell]
     done = subprocess.run([*start, *words[1:]], capture_output=True, text=True, check=True)
-    said = "cannot send 't/x@denied': permission denied\na second line"
-    ends = ("0\n\nmark\n", f"1\n{said}\nmark\n", "0\n\nmark\n")
+    stderr = "cannot send 't/x@denied': permission denied\na second line"
+    trailers = ("0\n\nmark\n", f"1\n{stderr}\nmark\n", "0\n\nmark\n")
     streams = ("stream of t/x y@b\n", "cut", "")
-    assert done.stdout == "mark\n" + "".join(f"{each}mark {end}" for each, end in zip(streams, ends, strict=True))
+    pairs = zip(streams, trailers, strict=True)
+    assert done.stdout == "mark\n" + "".join(f"{stream}mark {trailer}" for stream, trailer in pairs)
     assert done.stderr == ""
 
 
-def test_one_that_fails_tells_why_and_the_next_comes_all_the_same(nas1: Counting) -> None:
+def test_a_failed_send_reports_why_and_the_next_one_still_comes(nas1: Counting) -> None:
     denied, killed, fine = sends("x@denied", "x@killed", "x@fine")
     with Bundled(nas1, [denied, killed, fine]) as host:
-        said = "cannot send 't/x@denied': permission denied\na second line\n"
-        assert streamed(host, denied) == (b"cut", Exit(denied, 1, said))
+        stderr = "cannot send 't/x@denied': permission denied\na second line\n"
+        assert streamed(host, denied) == (b"cut", Exit(denied, 1, stderr))
         assert streamed(host, killed) == (b"cut", Exit(killed, 137, "", is_killed=True))
         assert streamed(host, fine) == (b"stream of t/x@fine\n", Exit(fine, 0, ""))
     assert len(nas1.processes) == 1
 
 
 @pytest.mark.parametrize("first", ["large", "endless"])
-def test_what_follows_a_stream_that_nobody_wants_comes_out_of_another_command(nas1: Counting, first: str) -> None:
+def test_after_an_unread_stream_a_new_command_is_started(nas1: Counting, first: str) -> None:
     unwanted, fine, last = sends(f"x@{first}", "x@fine", "x@last")
     with Bundled(nas1, [unwanted, fine, last]) as host:
         with host.start(unwanted) as process:
@@ -128,14 +129,14 @@ def test_what_follows_a_stream_that_nobody_wants_comes_out_of_another_command(na
     assert len(nas1.processes) == 2
 
 
-def test_one_that_is_not_asked_for_is_left_out(nas1: Counting) -> None:
+def test_a_send_that_is_never_started_is_left_out(nas1: Counting) -> None:
     first, left_out, last = sends("x@a", "x@b", "x@c")
     with Bundled(nas1, [first, left_out, last]) as host:
         streamed(host, first)
         assert streamed(host, last) == (b"stream of t/x@c\n", Exit(last, 0, ""))
 
 
-def test_killing_one_ends_the_command(nas1: Counting) -> None:
+def test_killing_one_stream_ends_the_command(nas1: Counting) -> None:
     endless, fine = sends("x@endless", "x@fine")
     with Bundled(nas1, [endless, fine]) as host, host.start(endless) as process:
         assert process.read(10)
@@ -146,8 +147,8 @@ def test_killing_one_ends_the_command(nas1: Counting) -> None:
         assert nas1.processes[0].finish().exit_status != 0
 
 
-def test_one_that_is_killed_as_it_ends_has_ended_and_the_next_comes_out_of_another_command(mark: str) -> None:
-    """The watch over stalls may act at any moment."""
+def test_a_stream_killed_at_its_end_has_succeeded(mark: str) -> None:
+    """The stall watchdog may kill at any moment; the next stream then comes from a new command."""
     first, second = sends("x@a", "x@b")
     nas1 = FakeHost("nas1", {"sh -c": Answer(f"{mark}\nstream{mark} 0\n\n{mark}\n".encode())})
     with Bundled(nas1, [first, second]) as host:
@@ -166,33 +167,31 @@ def test_nothing_is_left_running(nas1: Counting, tmp_path: Path) -> None:
         host.start(endless).read(10)
     command = Path("/proc", (tmp_path / "endless").read_text().strip(), "cmdline")
     for _attempt in range(100):
-        # of one that has ended but was not waited for, nothing is left there
+        # a zombie has an empty cmdline
         if not command.exists() or not command.read_bytes():
             return
         time.sleep(0.1)
-    raise AssertionError("a send is still there")
+    raise AssertionError("a send is still running")
 
 
-def test_a_host_that_refuses_many_in_one_command_gets_them_one_by_one() -> None:
+def test_a_host_that_refuses_a_bundle_gets_single_sends() -> None:
     refusal = Answer(status=126, stderr="zfs_replicate_gate: refused: not a command of zfs_replicate\n")
     nas1 = FakeHost("nas1", {"sh -c": refusal, "zfs send": Answer(b"stream")})
     first, second = sends("x@a", "x@b")
     with Bundled(nas1, [first, second]) as host:
-        assert streamed(host, (*first[:2], "-vP", *first[2:])) == (
-            b"stream",
-            Exit((*first[:2], "-vP", *first[2:]), 0, ""),
-        )
+        verbose = (*first[:2], "-vP", *first[2:])
+        assert streamed(host, verbose) == (b"stream", Exit(verbose, 0, ""))
         assert streamed(host, second)[0] == b"stream"
     assert [command[:8] for command in nas1.asked] == ["sh -c ex", "zfs send", "zfs send"]
 
 
-@pytest.mark.parametrize("end", ["what?\n", " 0", "0\n", " 1234\n", " -1\n", " x\n", " 0\n" + "x" * (2 << 20)])
-def test_what_is_no_end_of_a_stream_is_an_error_that_names_it(mark: str, end: str) -> None:
-    output = f"{mark}\nstream{mark}{end}\n{mark}\n".encode()
+@pytest.mark.parametrize("trailer", ["what?\n", " 0", "0\n", " 1234\n", " -1\n", " x\n", " 0\n" + "x" * (2 << 20)])
+def test_a_malformed_trailer_is_an_error_that_names_the_stream(mark: str, trailer: str) -> None:
+    output = f"{mark}\nstream{mark}{trailer}\n{mark}\n".encode()
     [send] = sends("x@a")
     with Bundled(FakeHost("nas1", {"sh -c": Answer(output)}), [send]) as host, host.start(send) as process:
         assert process.read(100) == b"stream"
-        with pytest.raises(StreamBroken, match=r"^t/x@a on nas1: what follows the stream is not"):
+        with pytest.raises(StreamBroken, match=r"^t/x@a on nas1: unexpected output after the stream"):
             process.read(100)
 
 
@@ -205,14 +204,14 @@ def test_a_command_that_ends_too_early_is_a_failed_send(mark: str) -> None:
     assert len(nas1.processes) == 2
 
 
-def test_a_lost_connection_is_told_as_such() -> None:
+def test_a_lost_connection_is_reported_as_such() -> None:
     lost = ConnectionFailed("nas1: the connection was lost")
     [send] = sends("x@a")
     with pytest.raises(ConnectionFailed), Bundled(FakeHost("nas1", {"sh -c": Answer(error=lost)}), [send]) as host:
         host.start(send)
 
 
-def test_a_host_that_never_greets_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_never_prints_the_mark_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundled, "GREETING_SECONDS", 0.01)
     nas1 = FakeHost("nas1", {"sh -c": Answer(stalls=True), "zfs send": Answer(b"stream")})
     [send] = sends("x@a")

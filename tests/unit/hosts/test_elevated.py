@@ -1,4 +1,4 @@
-"""--sudo: what needs rights runs by sudo, on both sides; what only reads does not."""
+"""--sudo: commands that need privileges run by sudo on both sides; commands that only read do not."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ RECEIVING = Receiving("off/a", Kind.VOLUME)
         commands.destroy("off/a", ["x"]),
     ],
 )
-def test_what_changes_or_sends_runs_by_sudo(command: commands.Command) -> None:
+def test_commands_that_change_or_send_run_by_sudo(command: commands.Command) -> None:
     assert commands.elevated(command) == ("sudo", "-n", *command)
 
 
-def test_of_streams_that_share_a_command_each_sender_runs_by_sudo() -> None:
+def test_each_send_in_a_bundle_runs_by_sudo() -> None:
     command = commands.bundle("mark", [("zfs", "send", "-i", "t@a", "t@zfs send")])
     shell, option, script, *words = commands.elevated(command)
     assert (shell, option, words) == ("sh", "-c", list(command[3:]))
     assert script == command[2].replace("$(zfs send ", "$(sudo -n zfs send ") != command[2]
 
 
-def test_of_a_compressed_stream_only_the_sender_runs_by_sudo() -> None:
+def test_the_compressor_does_not_run_by_sudo() -> None:
     send = commands.send(Resume("a@x", "1-ab", RECEIVING))
     assert commands.elevated(commands.compressed(send, "lz4")) == commands.compressed(("sudo", "-n", *send), "lz4")
 
@@ -65,28 +65,28 @@ def test_of_a_compressed_stream_only_the_sender_runs_by_sudo() -> None:
         commands.mbuffer("1M"),
     ],
 )
-def test_what_only_reads_does_not(command: commands.Command) -> None:
+def test_commands_that_only_read_do_not_run_by_sudo(command: commands.Command) -> None:
     assert commands.elevated(command) == command
 
 
 @pytest.fixture
-def stand_ins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """sudo and zfs that write down their arguments."""
+def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """sudo and zfs that record their arguments."""
     for name, then in {"sudo": 'shift; exec "$@"', "zfs": "cat >/dev/null"}.items():
-        (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@" >>{tmp_path}/said\n{then}\n')
+        (tmp_path / name).write_text(f'#!/bin/sh\necho {name} "$@" >>{tmp_path}/calls\n{then}\n')
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    return tmp_path / "said"
+    return tmp_path / "calls"
 
 
-def test_bookmarks_are_made_one_by_one_by_sudo(stand_ins: Path) -> None:
+def test_bookmarks_are_made_one_by_one_by_sudo(calls: Path) -> None:
     subprocess.run(
         commands.elevated(commands.bookmark([("a@x", "a#y")], ["a#z"])), stdin=subprocess.DEVNULL, check=True
     )
-    assert stand_ins.read_text().splitlines()[::2] == ["sudo -n zfs bookmark a@x a#y", "sudo -n zfs destroy a#z"]
+    assert calls.read_text().splitlines()[::2] == ["sudo -n zfs bookmark a@x a#y", "sudo -n zfs destroy a#z"]
 
 
-def test_commands_and_streams_of_a_host_go_by_sudo(stand_ins: Path) -> None:
+def test_commands_and_streams_of_a_host_run_by_sudo(calls: Path) -> None:
     host = ElevatedTarget(LocalHost("nas1"))
     run(host, commands.hold("t", ["a@x"]))
     with host.open_sink([("cat",), commands.receive(RECEIVING)]) as sink:
@@ -94,17 +94,17 @@ def test_commands_and_streams_of_a_host_go_by_sudo(stand_ins: Path) -> None:
         sink.close_input()
         assert [ended.exit_status for ended in sink.finish()] == [0, 0]
     assert host.name == "nas1"
-    assert stand_ins.read_text().splitlines()[::2] == ["sudo -n zfs hold t a@x", "sudo -n zfs receive -s -u off/a"]
+    assert calls.read_text().splitlines()[::2] == ["sudo -n zfs hold t a@x", "sudo -n zfs receive -s -u off/a"]
 
 
 @pytest.mark.parametrize(
-    ("user", "is_elevated", "goes_by_sudo"), [(0, True, False), (7, True, True), (7, False, False)]
+    ("user", "is_elevated", "runs_by_sudo"), [(0, True, False), (7, True, True), (7, False, False)]
 )
-def test_here_sudo_serves_those_who_are_not_root(
-    monkeypatch: pytest.MonkeyPatch, user: int, is_elevated: bool, goes_by_sudo: bool
+def test_on_this_machine_only_users_other_than_root_need_sudo(
+    monkeypatch: pytest.MonkeyPatch, user: int, is_elevated: bool, runs_by_sudo: bool
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: user)
     connection = Connection("localhost", is_elevated=is_elevated)
-    assert isinstance(connect.here(connection), ElevatedTarget) == goes_by_sudo
+    assert isinstance(connect.here(connection), ElevatedTarget) == runs_by_sudo
     with connect.connected(connection) as source:
-        assert isinstance(source, ElevatedTarget) == goes_by_sudo
+        assert isinstance(source, ElevatedTarget) == runs_by_sudo

@@ -1,4 +1,4 @@
-"""A source that means harm: what it prints is bounded in length and time, and its names in their place."""
+"""A hostile source: its output is limited in length and time, and names outside the tree are refused."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from zfs_replicate.run.inventory import read_source
 from zfs_replicate.zfs import messages
 
 LIMIT = 4 << 20
-SAID_LIMIT = 1 << 20
+STDERR_LIMIT = 1 << 20
 
 
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MOST_BYTES", "MOST_LISTED_BYTES"):
+    for name in ("MAX_OUTPUT_BYTES", "MAX_LISTING_BYTES"):
         monkeypatch.setattr(base, name, LIMIT)
     for module in (ssh_process, openssh):
-        monkeypatch.setattr(module, "MOST_STDERR_BYTES", SAID_LIMIT)
+        monkeypatch.setattr(module, "MAX_STDERR_BYTES", STDERR_LIMIT)
 
 
 def shell(script: str) -> tuple[str, ...]:
     return ("sh", "-c", script)
 
 
-# --- it prints for ever ---
+# --- endless output ---
 
 
-def test_a_command_that_prints_for_ever_is_cut_off() -> None:
+def test_a_command_that_prints_without_end_is_cut_off() -> None:
     with pytest.raises(errors.OutputError, match="more than 4 MiB"):
         run(LocalHost(), ("yes",))
 
@@ -54,28 +54,28 @@ def test_a_line_that_never_ends_is_cut_off() -> None:
         list(read_lines(LocalHost(), shell("tr '\\0' a </dev/zero")))
 
 
-def test_over_ssh_as_well(server: Server) -> None:
+def test_endless_output_over_ssh_is_cut_off(server: Server) -> None:
     with server.connect() as host, pytest.raises(errors.OutputError, match="more than 4 MiB"):
         run(host, ("yes",))
 
 
-def test_the_user_is_told_where_and_what() -> None:
+def test_the_message_names_host_and_command() -> None:
     host = FakeHost("nas1", {"zfs list": Answer(b"x" * (LIMIT + 1))})
     with pytest.raises(errors.OutputError, match="tank/a on nas1: cannot read what zfs list printed: "):
         read_source(host, "tank/a")
 
 
-# --- it never ends ---
+# --- a command that never ends ---
 
 
 def test_a_command_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "MOST_SECONDS", 0.2)
+    monkeypatch.setattr(base, "MAX_SECONDS", 0.2)
     with pytest.raises(errors.CommandFailed, match=r"localhost: sleep 1000 did not end within .* and was ended"):
         run(LocalHost(), ("sleep", "1000"))
 
 
-def test_nor_one_that_is_silent_about_its_end(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
-    monkeypatch.setattr(base, "MOST_SECONDS", 0.3)
+def test_a_command_that_only_closes_its_output_is_ended(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    monkeypatch.setattr(base, "MAX_SECONDS", 0.3)
     with server.connect() as host, pytest.raises(errors.CommandFailed, match="did not end"):
         list(read_lines(host, shell("exec >&- 2>&-; sleep 2")))
 
@@ -84,13 +84,13 @@ def test_a_command_in_time_is_left_alone() -> None:
     assert run(LocalHost(), ("echo", "done"))[0] == "done\n"
 
 
-# --- its errors are a flood ---
+# --- a flood on stderr ---
 
 
 def test_a_flood_of_errors_over_ssh_is_not_kept(server: Server) -> None:
     with server.connect() as host:
         _text, ended = run(host, shell("head -c 1200000 /dev/zero >&2; exit 1"))
-    assert len(ended.stderr) == SAID_LIMIT
+    assert len(ended.stderr) == STDERR_LIMIT
 
 
 def test_a_flood_of_errors_through_openssh_ends_the_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,15 +102,15 @@ def test_a_flood_of_errors_through_openssh_ends_the_stream(tmp_path: Path, monke
         assert process.read(1) == b""
         ended = process.finish()
     assert ended.exit_status != 0
-    assert len(ended.stderr) <= SAID_LIMIT + 100
+    assert len(ended.stderr) <= STDERR_LIMIT + 100
     assert time.monotonic() - began < 60
 
 
-def test_a_long_message_is_not_repeated_whole() -> None:
+def test_a_long_message_is_cut() -> None:
     assert len(str(messages.explain("nas1", "tank/a", failed("x" * 10**6), "list"))) < 2000
 
 
-# --- its names are elsewhere, or twice ---
+# --- names outside the tree, invalid or listed twice ---
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Commands on this machine, as real processes: streams whole, statuses true, nothing left behind."""
+"""Run commands on this machine, as real processes: whole streams, true statuses, no process left behind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def shell(text: str) -> tuple[str, ...]:
 
 
 def sunk(data: bytes, *pipeline: Sequence[str]) -> list[int]:
-    """Write data into a pipeline; return the statuses of its stages."""
+    """Write data into a pipeline; return the exit statuses of its stages, in order."""
     with HOST.open_sink(pipeline) as sink:
         sink.write(data)
         sink.close_input()
@@ -56,12 +56,12 @@ def test_much_on_stderr_does_not_block() -> None:
     assert (text, len(ended.stderr)) == ("done\n", 1_000_000)
 
 
-def test_what_was_said_so_far_is_known_while_the_command_runs() -> None:
-    with LocalHost().start(shell("echo said >&2; echo out; echo more >&2")) as process:
+def test_stderr_can_be_read_while_the_command_runs() -> None:
+    with LocalHost().start(shell("echo first >&2; echo out; echo more >&2")) as process:
         assert process.read(1) == b"o"
-        assert process.stderr_since(0).startswith(b"said\n")
-        assert process.stderr_since(2).startswith(b"id\n")
-        assert process.finish().stderr == "said\nmore\n"  # looking has moved nothing
+        assert process.stderr_since(0).startswith(b"first\n")
+        assert process.stderr_since(2).startswith(b"rst\n")
+        assert process.finish().stderr == "first\nmore\n"  # reading did not move the file offset
 
 
 def test_much_on_stdout_arrives_whole() -> None:
@@ -79,7 +79,7 @@ def test_arguments_go_through_no_shell() -> None:
     assert run(HOST, ("printf", "%s", hostile))[0] == hostile
 
 
-def test_messages_are_in_english_and_sbin_is_in_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_are_in_english_and_sbin_is_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     text, _ended = run(HOST, shell('echo "$LC_ALL $PATH"'))
@@ -102,7 +102,7 @@ def test_a_signal_is_a_negative_status() -> None:
     assert run(HOST, shell("kill -9 $$"))[1].exit_status == -signal.SIGKILL
 
 
-def test_killing_ends_a_read_that_waits() -> None:
+def test_killing_ends_a_waiting_read() -> None:
     with HOST.start(("cat", "/dev/zero")) as process:
         process.read(1)
         process.kill()
@@ -123,7 +123,7 @@ def test_leaving_ends_a_command_that_still_runs() -> None:
         os.kill(number, 0)
 
 
-def test_a_command_that_ignores_our_wish_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_ignores_sigterm_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "GRACE_SECONDS", 0.05)
     with HOST.start(shell("trap '' TERM; echo $$; while :; do :; done")) as process:
         number = int(process.read(100))
@@ -131,18 +131,18 @@ def test_a_command_that_ignores_our_wish_is_killed(monkeypatch: pytest.MonkeyPat
         os.kill(number, 0)
 
 
-def test_a_command_has_a_session_of_its_own() -> None:
-    """So Ctrl-C reaches only us, and we end the stream in order."""
+def test_a_command_has_its_own_session() -> None:
+    """Ctrl-C then reaches only us, and we end the stream in order."""
     text, _ended = run(HOST, shell("echo $$; ps -o sid= -p $$ 2>/dev/null || cut -d' ' -f6 /proc/$$/stat"))
     number, session = map(int, text.split())
     assert number == session
 
 
-def test_lines_come_whole_without_their_ends() -> None:
+def test_lines_come_whole_without_line_ends() -> None:
     assert list(read_lines(HOST, ("printf", "a b\\n\\nc\\td\\nrest"))) == ["a b", "", "c\td", "rest"]
 
 
-def test_lines_of_a_command_that_fails_end_with_an_error() -> None:
+def test_reading_lines_of_a_failed_command_ends_with_an_error() -> None:
     lines = read_lines(HOST, shell("echo one; echo bad >&2; exit 2"))
     assert next(lines) == "one"
     with pytest.raises(NonzeroExit) as caught:
@@ -150,7 +150,7 @@ def test_lines_of_a_command_that_fails_end_with_an_error() -> None:
     assert (caught.value.ended.exit_status, caught.value.ended.stderr) == (2, "bad\n")
 
 
-def test_lines_that_nobody_reads_on_end_the_command() -> None:
+def test_closing_the_lines_early_ends_the_command() -> None:
     lines = read_lines(HOST, ("yes",))
     assert next(lines) == "y"
     lines.close()  # type: ignore[attr-defined]  # read_lines is a generator
@@ -181,7 +181,7 @@ def test_each_stage_has_its_status_and_its_stderr() -> None:
     assert (second.exit_status, second.stderr) == (5, "second\n")
 
 
-def test_what_the_last_stage_prints_at_its_end_does_not_block_it() -> None:
+def test_output_of_the_last_stage_does_not_block_it() -> None:
     assert sunk(b"data", shell("cat >/dev/null; head -c 1000000 /dev/zero")) == [0]
 
 
@@ -210,7 +210,7 @@ def test_the_input_may_be_closed_twice() -> None:
 
 
 def test_killing_lets_the_receiver_end_by_itself(tmp_path: Path) -> None:
-    """The stage before it dies at once; the receiver sees the stream end, and saves what it has."""
+    """The stage before it dies at once; the receiver sees the stream end and saves its state."""
     receiver = shell(f"cat >/dev/null; echo saved > {tmp_path}/state")
     with HOST.open_sink([("cat",), receiver]) as sink:
         sink.write(b"data")
@@ -221,7 +221,7 @@ def test_killing_lets_the_receiver_end_by_itself(tmp_path: Path) -> None:
     assert (tmp_path / "state").read_text() == "saved\n"
 
 
-def test_killing_from_another_thread_ends_a_write_that_waits(tmp_path: Path) -> None:
+def test_killing_from_another_thread_ends_a_waiting_write(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with HOST.open_sink([("cat",), shell(f"cat {fifo} >/dev/null")]) as sink:
@@ -240,7 +240,7 @@ def test_leaving_early_ends_all_stages(tmp_path: Path) -> None:
     assert (tmp_path / "state").read_text() == "ended\n"
 
 
-def test_a_missing_first_program_of_a_pipeline_is_told() -> None:
+def test_a_missing_first_program_is_an_error_that_names_it() -> None:
     with pytest.raises(CommandFailed, match="cannot run no-such-program"):
         HOST.open_sink([("no-such-program",), ("cat",)])
 
@@ -252,8 +252,8 @@ def test_a_missing_second_program_leaves_no_process() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_what_is_not_ours_to_signal_ends_with_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As zfs under sudo: the kernel refuses our signals."""
+def test_a_process_we_may_not_signal_ends_with_its_output(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as zfs under sudo: the kernel refuses our signals."""
 
     def refuse(_process: object, _number: int) -> None:
         raise PermissionError

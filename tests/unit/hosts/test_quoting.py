@@ -1,4 +1,4 @@
-"""A command → the text for the remote shell: whatever the words are, the program gets exactly them."""
+"""Quoting for the remote shell: the program gets exactly the given words, whatever they are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PLAIN = {"PATH": os.defpath, "HOME": "/"}
 
 
 def in_shell(shell: str, text: str) -> str:
-    """Run a text as sshd does: by the user's shell with -c."""
+    """Run a text as sshd does, by the user's shell with -c; return its stdout."""
     words = [shell, "sh", "-c", text] if shell == "busybox" else [shell, "-c", text]
     return subprocess.run(words, env=PLAIN, capture_output=True, text=True, check=True).stdout
 
@@ -64,7 +64,7 @@ def test_any_words_arrive_unchanged(words: list[str]) -> None:
     assert done.stdout.decode() == "".join(f"<{word}>" for word in words or [""])
 
 
-def test_messages_are_in_english_and_sbin_is_in_the_path() -> None:
+def test_messages_are_in_english_and_sbin_is_in_path() -> None:
     text = remote_command(("sh", "-c", 'echo "$LC_ALL $PATH"'))
     assert in_shell("sh", text) == f"C {os.defpath}:{SBIN_PATH}\n"
 
@@ -75,7 +75,7 @@ def test_the_exit_status_is_that_of_the_command() -> None:
 
 
 def test_the_text_is_one_line_of_words_for_any_shell() -> None:
-    """csh takes no line end within quotes, and knows no backslash there."""
+    """csh accepts no line end within quotes, and no backslash to escape it."""
     text = remote_command(("zfs", "list", "tank/my files"))
     assert "\n" not in text
     assert shlex.split(text)[-3:] == ["zfs", "list", "tank/my files"]

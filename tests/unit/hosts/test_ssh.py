@@ -1,4 +1,4 @@
-"""Commands on another machine, over a real connection: output, statuses, and who may connect to whom."""
+"""Run commands over a real SSH connection: output, statuses, host keys, logins, proxies."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_missing_remote_program_is_a_status_of_127(server: Server) -> None:
     assert "no-such-program" in ended.stderr
 
 
-def test_a_remote_command_that_was_killed_failed_and_says_so(server: Server) -> None:
+def test_a_killed_remote_command_is_reported_as_killed(server: Server) -> None:
     with server.connect() as host:
         _text, ended = run(host, shell("echo before >&2; kill -9 $PPID; kill -9 $$"))
     assert ended.exit_status != 0
@@ -89,7 +89,7 @@ def test_leaving_a_command_early_ends_it(server: Server) -> None:
     server.close()  # waits for the threads that run commands: they end only when the command has
 
 
-# --- a connection that goes away ---
+# --- a lost connection ---
 
 
 def read_to_the_end(process: Process) -> None:
@@ -98,7 +98,7 @@ def read_to_the_end(process: Process) -> None:
     process.finish()
 
 
-def test_a_lost_connection_is_told_when_the_status_is_missing(server: Server) -> None:
+def test_a_connection_lost_during_a_command_is_an_error(server: Server) -> None:
     with server.connect() as host, host.start(("cat", "/dev/zero")) as process:
         process.read(1)
         server.transports[0].close()
@@ -118,7 +118,7 @@ def test_a_command_on_a_lost_connection_is_refused(server: Server) -> None:
 # --- host keys ---
 
 
-def test_an_unknown_host_key_is_refused_with_the_line_that_mends_it(server: Server) -> None:
+def test_an_unknown_host_key_is_refused_with_the_command_to_add_it(server: Server) -> None:
     server.known_hosts.unlink()
     with pytest.raises(errors.HostKeyRejected) as caught:
         server.connect().__enter__()
@@ -140,7 +140,7 @@ def test_a_changed_host_key_is_refused_with_both_fingerprints(server: Server) ->
     assert f"ssh-keygen -R '[127.0.0.1]:{server.port}'" in text
 
 
-def test_a_fingerprint_is_written_as_ssh_keygen_does() -> None:
+def test_a_fingerprint_is_written_as_by_ssh_keygen() -> None:
     key = paramiko.PKey.from_type_string(
         "ssh-ed25519", bytes.fromhex("0000000b7373682d6564323535313900000020") + bytes(32)
     )
@@ -158,14 +158,14 @@ def test_a_wrong_key_is_refused(server: Server) -> None:
     assert f"ssh -p {server.port} {USER}@nas1" in str(caught.value)
 
 
-def test_without_a_way_to_ask_nothing_is_asked(server: Server) -> None:
+def test_without_a_prompt_function_the_login_fails(server: Server) -> None:
     server.password = "secret"
     write_key(server.user_key)
     with pytest.raises(errors.AuthenticationFailed):
         server.connect().__enter__()
 
 
-def test_with_a_way_to_ask_the_password_is_asked_once(server: Server) -> None:
+def test_with_a_prompt_function_it_prompts_once(server: Server) -> None:
     server.password = "secret"
     write_key(server.user_key)
     prompts: list[str] = []
@@ -180,7 +180,7 @@ def test_with_a_way_to_ask_the_password_is_asked_once(server: Server) -> None:
     assert f"{USER}@127.0.0.1" in prompts[0]
 
 
-def test_a_wrong_answer_is_refused_and_not_asked_again(server: Server) -> None:
+def test_a_wrong_password_is_refused_without_a_second_prompt(server: Server) -> None:
     server.password = "secret"
     write_key(server.user_key)
     prompts: list[str] = []
@@ -194,14 +194,14 @@ def test_a_wrong_answer_is_refused_and_not_asked_again(server: Server) -> None:
     assert len(prompts) == 1
 
 
-# --- getting there ---
+# --- reaching the host ---
 
 
 def resolved(monkeypatch: pytest.MonkeyPatch, endpoint: object) -> None:
-    monkeypatch.setattr(ssh, "resolve", lambda *_wanted: endpoint)
+    monkeypatch.setattr(ssh, "resolve", lambda *_arguments: endpoint)
 
 
-def test_a_refused_port_is_told_with_what_to_try(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_port_is_an_error_with_the_next_step(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     resolved(monkeypatch, replace(server.endpoint, port=port))
@@ -211,17 +211,17 @@ def test_a_refused_port_is_told_with_what_to_try(server: Server, monkeypatch: py
     assert f"ssh -p {port} nas1" in str(caught.value)
 
 
-def test_an_unknown_host_name_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody(*_address: object, **_more: object) -> socket.socket:
+def test_an_unknown_host_name_is_an_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_arguments: object, **_options: object) -> socket.socket:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr(socket, "create_connection", nobody)
+    monkeypatch.setattr(socket, "create_connection", fail)
     resolved(monkeypatch, replace(server.endpoint, hostname="nowhere.invalid"))
     with pytest.raises(errors.ConnectionFailed, match=r"nas1 \(nowhere\.invalid\): no such host \("):
         server.connect().__enter__()
 
 
-def test_a_port_that_speaks_no_ssh_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_does_not_speak_ssh_is_an_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     def answer(listener: socket.socket) -> None:
         connection, _address = listener.accept()
         with connection:
@@ -270,7 +270,7 @@ def test_a_proxy_command_that_ends_is_a_lost_connection(relayed: SSHHost, tmp_pa
             process.finish()
 
 
-def test_a_proxy_command_that_does_not_exist_is_told(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proxy_command_that_does_not_exist_is_an_error(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     resolved(monkeypatch, replace(server.endpoint, proxy_command="no-such-proxy %h"))
     with pytest.raises(errors.ConnectionFailed, match="no SSH connection"):
         server.connect().__enter__()

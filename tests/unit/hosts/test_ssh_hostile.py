@@ -1,4 +1,4 @@
-"""Servers that mean harm, or no good: every step with them has an end; what they offer is modern, or refused."""
+"""Hostile or broken servers: every step with them ends, and outdated algorithms are refused."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from zfs_replicate import errors
 from zfs_replicate.hosts import ssh, ssh_transport
 from zfs_replicate.hosts.base import run
 
-SendProgress = Callable[[socket.socket], None]
-AGES = 60
-"""No step of these tests may take so long, whatever the machine is busy with."""
+Behaviour = Callable[[socket.socket], None]
+MAX_SECONDS = 60
+"""No step of these tests may take longer, even on a busy machine."""
 
 
 @pytest.fixture
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
+def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ssh, "CONNECT_SECONDS", 1)
     monkeypatch.setattr(ssh, "LOGIN_SECONDS", 2)
 
 
 @contextlib.contextmanager
-def talking(server: Server, monkeypatch: pytest.MonkeyPatch, talk: SendProgress) -> Iterator[None]:
-    """Whoever connects to the source meets this talk instead of a server."""
+def hostile_server(server: Server, monkeypatch: pytest.MonkeyPatch, behave: Behaviour) -> Iterator[None]:
+    """Replace the server by one that behaves like this."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         endpoint = replace(server.endpoint, port=listener.getsockname()[1])
-        monkeypatch.setattr(ssh, "resolve", lambda *_wanted: endpoint)
+        monkeypatch.setattr(ssh, "resolve", lambda *_arguments: endpoint)
 
         def accept() -> None:
             connection, _address = listener.accept()
             with connection, contextlib.suppress(OSError):
-                talk(connection)
+                behave(connection)
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         yield
-        thread.join(AGES)
+        thread.join(MAX_SECONDS)
         assert not thread.is_alive(), "our side has not hung up"
 
 
@@ -87,24 +87,24 @@ def nonsense(connection: socket.socket) -> None:
     until_hung_up(connection)
 
 
-TALKS = (silence, hang_up, endless_line, endless_lines, drip, version_and_silence, nonsense)
+BEHAVIOURS = (silence, hang_up, endless_line, endless_lines, drip, version_and_silence, nonsense)
 
 
-@pytest.mark.usefixtures("short")
-@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: talk.__name__)
-def test_no_server_keeps_us_for_ever(server: Server, monkeypatch: pytest.MonkeyPatch, talk: SendProgress) -> None:
+@pytest.mark.usefixtures("short_timeouts")
+@pytest.mark.parametrize("behave", BEHAVIOURS, ids=lambda behave: behave.__name__)
+def test_no_server_blocks_us_forever(server: Server, monkeypatch: pytest.MonkeyPatch, behave: Behaviour) -> None:
     with (
-        talking(server, monkeypatch, talk),
+        hostile_server(server, monkeypatch, behave),
         pytest.raises(errors.ConnectionFailed, match="no SSH connection"),
         server.connect(),
     ):
         pass
 
 
-@pytest.mark.usefixtures("short")
-def test_a_command_that_is_never_answered_is_given_up(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("short_timeouts")
+def test_a_command_request_without_an_answer_times_out(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    monkeypatch.setattr(ssh_server._Rules, "check_channel_exec_request", lambda *_given: over.wait(AGES))
+    monkeypatch.setattr(ssh_server._Rules, "check_channel_exec_request", lambda *_arguments: over.wait(MAX_SECONDS))
     with server.connect() as host:
         with pytest.raises(errors.ConnectionFailed, match="the connection is lost"):
             run(host, ("true",))
@@ -115,7 +115,7 @@ def test_a_command_that_is_never_answered_is_given_up(server: Server, monkeypatc
     ("kind", "offered"),
     [("ciphers", "aes128-cbc"), ("ciphers", "3des-cbc"), ("digests", "hmac-sha1"), ("digests", "hmac-md5")],
 )
-def test_what_openssh_has_given_up_is_not_negotiated(
+def test_algorithms_that_openssh_has_dropped_are_not_negotiated(
     server: Server, monkeypatch: pytest.MonkeyPatch, kind: str, offered: str
 ) -> None:
     make = ssh_server._ServerTransport.__init__
@@ -124,7 +124,7 @@ def test_what_openssh_has_given_up_is_not_negotiated(
         make(transport, connection)  # type: ignore[arg-type]
         options = transport.get_security_options()
         if kind == "digests":
-            options.ciphers = ("aes128-ctr",)  # AES-GCM needs none
+            options.ciphers = ("aes128-ctr",)  # AES-GCM has no MAC
         setattr(options, kind, (offered,))
 
     monkeypatch.setattr(ssh_server._ServerTransport, "__init__", make_old)
@@ -132,7 +132,7 @@ def test_what_openssh_has_given_up_is_not_negotiated(
         pass
 
 
-def test_what_we_offer_is_modern() -> None:
+def test_we_offer_only_modern_algorithms() -> None:
     one, other = socket.socketpair()
     with one, other:
         options = ssh_transport.make_transport(one).get_security_options()
@@ -142,16 +142,16 @@ def test_what_we_offer_is_modern() -> None:
 
 
 def test_the_agent_is_never_forwarded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
+    requests: list[object] = []
 
-    def refuse(*given: object) -> bool:
-        asked.append(given)
+    def refuse(*arguments: object) -> bool:
+        requests.append(arguments)
         return False
 
     monkeypatch.setattr(ssh_server._Rules, "check_channel_forward_agent_request", refuse, raising=False)
     with server.connect() as host:
         assert run(host, ("echo", "hello"))[0] == "hello\n"
-    assert asked == []
+    assert requests == []
 
 
 # --- known hosts ---
@@ -161,28 +161,28 @@ def line(server: Server, name: str) -> str:
     return f"{name} {server.host_key.get_name()} {server.host_key.get_base64()}\n"
 
 
-def test_hashed_names_are_known(server: Server) -> None:
+def test_hashed_names_are_recognised(server: Server) -> None:
     server.known_hosts.write_text(line(server, paramiko.HostKeys.hash_host(f"[127.0.0.1]:{server.port}")))
     assert "127.0.0.1" not in server.known_hosts.read_text()
     with server.connect() as host:
         assert run(host, ("echo", "hello"))[0] == "hello\n"
 
 
-def test_a_hash_of_another_name_is_none_of_ours(server: Server) -> None:
+def test_a_hash_of_another_name_does_not_match(server: Server) -> None:
     server.known_hosts.write_text(line(server, paramiko.HostKeys.hash_host("[127.0.0.2]:22")))
     with pytest.raises(errors.HostKeyRejected, match="unknown host key"), server.connect():
         pass
 
 
-def test_a_revoked_key_is_trusted_no_more(server: Server) -> None:
-    """paramiko alone passes over the mark, and takes the other line."""
+def test_a_revoked_key_is_not_trusted(server: Server) -> None:
+    """paramiko alone ignores the @revoked marker and trusts the other line."""
     known = server.known_hosts.read_text()
     server.known_hosts.write_text(known + "@revoked " + line(server, "*"))
     with pytest.raises(errors.HostKeyRejected), server.connect():
         pass
 
 
-def test_an_authority_for_hosts_is_no_key_of_a_host(server: Server) -> None:
+def test_a_cert_authority_is_not_a_host_key(server: Server) -> None:
     server.known_hosts.write_text("@cert-authority " + line(server, "*"))
     with pytest.raises(errors.HostKeyRejected, match="unknown host key"), server.connect():
         pass

@@ -1,4 +1,4 @@
-"""Who may log in: keys of every kind, refused, locked or absent; passwords; known hosts that are no such thing."""
+"""Logging in: keys of every type that are refused, locked or absent; passwords; a malformed known_hosts file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KINDS = ("rsa", "ecdsa", "ed25519")
 
 
 def new_key(server: Server, kind: str, form: str, passphrase: str = "") -> None:
-    """Put a key that the server does not know in the place of the user's own."""
+    """Replace the user's key by one that the server does not know."""
     server.user_key.unlink()
     options = ["-t", kind, "-m", form, "-N", passphrase, "-f", str(server.user_key)]
     subprocess.run(["ssh-keygen", "-q", *options], check=True)
@@ -29,8 +29,8 @@ def refused(server: Server, error: type[errors.ReplicateError] = errors.Authenti
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("form", ["PEM", "RFC4716"])
-def test_a_strange_key_of_any_kind_is_refused_as_such(server: Server, kind: str, form: str) -> None:
-    """paramiko tells of the last kind of key that it tried on the file, not of the refusal."""
+def test_an_unknown_key_of_any_type_is_reported_as_refused(server: Server, kind: str, form: str) -> None:
+    """paramiko reports the last key type that it tried on the file, not the refusal."""
     new_key(server, kind, form)
     refused(server)
 
@@ -42,17 +42,17 @@ def test_a_locked_key_without_a_terminal_is_refused(server: Server, kind: str) -
 
 
 def test_no_key_at_all_is_a_refusal(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ssh, "resolve", lambda *_wanted: replace(server.endpoint, identity_files=()))
+    monkeypatch.setattr(ssh, "resolve", lambda *_arguments: replace(server.endpoint, identity_files=()))
     refused(server)
 
 
 def test_a_password_is_asked_for_when_there_is_no_key(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     server.password = "secret"
-    monkeypatch.setattr(ssh, "resolve", lambda *_wanted: replace(server.endpoint, identity_files=()))
+    monkeypatch.setattr(ssh, "resolve", lambda *_arguments: replace(server.endpoint, identity_files=()))
     with SSHHost("nas1", ask=lambda _prompt: "secret"):
         pass
 
 
-def test_a_malformed_line_of_known_hosts_is_told(server: Server) -> None:
+def test_a_malformed_line_of_known_hosts_is_an_error(server: Server) -> None:
     server.known_hosts.write_text(f"[127.0.0.1]:{server.port} ecdsa-sha2-nistp256 no-base64!\n")
     refused(server, errors.HostKeyRejected)

@@ -1,4 +1,4 @@
-"""A channel that breaks at an awkward moment is a lost connection, never an error of another kind."""
+"""A channel that breaks at any moment is a ConnectionFailed, never another error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def process(channel: paramiko.Channel) -> SSHProcess:
 
 @pytest.mark.parametrize("error", BROKEN, ids=repr)
 def test_reading_from_a_broken_channel_is_a_lost_connection(error: Exception) -> None:
-    """paramiko answers from within recv: it tells the sender to go on, and may fail at that."""
+    """paramiko also writes in recv, to let the sender continue, and that may fail."""
     channel = create_autospec(paramiko.Channel, instance=True)
     channel.recv.side_effect = error
     with pytest.raises(ConnectionFailed, match="nas1: the connection was lost while zfs send was running"):
@@ -45,14 +45,14 @@ def test_closing_a_broken_channel_does_no_harm(error: Exception) -> None:
     assert channel.close.call_count == 2
 
 
-def test_a_read_that_waits_long_goes_on_waiting() -> None:
+def test_a_read_that_waits_long_keeps_waiting() -> None:
     channel = create_autospec(paramiko.Channel, instance=True)
     channel.recv.side_effect = [TimeoutError(), TimeoutError(), b"data"]
     channel.recv_stderr_ready.return_value = False
     assert process(channel).read(10) == b"data"
 
 
-def test_what_was_said_so_far_is_known_before_the_end() -> None:
+def test_stderr_can_be_read_before_the_end() -> None:
     channel = create_autospec(paramiko.Channel, instance=True)
     channel.recv.side_effect = [b"data", b"more"]
     channel.recv_stderr_ready.side_effect = [True, False, True, False]

@@ -1,6 +1,6 @@
-"""Keys are renewed in the midst of streams, and streams end during that: nothing hangs, no byte is lost.
+"""Renew keys during streams, and end streams during a key exchange: nothing hangs, no byte is lost.
 
-paramiko's own transport dead-locks there: its thread answers the channel's close, which waits for the key exchange that
+paramiko's own transport deadlocks there: its thread answers the channel's close, which waits for the key exchange that
 only this thread can finish.
 """
 
@@ -20,21 +20,21 @@ from zfs_replicate.hosts.ssh import SSHHost
 
 REKEY_BYTES = 1 << 18
 HANG_SECONDS = 30
-"""What a stream takes that hangs. A good one takes a fraction of a second."""
+"""A stream that takes this long hangs. A good one takes a fraction of a second."""
 
 
 def digest(host: SSHHost, path: Path) -> str:
     """Stream a file from the host; return its digest."""
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     with host.start(("cat", str(path))) as process:
         for data in iter(lambda: process.read(1 << 20), b""):
-            found.update(data)
+            sha256.update(data)
         assert process.finish().exit_status == 0
-    return found.hexdigest()
+    return sha256.hexdigest()
 
 
 def digest_in_time(host: SSHHost, path: Path) -> str:
-    """Likewise; a stream that hangs is a failure, after which the connection is closed to free its reader."""
+    """As `digest`, but fail after HANG_SECONDS, and close the connection to release the reader."""
     with ThreadPoolExecutor(1) as pool:
         streaming = pool.submit(digest, host, path)
         try:
@@ -71,7 +71,7 @@ def test_streams_arrive_whole_while_keys_are_renewed(
 @pytest.mark.usefixtures("_rekeying")
 @pytest.mark.parametrize("beyond", range(0, 60_000, 5000))
 def test_a_stream_may_end_while_keys_are_renewed(server: Server, tmp_path: Path, beyond: int) -> None:
-    """Just beyond the limit: the last bytes and the close are on their way when the renewal begins."""
+    """Just past the limit: the last bytes and the close are in flight when the key exchange begins."""
     path = tmp_path / "short"
     path.write_bytes(os.urandom(REKEY_BYTES + beyond - 20_000))
     with server.connect() as host:
