@@ -1,49 +1,49 @@
-"""The error tree. Every error that reaches a user is one of these, and says host, dataset and next step.
+"""Define the error tree. Every error that a user sees is one of these; its text has host, dataset and next step.
 
     ReplicateError                  exit 1
     ├── UsageError                  exit 2   the command line cannot be carried out as written
-    │   └── BadValue                         an option has a value that it cannot have
-    ├── JobFileError                exit 2   a file of jobs cannot be carried out as written
+    │   └── BadValue                         an option has an invalid value
+    ├── JobFileError                exit 2   a job file cannot be carried out as written
     ├── AlreadyRunning              exit 0   another run holds the lock of this target tree
-    ├── LockError                   exit 1   the lock file cannot be made or opened
+    ├── LockError                   exit 1   the lock file cannot be created or opened
     ├── SourceError                 exit 3   the source cannot be reached, authenticated, trusted or used
-    │   ├── ConnectionFailed                 no such host, refused, timed out, lost on the way
+    │   ├── ConnectionFailed                 no such host, refused, timed out, lost during a command
     │   ├── AuthenticationFailed             the source accepts none of our keys
     │   ├── HostKeyRejected                  unknown or changed host key
-    │   └── SourceUnusable                   no zfs there, or a shell that prints
-    ├── OutputError                 exit 1   a command printed what we cannot read
+    │   └── SourceUnusable                   no zfs there, or its login shell prints text
+    ├── OutputError                 exit 1   the output of a command cannot be parsed
     ├── OutputFileError             exit 1   a report or metrics file cannot be written
-    ├── HookFailed                  exit 1   --on-success or --on-failure did not end well; the exit status stays
-    ├── VerificationFailed          exit 1   both ends said yes, but the snapshot is not on the target
-    └── CommandFailed               exit 1   a command ended with an error that we have no narrower name for
+    ├── HookFailed                  exit 1   --on-success or --on-failure failed; the run's exit status stays
+    ├── VerificationFailed          exit 1   send and receive succeeded, but the snapshot is not on the target
+    └── CommandFailed               exit 1   a command failed, and no class below fits
         ├── DatasetMissing                   no such dataset
         │   └── SnapshotVanished             a snapshot that was listed a moment ago
         ├── PoolMissing                      no such pool
-        ├── PermissionDenied                 the user may not do this
+        ├── PermissionDenied                 the user has no permission for this
         ├── DatasetBusy                      a hold, a mount or another receive
         ├── OutOfSpace                       pool full, or a quota reached
-        ├── TargetDiverged                   the target was changed, or has snapshots of its own in the way
-        ├── StaleToken                       a resume token that the source can no longer serve
-        ├── PartialState                     an unfinished receive stands in the way
+        ├── TargetDiverged                   the target was changed, or its own snapshots are in the way
+        ├── StaleToken                       the source can no longer resume this token
+        ├── PartialState                     an unfinished receive is in the way
         ├── StreamBroken                     the stream ended early, stalled or was damaged; state is saved
         ├── FeatureMissing                   the target is too old for the stream
-        └── KeyUnavailable                   an encryption key is not loaded, or is another one
+        └── KeyUnavailable                   an encryption key is not loaded, or a different one
 
-`is_transient` says whether the same command may well succeed a little later.
+`is_transient`: the same command may succeed if retried a little later.
 """
 
 from __future__ import annotations
 
 
 class ReplicateError(Exception):
-    """Something a user must read. The text is one sentence or two: where, what, and what to do next."""
+    """An error for the user. The text is one sentence or two: where, what happened, what to do next."""
 
     exit_code = 1
     is_transient = False
 
 
 class UsageError(ReplicateError):
-    """`command`: the subcommand that it belongs to; empty: a mirror run, or not known."""
+    """`command`: the subcommand; empty for a mirror run, or if not known."""
 
     exit_code = 2
 

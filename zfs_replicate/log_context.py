@@ -1,4 +1,4 @@
-"""Which run and which dataset a record of the log belongs to."""
+"""Mark log records with their run and dataset."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ current_dataset: contextvars.ContextVar[str | None] = contextvars.ContextVar("da
 
 
 def new_identity() -> str:
-    """What tells a run from all others: 16 hexadecimal digits."""
+    """Return a random identity for a run: 16 hexadecimal digits."""
     return os.urandom(8).hex()
 
 
 @contextlib.contextmanager
 def about(dataset: str) -> Iterator[None]:
-    """What is logged within, by this thread, is about this dataset."""
+    """Mark what this thread logs within the block with this dataset."""
     token = current_dataset.set(dataset)
     try:
         yield

@@ -1,7 +1,7 @@
-"""Text that others had a hand in, made safe to print. Pure.
+"""Make untrusted text safe to print. (text) → text with escapes. Pure.
 
-Names, hold tags and messages come from a host that may be hostile: what would move a terminal's cursor, forge a line of
-a log or turn the reading order around is shown as an escape.
+Names, hold tags and messages may come from a hostile host. Characters that would move a terminal's cursor, forge a log
+line or reverse the reading order are shown as escapes.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 import unicodedata
 
 _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
-"""Unicode's categories of control and format characters, surrogates, what has no meaning, and separators of lines."""
+"""Unicode categories: control, format, surrogate, private use, unassigned, line and paragraph separators."""
 
 
 def visible(text: str, keep: str = "") -> str:
-    r"""Given a text, return it with each character that would not show as an escape, but those to keep.
+    r"""Given a text, return it with invisible characters as escapes, except those in `keep`.
 
-    `a\x1b[2Jb` with a real escape character becomes `a\x1b[2Jb` in plain letters.
+    An ESC character becomes the four characters `\x1b`.
     """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(each if each in keep else _shown(each) for each in text)
+    return "".join(character if character in keep else _escaped(character) for character in text)
 
 
-def _shown(character: str) -> str:
+def _escaped(character: str) -> str:
     if unicodedata.category(character) not in _HIDDEN:
         return character
     number = ord(character)

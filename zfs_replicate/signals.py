@@ -1,4 +1,4 @@
-"""Signals that ask us to end become an exception in the main thread, so that every `with` is left in order."""
+"""Turn signals that end the program into an exception in the main thread, so that every `with` block is left."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from types import FrameType
 ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 SIGNALLED = 128
-"""Exit statuses from here on: ended by a signal."""
+"""An exit status from here on means: ended by signal (status - 128)."""
 
 
 class Interrupted(BaseException):
-    """A signal asks us to end. No error: nothing on the way may catch it for good."""
+    """A signal told us to end. Not an Exception, so that no `except Exception` swallows it."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -23,11 +23,11 @@ class Interrupted(BaseException):
 
 @contextlib.contextmanager
 def interrupted_by_signals() -> Iterator[None]:
-    """Turn the first ending signal into Interrupted, raised in the main thread; further ones are ignored meanwhile."""
+    """Raise Interrupted in the main thread on the first ending signal; ignore further ones until the block is left."""
 
     def end(number: int, _frame: FrameType | None) -> None:
-        for each in ENDING_SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+        for ending_signal in ENDING_SIGNALS:
+            signal.signal(ending_signal, signal.SIG_IGN)
         raise Interrupted(number)
 
     before = {number: signal.signal(number, end) for number in ENDING_SIGNALS}

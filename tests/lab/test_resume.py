@@ -164,6 +164,6 @@ def test_receive_under_way_elsewhere_is_not_disturbed(world: World) -> None:
     with subprocess.Popen(["sh", "-c", slow], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL):
         run("sh", "-c", "until zfs get -H -o value receive_resume_token offsite/data | grep -q ^1-; do sleep 0.2; done")
         done = world.replicate(expect=1)
-    assert "another receive is at work" in done.stderr
+    assert "another receive is running" in done.stderr
     world.replicate(host="localhost")
     assert world.guids("offsite/data") == world.guids("tank/data")

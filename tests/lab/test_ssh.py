@@ -153,7 +153,7 @@ def test_csh_as_login_shell(one: World, tmp_path: Path) -> None:
 
 def test_user_without_rights_is_told_so(one: World) -> None:
     done = one.replicate(host="lab@127.0.0.1", expect=1)
-    assert "tank/data@one on lab@127.0.0.1: cannot hold mirror on: zfs refuses this to the user" in done.stderr
+    assert "tank/data@one on lab@127.0.0.1: cannot hold mirror on: the user has no permission for this" in done.stderr
     assert not one.exists("offsite/data")
 
 
@@ -170,7 +170,9 @@ def test_user_who_may_not_release_fails_and_nothing_expires(one: World) -> None:
     one.replicate(host="lab@127.0.0.1")
     one.snapshot("tank/data@two")
     done = one.replicate("-k", "0", host="lab@127.0.0.1", expect=1)
-    assert "tank/data@one on lab@127.0.0.1: cannot release mirror from: zfs refuses this to the user" in done.stderr
+    assert (
+        "tank/data@one on lab@127.0.0.1: cannot release mirror from: the user has no permission for this" in done.stderr
+    )
     assert one.snapshots("offsite/data") == ["one", "two"]
 
 

@@ -1,1 +1,1 @@
-"""The only package that knows what a zfs command looks like, what it prints and how it complains."""
+"""Build zfs commands, parse their output, explain their errors: the only package that knows these."""

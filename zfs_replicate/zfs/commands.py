@@ -1,6 +1,6 @@
-"""Model values in, argument tuples out: every command that we ever run, in one place.
+"""Build every command that the program runs. (model values) → argument tuples. Pure.
 
-A command is a tuple of arguments, never a string; quoting happens once, at the SSH border.
+A command is a tuple of arguments, never a string; hosts/quoting.py quotes it for SSH.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Command = tuple[str, ...]
 PLAIN = properties.Settings()
 
 BATCH_BYTES = 100_000
-"""Bytes of names in one command. Linux takes 128 KiB in one argument, and an SSH command string is one argument."""
+"""Bytes of names in one command. An SSH command is one argument, and Linux limits an argument to 128 KiB."""
 
-SMALLEST_SHARE = 8
-"""Fewer names are not worth a command of their own."""
+MIN_SHARE = 8
+"""Fewer names are not worth another command."""
 
 USEFUL_PROGRAMS = ("zfs", "mbuffer", *COMPRESSORS)
 
@@ -35,16 +35,16 @@ _PROBE = "; ".join(
         'zpool get -Hp -o property,value all "$1"',
     )
 )
-"""One line and no single quotes: csh as a login shell takes no other."""
+"""One line without single quotes, for csh as a login shell."""
 
 
 def probe(pool: str) -> Command:
-    """One command that says all: programs, zfs version, and every property of the pool (see parse.capabilities)."""
+    """Print the installed programs, the zfs version and every property of the pool (see parse.capabilities)."""
     return ("sh", "-c", _PROBE, "sh", pool)
 
 
 def batches(names: Sequence[str], limit: int = BATCH_BYTES) -> Iterator[tuple[str, ...]]:
-    """Given names, yield them in order in runs of at most `limit` bytes, quoting allowed for."""
+    """Given names, yield them in order in batches of at most `limit` bytes, quotes included."""
     batch: list[str] = []
     size = 0
     for name in names:
@@ -59,19 +59,19 @@ def batches(names: Sequence[str], limit: int = BATCH_BYTES) -> Iterator[tuple[st
 
 
 def shares(names: Sequence[str], count: int) -> Iterator[tuple[str, ...]]:
-    """Given names, yield them in order in up to `count` shares, not too small, and each in batches as above."""
-    size = max(1, -(-len(names) // max(1, min(count, len(names) // SMALLEST_SHARE))))
+    """Given names, yield them in order in up to `count` shares of at least MIN_SHARE names; `batches` splits each."""
+    size = max(1, -(-len(names) // max(1, min(count, len(names) // MIN_SHARE))))
     for begin in range(0, len(names), size):
         yield from batches(names[begin : begin + size])
 
 
 def list_tree(root: str) -> Command:
-    """The whole tree with all that a plan needs, in one command (zfs-list(8))."""
+    """List a source tree with all that planning needs, in one command (zfs-list(8))."""
     return _list("filesystem,volume,snapshot,bookmark", root)
 
 
 def list_copies(root: str) -> Command:
-    """The same of a target, whose bookmarks are nobody's business: looking for them takes a while."""
+    """List a target tree likewise, without bookmarks: they are not needed and slow to list."""
     return _list("filesystem,volume,snapshot", root)
 
 
@@ -80,19 +80,22 @@ def _list(kinds: str, root: str) -> Command:
 
 
 def list_existing(datasets: Sequence[str]) -> Command:
+    """List those datasets that exist; zfs reports the others on stderr (see messages.absent_datasets)."""
     return ("zfs", "list", "-Hp", "-o", "name", *datasets)
 
 
 def list_guids(snapshots: Sequence[str]) -> Command:
+    """List name and guid of each snapshot."""
     return ("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,guid", *snapshots)
 
 
 def list_placeholders(datasets: Sequence[str]) -> Command:
-    """Those of them where the property was set itself: children inherit user properties."""
+    """List the datasets on which the property is set locally, since children inherit user properties."""
     return ("zfs", "get", "-Hp", "-s", "local", "-o", "name,value", PLACEHOLDER_PROPERTY, *datasets)
 
 
 def decode_token(token: str) -> Command:
+    """Print what a resume token contains (see parse.token_contents); sends nothing."""
     return ("zfs", "send", "-nvt", token)
 
 
@@ -109,10 +112,9 @@ def release(tag: str, snapshots: Sequence[str]) -> Command:
 
 
 def send(step: Send | Resume, has_progress: bool = False) -> Command:
-    """`zfs send` for one stream (zfs-send(8)); `has_progress`: with its sizes on stderr (send_progress.py).
+    """Build `zfs send` for one stream (zfs-send(8)); `has_progress` prints sizes on stderr (send_progress.py).
 
-    A raw stream is compressed as it lies on disk, so -c says nothing there. -L is constant for one target
-    (OpenZFS #6224).
+    A raw stream is compressed as on disk, so -c has no effect there. -L never changes for one target (OpenZFS #6224).
     """
     flags = ["-vP"] if has_progress else []
     if isinstance(step, Resume):
@@ -135,49 +137,52 @@ _BUNDLE = (
 
 
 def bundle(mark: str, sends: Sequence[Command]) -> Command:
-    """Given increments as `send` builds them, return one command for all: their streams, in order.
+    """Given incremental sends as `send` builds them, return one command that prints their streams, in order.
 
-    It prints the mark on a line; then after each stream the mark, a space, the exit status, a newline, what zfs send
-    said, a newline, and the mark on a line again.
+    It prints the mark on a line; then after each stream the mark, a space, the exit status, a newline, the stderr of
+    zfs send, a newline, and the mark on a line again.
     """
-    return ("sh", "-c", _BUNDLE, "sh", mark, *(word for each in sends for word in (" ".join(each[2:-2]), *each[-2:])))
+    words = (word for command in sends for word in (" ".join(command[2:-2]), *command[-2:]))
+    return ("sh", "-c", _BUNDLE, "sh", mark, *words)
 
 
 _COMPRESSED = (
     'exec 4>&1; ended=$({{ {{ "$@" 3>&- 4>&-; echo $? >&3; }} | {{ {program} 3>&- >&4 4>&-; echo $? >&3; }}; }} 3>&1);'
     ' for status in $ended; do [ "$status" = 0 ] || exit "$status"; done'
 )
-"""sh has no pipefail: each of the two tells its status on descriptor 3; the first bad one is that of the whole."""
+"""sh has no pipefail: both commands write their status to descriptor 3; the first that is not 0 is the result."""
 
 
 def compressed(send: Command, compressor: str) -> Command:
-    """A send whose stream is compressed on its way; it ends badly when either of the two does."""
+    """Given a send, return a command that also compresses its stream; it fails if either of the two fails."""
     return ("sh", "-c", _COMPRESSED.format(program=COMPRESSORS[compressor]), "sh", *send)
 
 
 def decompress(compressor: str) -> Command:
+    """Decompress a stream from stdin to stdout."""
     return (*COMPRESSORS[compressor].split(), "-d")
 
 
 def receive(receiving: Receiving, settings: properties.Settings = PLAIN) -> Command:
-    """`zfs receive` that saves its state when cut (-s) and never mounts (-u); -F only to fill our empty placeholder."""
+    """Receive a stream; save the state when it is cut (-s), never mount (-u), -F only to fill our empty placeholder."""
     force = ("-F",) if receiving.onto_placeholder else ()
-    words = properties.words(settings, receiving.kind, receiving.is_first)
-    return ("zfs", "receive", "-s", "-u", *force, *words, receiving.target)
+    options = properties.receive_options(settings, receiving.kind, receiving.is_first)
+    return ("zfs", "receive", "-s", "-u", *force, *options, receiving.target)
 
 
 def abort_receive(target: str) -> Command:
+    """Discard the saved state of an unfinished receive."""
     return ("zfs", "receive", "-A", target)
 
 
 def create_parent(step: CreateParent) -> Command:
-    """canmount=off, so that nothing is mounted; one dataset at a time, since -o with -p reaches only the last."""
-    mark = ("-o", f"{PLACEHOLDER_PROPERTY}=on") if step.is_placeholder else ()
-    return ("zfs", "create", "-o", "canmount=off", *mark, step.target)
+    """Create one dataset with canmount=off. Never -p: -o would apply to the last dataset only."""
+    placeholder = ("-o", f"{PLACEHOLDER_PROPERTY}=on") if step.is_placeholder else ()
+    return ("zfs", "create", "-o", "canmount=off", *placeholder, step.target)
 
 
 def rollback(snapshot: str) -> Command:
-    """Never -r: that destroys newer snapshots one by one until one resists, also those that came since the plan."""
+    """Roll back, never with -r: that destroys newer snapshots one by one until one is busy, even unplanned ones."""
     return ("zfs", "rollback", snapshot)
 
 
@@ -185,21 +190,24 @@ _BOOKMARK = (
     'n=0; while [ "$1" != -- ]; do zfs bookmark "$1" "$2" & shift 2; n=$((n + 1)); [ $((n % 8)) != 0 ] || wait; done;'
     ' wait; shift; for old do zfs destroy "$old" & n=$((n + 1)); [ $((n % 8)) != 0 ] || wait; done; wait'
 )
-"""Eight at a time: each waits for the pool to write, and what waits together waits once."""
+"""Eight at a time, so that they share one wait for the pool to write."""
 
 
-def bookmark(made: Sequence[tuple[str, str]], obsolete: Sequence[str]) -> Command:
-    """Bookmark many snapshots, then destroy old bookmarks, in one command: zfs itself takes one at a time."""
-    return ("sh", "-c", _BOOKMARK, "sh", *(name for pair in made for name in pair), "--", *obsolete)
+def bookmark(pairs: Sequence[tuple[str, str]], obsolete: Sequence[str]) -> Command:
+    """Create bookmarks, then destroy obsolete ones, in one command; zfs itself takes one at a time.
+
+    Each pair is a snapshot and its new bookmark, by their full names.
+    """
+    return ("sh", "-c", _BOOKMARK, "sh", *(name for pair in pairs for name in pair), "--", *obsolete)
 
 
 _CHANGING = ("hold", "release", "send", "receive", "create", "rollback", "inherit", "destroy")
 
 
 def elevated(command: Command) -> Command:
-    """Given a command, return it as sudo runs it where it needs rights; what only reads stays as it is.
+    """Given a command, return it with `sudo -n` if it needs privileges; commands that only read stay as they are.
 
-    -n: never ask for a password.
+    -n: never prompt for a password.
     """
     match command:
         case ("zfs", "send", "-nvt", *_):
@@ -217,18 +225,21 @@ def elevated(command: Command) -> Command:
 
 
 def available(dataset: str) -> Command:
+    """Print the bytes available to a dataset."""
     return ("zfs", "get", "-Hp", "-o", "value", "available", dataset)
 
 
 def clear_placeholder(target: str) -> Command:
+    """Remove the placeholder property from a dataset."""
     return ("zfs", "inherit", PLACEHOLDER_PROPERTY, target)
 
 
 def destroy(dataset: str, snapshots: Sequence[str]) -> Command:
-    """Explicit names, never a range and never -r: a range catches what others made meanwhile."""
+    """Destroy the named snapshots; never a range or -r, which would catch snapshots that others took meanwhile."""
     return ("zfs", "destroy", f"{dataset}@{','.join(snapshots)}")
 
 
 def mbuffer(size: str, bytes_per_second: int | None = None) -> Command:
+    """Buffer `size` of a stream, such as 64M; None: no rate limit."""
     limit = () if bytes_per_second is None else ("-r", str(bytes_per_second))
     return ("mbuffer", "-q", "-s", "128k", "-m", size, *limit)

@@ -1,7 +1,7 @@
-"""What zfs says on stderr in, the narrowest error out. One recogniser per known message.
+"""Explain how a zfs command failed. (Exit with stderr) → the narrowest error. Pure; one pattern per known message.
 
 The texts are those of OpenZFS 2.1 to 2.4 under LC_ALL=C (lib/libzfs/libzfs_sendrecv.c and libzfs_util.c,
-cmd/zfs/zfs_main.c). A message may span lines, so white space is folded before it is looked at.
+cmd/zfs/zfs_main.c). A message may span lines, so white space is folded before matching.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from zfs_replicate import errors
 from zfs_replicate.model import Exit
 
 MAX_QUOTED = 1000
-"""Characters of a message that are repeated to the user: one paragraph, whatever a hostile host says."""
+"""Characters of stderr that are quoted to the user: one paragraph, even from a hostile host."""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownMessage:
-    """A message we know: the pattern, the error it is, what it means in plain words, and the next step."""
+    """A known zfs message: its pattern, the error to raise, what it means, and the next step."""
 
     pattern: re.Pattern[str]
     error: type[errors.CommandFailed]
@@ -36,29 +36,29 @@ KNOWN = (
     _known(
         r"zfs_replicate_gate: refused",
         errors.PermissionDenied,
-        "the gate there refuses it",
-        "compare -r and -t with --dataset and --tag of our key in authorized_keys there; if they agree, copy the"
+        "zfs_replicate_gate there refused it",
+        "compare -r and -t with --dataset and --tag of our key in authorized_keys there; if they match, copy the"
         " zfs_replicate_gate of this version there",
     ),
     _known(
         r"used in the initial send no longer exists|is no longer the same snapshot"
         r"|incremental source 0x\w+ no longer exists|resume token is corrupt",
         errors.StaleToken,
-        "the saved state of an earlier receive can no longer be continued",
-        "run again: the next run clears it with 'zfs receive -A' and starts afresh",
+        "the saved state of an earlier receive can no longer be resumed",
+        "run again: the next run clears it with 'zfs receive -A' and starts over",
     ),
     _known(
         r"contains partially-complete state",
         errors.PartialState,
-        "an unfinished receive stands in the way, or another receive is at work",
-        "run again; if it stays, end the other receive or clear its state with 'zfs receive -A {subject}'",
+        "an unfinished receive is in the way, or another receive is running",
+        "run again; if that does not help, end the other receive or clear its state with 'zfs receive -A {subject}'",
     ),
     _known(
         r"has been modified\s+since most recent snapshot",
         errors.TargetDiverged,
         "the target was changed since the newest common snapshot",
-        "see what changed with 'zfs diff', then discard it with 'zfs rollback' to the common snapshot,"
-        " or keep it under another name with 'zfs rename'",
+        "see what changed with 'zfs diff', then discard the changes with 'zfs rollback' to the common snapshot,"
+        " or keep them under another name with 'zfs rename'",
     ),
     _known(
         r"cannot be used to destroy an encrypted filesystem|overwrite an unencrypted one with an encrypted one",
@@ -70,12 +70,12 @@ KNOWN = (
         r"does not\s+match incremental source",
         errors.TargetDiverged,
         "the target no longer has the snapshot that the stream starts from",
-        "run again, so that both sides are compared anew",
+        "run again: both sides are then compared anew",
     ),
     _known(
         r"destination already exists",
         errors.TargetDiverged,
-        "the target has another snapshot under a name that is about to arrive",
+        "the target has a different snapshot with the name of an incoming one",
         "rename it with 'zfs rename', then run again",
     ),
     _known(
@@ -87,7 +87,7 @@ KNOWN = (
     _known(
         r"permission denied|must be run as root|insufficient privileges|operation not permitted",
         errors.PermissionDenied,
-        "zfs refuses this to the user",
+        "the user has no permission for this",
         "connect as root, or grant it: on a source 'zfs allow USER send,hold,release DATASET' (see 'man zfs-allow')",
     ),
     _known(
@@ -101,16 +101,16 @@ KNOWN = (
         r"|invalid backup stream|invalid stream",
         errors.StreamBroken,
         "the stream ended early or was damaged",
-        "run again: what has arrived is saved and continued",
+        "run again: it resumes from what has arrived",
     ),
     _known(
         r"cannot destroy '.*': dataset already exists",
         errors.CommandFailed,
-        "there are datasets below it",
-        "move these aside with 'zfs rename', then run again",
+        "it has child datasets",
+        "move them aside with 'zfs rename', then run again",
     ),
     _known(
-        # `send -vP` has the text of ESRCH for a bookmark that is gone (lab: OpenZFS 2.1 to 2.4)
+        # `send -vP` prints the text of ESRCH for a missing bookmark (lab: OpenZFS 2.1 to 2.4)
         r"dataset does not exist|no such (?:dataset|snapshot)|could not find any snapshots to destroy|No such process"
         r"|incremental source \([^)]*\) does not exist|bookmark '[^']*' does not exist",
         errors.DatasetMissing,
@@ -121,7 +121,7 @@ KNOWN = (
         r"it's being held|dataset is busy|pool or dataset is busy|is busy",
         errors.DatasetBusy,
         "it is held, mounted or being received",
-        "see 'zfs holds -r {subject}', and whether another receive is at work",
+        "see 'zfs holds -r {subject}', and check whether another receive is running",
     ),
     _known(
         r"dependent clones",
@@ -133,12 +133,12 @@ KNOWN = (
         r"out of space|no space left|quota exceeded|disk quota",
         errors.OutOfSpace,
         "there is no space left, or a quota is reached",
-        "free space or raise the quota ('zfs list -o space'), then run again: it continues where it stopped",
+        "free space or raise the quota ('zfs list -o space'), then run again: it resumes where it stopped",
     ),
     _known(
         r"encryption key does not match|IV set guid mismatch",
         errors.KeyUnavailable,
-        "the stream and the target come from different encryption keys, or raw and plain streams were mixed",
+        "the stream and the target have different encryption keys, or raw and plain streams were mixed",
         "move the target aside with 'zfs rename {subject} NEWNAME', then run again for a new full copy",
     ),
     _known(
@@ -150,8 +150,8 @@ KNOWN = (
     _known(
         r"kernel modules must be upgraded",
         errors.StreamBroken,
-        "zfs refuses the stream without saying why: most often a snapshot was taken on the target meanwhile",
-        "run again; if it stays, OpenZFS here may be too old for the source's",
+        "zfs refuses the stream and does not say why: usually a snapshot was taken on the target meanwhile",
+        "run again; if that does not help, OpenZFS here may be too old for the source's",
     ),
     _known(
         r"unsupported feature|must be upgraded",
@@ -165,9 +165,9 @@ KILLED = _known(
     "",
     errors.StreamBroken,
     "the command was killed",
-    "run again: what has arrived is saved and continued",
+    "run again: it resumes from what has arrived",
 )
-"""What an exit says by itself that `is_killed`, where no known message says more."""
+"""The explanation of an Exit that `is_killed`, unless a known message explains more."""
 
 _ALREADY_DONE = re.compile(r"tag already exists on this dataset|no such tag on this dataset")
 _NAMED = re.compile(r"'([^']+)'")
@@ -175,16 +175,16 @@ _ABSENT = re.compile(r"^cannot open '([^']+)': dataset does not exist$")
 
 
 def explain(host: str, subject: str, ended: Exit, doing: str) -> errors.CommandFailed:
-    """Given how a zfs command failed, return the error to raise: what happened, in plain words, and the next step.
+    """Given how a zfs command failed, return the error to raise: what happened and the next step.
 
-    `subject` is the dataset or snapshot at stake, `doing` a verb phrase such as "list the datasets".
+    `subject` is the dataset or snapshot that it was about, `doing` a verb phrase such as "list the datasets".
     """
     stderr = " ".join(ended.stderr.split())
     quoted = stderr if len(stderr) <= MAX_QUOTED else f"{stderr[:MAX_QUOTED]}…"
     known = next((message for message in KNOWN if message.pattern.search(quoted)), KILLED if ended.is_killed else None)
     if known is None:
         return errors.CommandFailed(
-            f"{subject} on {host}: cannot {doing}; look at 'zpool status' and the kernel's log there"
+            f"{subject} on {host}: cannot {doing}; look at 'zpool status' and the kernel log there"
             f" (zfs: {quoted or 'no message'})"
         )
     is_snapshot = known.error is errors.DatasetMissing and "@" in subject
@@ -195,9 +195,9 @@ def explain(host: str, subject: str, ended: Exit, doing: str) -> errors.CommandF
 
 
 def absent_datasets(ended: Exit) -> frozenset[str] | None:
-    """Given how `zfs list A B …` ended, return the datasets that it says do not exist.
+    """Given how `zfs list A B …` ended, return the datasets that it reports as not existing.
 
-    None when it says anything else too, or was killed: "could not ask" is never read as "is not there".
+    None if it was killed or printed any other error: a failed query must never count as "does not exist".
     """
     matches = [_ABSENT.match(line) for line in ended.stderr.splitlines() if line.strip()]
     if ended.is_killed or not all(matches):
@@ -206,21 +206,20 @@ def absent_datasets(ended: Exit) -> frozenset[str] | None:
 
 
 def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
-    """Given how `zfs hold` or `release` of many snapshots ended, return what failed, each with its part of stderr.
+    """Given how `zfs hold` or `release` of many snapshots ended, return the failed ones, each with its line of stderr.
 
-    These commands go on after a failure. A hold that is there already, and a release of what is gone, are successes.
-    A line may name a snapshot, or its dataset when that is gone; one that names neither ("cannot hold: permission
-    denied") is about all that no other line names. A command that was killed may have left out any that it does not
-    name.
+    These commands continue after a failure. An existing hold counts as held, a missing one as released. A line may name
+    a snapshot, or its dataset if that is gone. A line that names neither ("cannot hold: permission denied") applies to
+    all that no other line names. A killed command failed for all that it does not name.
     """
-    wanted = frozenset(snapshots)
+    requested = frozenset(snapshots)
     failures: dict[str, str] = {}
     settled: set[str] = set()
     general: list[str] = []
     for line in filter(None, map(str.strip, ended.stderr.splitlines())):
         match = _NAMED.search(line)
         name = match[1] if match else ""
-        named = {snapshot for snapshot in wanted if name in (snapshot, snapshot.partition("@")[0])}
+        named = {snapshot for snapshot in requested if name in (snapshot, snapshot.partition("@")[0])}
         if not named:
             general.append(line)
         elif _ALREADY_DONE.search(line):
@@ -228,7 +227,7 @@ def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
         else:
             failures.update(dict.fromkeys(named, line))
     is_silent = not (failures or settled or general)
-    if general or ended.is_killed or is_silent:  # without a word nothing counts as done
-        unnamed = wanted - settled - failures.keys()
+    if general or ended.is_killed or is_silent:  # without any message nothing counts as done
+        unnamed = requested - settled - failures.keys()
         failures.update(dict.fromkeys(unnamed, " ".join(general)))
     return {name: replace(ended, stderr=line) for name, line in failures.items()}

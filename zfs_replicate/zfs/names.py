@@ -1,4 +1,4 @@
-"""What ZFS takes as a name, and how names nest. Text in, text or a reason out.
+"""Check names of datasets, snapshots and tags, and compare paths of datasets. Pure.
 
 Sources: zfs(8) "Dataset, Snapshot and Bookmark names", zfs-hold(8); limits from module/zcommon/zfs_namecheck.c.
 """
@@ -9,7 +9,7 @@ import re
 from fnmatch import fnmatchcase
 
 MAX_NAME_LENGTH = 255
-"""Bytes of a whole name, the @snapshot included."""
+"""Bytes of a full name, including @snapshot."""
 
 MAX_DEPTH = 49
 """Components of a dataset name; OpenZFS refuses 50."""
@@ -20,7 +20,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_:.-]*")
 
 
 def dataset_problem(name: str) -> str | None:
-    """Given a dataset name, return why ZFS would not take it, or None."""
+    """Given a dataset name, return why ZFS would refuse it, or None."""
     if "@" in name or "#" in name:
         return "is a snapshot or bookmark; name the dataset, without the part from @ or # on"
     components = name.split("/")
@@ -39,7 +39,7 @@ def dataset_problem(name: str) -> str | None:
 
 
 def is_component(text: str) -> bool:
-    """Whether the text may stand after the @ of a snapshot or the # of a bookmark."""
+    """Whether the text is valid after the @ of a snapshot or the # of a bookmark."""
     return _COMPONENT.fullmatch(text) is not None
 
 
@@ -48,58 +48,59 @@ def tag_problem(tag: str, longest_suffix: str) -> str | None:
     if not _TAG.fullmatch(tag):
         return "must be letters, digits and _ : . -, and must not begin with a dot or a dash"
     if len(tag) + len(longest_suffix) > MAX_NAME_LENGTH:
-        return f"is {len(tag)} bytes long; {MAX_NAME_LENGTH - len(longest_suffix)} is the most"
+        return f"is {len(tag)} bytes long; the maximum is {MAX_NAME_LENGTH - len(longest_suffix)}"
     return None
 
 
 def bookmark_prefix(tag: str) -> str:
-    """How the names of our own bookmarks for a mirror begin; the snapshot's name follows.
+    """Given a tag, return the prefix of its bookmarks' names; the snapshot's name follows.
 
-    Each _ of the tag is doubled, and no _ follows: so the bookmarks of `a_b` are not taken for those of `a`.
+    Each _ of the tag is doubled and the prefix ends with one _, so a bookmark of `a_b` never looks like one of `a`.
     """
     return f"zfs_replicate_{tag.replace('_', '__')}_"
 
 
 def is_bookmark_of(tag: str, name: str) -> bool:
-    """Whether a bookmark (the part after the #) is one that the mirror with this tag has made."""
+    """Whether a bookmark name (the part after the #) belongs to the mirror with this tag."""
     prefix = bookmark_prefix(tag)
     return name.startswith(prefix) and not name.startswith("_", len(prefix))
 
 
 def pool_of(dataset: str) -> str:
+    """`a/b/c` gives `a`."""
     return dataset.split("/", 1)[0]
 
 
 def ancestors(dataset: str) -> tuple[str, ...]:
-    """The datasets above one, top first: `a/b/c` gives `a`, `a/b`."""
+    """Return the ancestors of a dataset, topmost first: `a/b/c` gives `a`, `a/b`."""
     components = dataset.split("/")
     return tuple("/".join(components[:count]) for count in range(1, len(components)))
 
 
 def is_within(dataset: str, root: str) -> bool:
-    """Whether a dataset is the root itself or below it: `tank/data2` is not within `tank/data`."""
+    """Whether a dataset is the root or below it: `tank/data2` is not within `tank/data`."""
     return dataset == root or dataset.startswith(root + "/")
 
 
 def below(dataset: str, root: str) -> str:
-    """The path of a dataset below its root, without a leading slash; empty for the root itself."""
+    """Return the path of a dataset below its root, without a leading slash; empty for the root itself."""
     return dataset[len(root) + 1 :]
 
 
 def is_excluded(path: str, patterns: tuple[str, ...]) -> bool:
-    """Given a path below the root, return whether a pattern names it or one of its ancestors.
+    """Given a path below the root, return whether a pattern matches it or one of its ancestors.
 
     A pattern matches component by component, so `*` stays within one level:
     `vm/*` excludes `vm/a` and `vm/a/disk`, but not `vm`; `*/swap` excludes `a/swap`, not `swap`.
     """
     components = path.split("/") if path else []
     for pattern in patterns:
-        wanted = pattern.strip("/").split("/")
-        if len(wanted) <= len(components) and all(map(fnmatchcase, components, wanted)):
+        parts = pattern.strip("/").split("/")
+        if len(parts) <= len(components) and all(map(fnmatchcase, components, parts)):
             return True
     return False
 
 
 def overlaps(one: str, other: str) -> bool:
-    """Whether one of two datasets lies within the other."""
+    """Whether one of two datasets is within the other."""
     return is_within(one, other) or is_within(other, one)

@@ -1,6 +1,6 @@
-"""zfs output in, model values out. Strict: a line that is not as expected is an error that quotes it.
+"""Parse the output of zfs and zpool. (lines) → model values. Pure and strict.
 
-Nothing here runs a command. `-H` output is split on TAB only, since names may contain spaces.
+An unexpected line is an OutputError that quotes it. `-H` output is split on TAB only, since names may contain spaces.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ LIST_COLUMNS = (
 )
 
 PARTIAL_RECEIVE = "/%recv"
-"""The hidden clone X/%recv is nobody's: it is the saved state of a cut receive into X, and is continued or cleared
-before anything is destroyed."""
+"""The hidden clone X/%recv is the saved state of a cut receive into X. It does not count as a clone: it is resumed or
+cleared before anything is destroyed."""
 
 PROBE_GREETING = "zfs_replicate probe"
-"""First line of the probe's output; anything before it was printed by the shell's start-up files."""
+"""First line of the probe's output; the shell's start-up files printed anything before it."""
 
 
 @dataclass(slots=True)
 class Listing:
-    """What one `zfs list` of a whole tree said: datasets in its order, held snapshots, tokens by dataset."""
+    """A parsed `zfs list` of a tree: datasets as listed, full names of held snapshots, resume tokens by dataset."""
 
     datasets: list[Dataset] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
@@ -44,7 +44,7 @@ class Listing:
 
 
 @dataclass(slots=True)
-class _Collected:
+class _DatasetBuilder:
     name: str
     kind: Kind
     is_encrypted: bool
@@ -52,8 +52,8 @@ class _Collected:
     snapshots: list[Snapshot] = field(default_factory=list)
     bookmarks: list[Bookmark] = field(default_factory=list)
 
-    def dataset(self) -> Dataset:
-        # createtxg is the order of one pool; zfs sorts by name here
+    def build(self) -> Dataset:
+        # createtxg orders the snapshots of one pool; zfs list sorts by name
         self.snapshots.sort(key=lambda snapshot: snapshot.createtxg)
         self.bookmarks.sort(key=lambda bookmark: bookmark.createtxg)
         if len({snapshot.name for snapshot in self.snapshots}) < len(self.snapshots):
@@ -64,26 +64,27 @@ class _Collected:
 
 
 def columns(line: str, count: int) -> list[str]:
-    """Given a line of `-H` output, return its columns; raise OutputError unless there are `count`."""
-    found = line.rstrip("\n").split("\t")
-    if len(found) != count:
-        raise OutputError(f"expected {count} columns separated by tabs, got {len(found)}: {line!r}")
-    return found
+    """Given a line of `-H` output, return its columns. Raises: OutputError unless there are `count`."""
+    fields = line.rstrip("\n").split("\t")
+    if len(fields) != count:
+        raise OutputError(f"expected {count} columns separated by tabs, got {len(fields)}: {line!r}")
+    return fields
 
 
 def number(text: str, line: str) -> int:
+    """Given a column and its line, return the number. Raises: OutputError unless it is digits only."""
     if not (text.isascii() and text.isdigit()):
         raise OutputError(f"expected a number, got {text!r} in: {line!r}")
     return int(text)
 
 
 def listing(lines: Iterable[str]) -> Listing:
-    """Given lines of `zfs list -Hp -o LIST_COLUMNS` of all types, return the tree; holds are not yet filled in.
+    """Given lines of `zfs list -Hp -o LIST_COLUMNS` of all types, return the tree; hold tags are not filled in.
 
-    A snapshot or bookmark may stand before or after its dataset.
+    A snapshot or bookmark may come before or after its dataset. Raises: OutputError.
     """
-    found = Listing()
-    collected: dict[str, _Collected] = {}
+    tree = Listing()
+    builders: dict[str, _DatasetBuilder] = {}
     snapshots: dict[str, list[Snapshot]] = {}
     bookmarks: dict[str, list[Bookmark]] = {}
     split = _Splitter().split
@@ -96,26 +97,26 @@ def listing(lines: Iterable[str]) -> Listing:
             numbers = _numbers((guid, createtxg, creation, written), line)
             snapshots.setdefault(dataset, []).append(_snapshot(short, numbers, clones))
             if userrefs != "0" and number(userrefs, line) > 0:
-                found.held.append(name)
+                tree.held.append(name)
         elif kind == "bookmark" and mark == "#":
             bookmarks.setdefault(dataset, []).append(
                 Bookmark(short, number(guid, line), number(createtxg, line), number(creation, line))
             )
         elif kind in ("filesystem", "volume") and not mark:
-            collected[_new(name, collected)] = _Collected(
+            builders[_unlisted(name, builders)] = _DatasetBuilder(
                 name, Kind(kind), encryption not in ("off", "-"), 0 if written == "-" else number(written, line)
             )
             if token not in ("", "-"):
-                found.tokens[name] = token
+                tree.tokens[name] = token
         else:
             raise OutputError(f"unexpected kind of dataset {kind!r} in: {line!r}")
     for parts, attribute in ((snapshots, "snapshots"), (bookmarks, "bookmarks")):
         for name, values in parts.items():
-            if name not in collected:
+            if name not in builders:
                 raise OutputError(f"{attribute} of {name} are listed, but not {name} itself")
-            getattr(collected[name], attribute).extend(values)
-    found.datasets = [entry.dataset() for entry in collected.values()]
-    return found
+            getattr(builders[name], attribute).extend(values)
+    tree.datasets = [builder.build() for builder in builders.values()]
+    return tree
 
 
 def _snapshot(name: str, identity: Sequence[int], clones: str) -> Snapshot:
@@ -123,33 +124,33 @@ def _snapshot(name: str, identity: Sequence[int], clones: str) -> Snapshot:
     guid, createtxg, creation, written = identity
     if clones in ("", "-"):
         return Snapshot(name, guid, createtxg, creation, written)
-    found = clones.split(",")
-    real = tuple(clone for clone in found if not clone.endswith(PARTIAL_RECEIVE))
-    return Snapshot(name, guid, createtxg, creation, written, (), real, len(real) < len(found))
+    listed = clones.split(",")
+    real = tuple(clone for clone in listed if not clone.endswith(PARTIAL_RECEIVE))
+    return Snapshot(name, guid, createtxg, creation, written, (), real, len(real) < len(listed))
 
 
 def _numbers(texts: Sequence[str], line: str) -> list[int]:
-    """All of them in one look: a listing has hundreds of thousands."""
+    """Check all at once, for speed: a listing has hundreds of thousands."""
     joined = "".join(texts)
     if joined.isascii() and joined.isdigit() and all(texts):
         return list(map(int, texts))
     return [number(text, line) for text in texts]
 
 
-def _new(name: str, known: Mapping[str, object]) -> str:
+def _unlisted(name: str, known: Mapping[str, object]) -> str:
     if name in known:
         raise OutputError(f"{name} is listed twice")
     return name
 
 
 class _Splitter:
-    """Splits names of a listing; the name of a dataset is checked once for all its snapshots in a row."""
+    """Splits names of a listing; checks a dataset's name only once for all its snapshots in a row."""
 
     def __init__(self) -> None:
         self._checked = ""
 
     def split(self, name: str, line: str) -> tuple[str, str, str]:
-        """`a/b@c` gives `a/b`, `@`, `c`; `a/b` gives `a/b`, empty, empty. Names that ZFS cannot have are refused."""
+        """`a/b@c` gives `a/b`, `@`, `c`; `a/b` gives `a/b`, ``, ``. Raises: OutputError for a name that ZFS refuses."""
         mark = "@" if "@" in name else "#" if "#" in name else ""
         dataset, _, short = name.partition(mark) if mark else (name, "", "")
         if dataset != self._checked:
@@ -162,7 +163,7 @@ class _Splitter:
 
 
 def holds(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Given lines of `zfs holds -H`, return the tags of each snapshot by its full name, in the order printed."""
+    """Given lines of `zfs holds -H`, return the tags of each snapshot by its full name, as printed."""
     tags: dict[str, tuple[str, ...]] = {}
     for line in lines:
         snapshot, tag, _since = columns(line, 3)
@@ -171,19 +172,21 @@ def holds(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
 
 
 def guids(lines: Iterable[str]) -> dict[str, int]:
-    """Given lines of `zfs list -Hp -o name,guid`, return the guid by full name."""
+    """Given lines of `zfs list -Hp -o name,guid`, return each guid by full name."""
     pairs = ((line, columns(line, 2)) for line in lines)
     return {name: number(guid, line) for line, (name, guid) in pairs}
 
 
 def first_column(lines: Iterable[str], count: int) -> tuple[str, ...]:
+    """Given lines of `count` columns, return the first of each, in order."""
     return tuple(columns(line, count)[0] for line in lines)
 
 
 def token_contents(text: str) -> TokenContents | None:
-    """Given what `zfs send -nvt TOKEN` printed on stdout, return what the token says; None if it is damaged.
+    """Given the stdout of `zfs send -nvt TOKEN`, return what the token contains; None if it is damaged.
 
-    The numbers are hexadecimal here, decimal in lists. The text comes before any look-up, so every host can decode.
+    Its numbers are hexadecimal; those of zfs list are decimal. zfs prints it before it looks anything up, so any host
+    can decode a token.
     """
     values = dict(re.findall(r"^\s*(\w+) = (.+?)\s*$", text, re.MULTILINE))
     numbers = {key: values.get(key, "0x0") for key in ("toguid", "fromguid")}
@@ -201,9 +204,9 @@ def token_contents(text: str) -> TokenContents | None:
 
 
 def capabilities(lines: Iterable[str], pool: str) -> Capabilities:
-    """Given the probe's lines after the greeting, return what the side can do.
+    """Given the probe's lines after the greeting, return what that host and pool support.
 
-    Each is `program NAME`, `zfs-version TEXT` or a line of `zpool get -Hp`, with one TAB.
+    Each is `program NAME`, `zfs-version TEXT` or a line of `zpool get -Hp`, with one TAB. Raises: OutputError.
     """
     programs: set[str] = set()
     version = "unknown"

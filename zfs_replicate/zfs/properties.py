@@ -1,8 +1,8 @@
-"""Properties of received datasets: what we set, what we keep out of a stream, and which kind has which. Pure.
+"""Choose the properties of received datasets: which to set (-o) and which to exclude from the stream (-x). Pure.
 
-We never ask a source for its properties; a hostile one sends them all the same (`zfs send -p` is the sender's choice).
-Sources: zfsprops(7), zfs-receive(8) -o and -x; tried on OpenZFS 2.1, 2.3 and 2.4. On 2.1 properties that cannot be
-inherited (quota, refreservation) come with increments in spite of -x.
+We never ask a source for its properties, but a hostile one can still send them (`zfs send -p` is the sender's choice).
+Sources: zfsprops(7), zfs-receive(8) -o and -x; tested on OpenZFS 2.1, 2.3 and 2.4. On 2.1, properties that cannot be
+inherited (quota, refreservation) arrive with incremental streams despite -x.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ _SETTING = re.compile(r"([a-z][a-z0-9_]*|[a-z0-9:._-]*:[a-z0-9:._-]*)=[^,\0-\x1f
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How what arrives is set. `wanted`: `PROPERTY=VALUE`, for the first receive. `is_root`: zfs receive runs as root.
+    """`properties`: `PROPERTY=VALUE` to set at the first receive. `is_root`: zfs receive runs as root.
 
-    Only root is told to keep properties out: another user cannot receive those that zfs does not allow him, and has no
-    right to leave them out either.
+    Only root excludes properties. Other users cannot receive properties that zfs does not allow them, and have no
+    right to exclude them either.
     """
 
-    wanted: tuple[str, ...] = ()
+    properties: tuple[str, ...] = ()
     is_root: bool = False
 
 
@@ -44,22 +44,22 @@ def setting_problem(text: str) -> str | None:
     if not _SETTING.fullmatch(text):
         return "is not PROPERTY=VALUE"
     if ":" not in name and name not in (*_OF_ALL, *_OF_FILESYSTEMS, *_OF_VOLUMES):
-        return "names no property that can be set on what is received"
+        return "is not a property that can be set on a received dataset"
     return None
 
 
-def words(settings: Settings, kind: Kind, is_first: bool) -> tuple[str, ...]:
-    """Given what is wanted, return the -o and -x of `zfs receive`.
+def receive_options(settings: Settings, kind: Kind, is_first: bool) -> tuple[str, ...]:
+    """Given the settings, return the -o and -x options of `zfs receive`.
 
-    Properties are set only when the dataset is made, so that what an administrator changes later stays; -x leaves what
-    is set here as it is. A property that the kind has not is an error to zfs (zrepl#747).
+    Properties are set only at the first receive, so that later changes by an administrator stay; -x does not change
+    local values. zfs fails on a property that this kind does not have (zrepl#747).
     """
     known = (*_OF_ALL, *(_OF_FILESYSTEMS if kind is Kind.FILESYSTEM else _OF_VOLUMES))
     ours = ("readonly=on", "canmount=noauto") if is_first else ()
-    given = {text.partition("=")[0]: text for text in (*ours, *(settings.wanted if is_first else ()))}
-    made = {name: text for name, text in given.items() if ":" in name or name in known}
-    kept_out = [name for name in known if name not in made] if settings.is_root else []
+    requested = {text.partition("=")[0]: text for text in (*ours, *(settings.properties if is_first else ()))}
+    to_set = {name: text for name, text in requested.items() if ":" in name or name in known}
+    to_exclude = [name for name in known if name not in to_set] if settings.is_root else []
     return (
-        *(word for text in made.values() for word in ("-o", text)),
-        *(word for name in kept_out for word in ("-x", name)),
+        *(word for text in to_set.values() for word in ("-o", text)),
+        *(word for name in to_exclude for word in ("-x", name)),
     )

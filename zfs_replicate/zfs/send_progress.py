@@ -1,14 +1,14 @@
-"""What `zfs send -vP` says of itself on stderr in, sizes out; and the same text without it. Pure.
+"""Parse the progress that `zfs send -vP` prints on stderr, and remove it from error messages. Pure.
 
-First, for each snapshot, `full TO BYTES` or `incremental FROM TO BYTES`, then `size TOTAL`; then each second
-`HH:MM:SS BYTES SNAPSHOT`, with tabs between. A resumed send tells its token before (OpenZFS 2.1 to 2.4, zfs-send(8)).
+It prints `full TO BYTES` or `incremental FROM TO BYTES` for each snapshot and `size TOTAL`; then every second
+`HH:MM:SS BYTES SNAPSHOT`, separated by tabs. A resumed send prints its token first (OpenZFS 2.1 to 2.4, zfs-send(8)).
 """
 
 from __future__ import annotations
 
 import re
 
-_TALK = re.compile(
+_PROGRESS_LINE = re.compile(
     r"full\t[^\t]+\t\d+|incremental\t[^\t]+\t[^\t]+\t\d+|size\t\d+|\d\d:\d\d:\d\d\t\d+\t[^\t]+"
     r"|resume token contents:|nvlist version: 0|\t\w+ = .*"
 )
@@ -17,28 +17,28 @@ _SENT = re.compile(rb"\d\d:\d\d:\d\d\t(\d+)\t(.+)")
 
 
 def without_progress(stderr: str) -> str:
-    """Given what a send said, return what is left for a message."""
-    return "".join(line for line in stderr.splitlines(keepends=True) if not _TALK.fullmatch(line.rstrip("\n")))
+    """Given the stderr of a send, return it without progress lines."""
+    return "".join(line for line in stderr.splitlines(keepends=True) if not _PROGRESS_LINE.fullmatch(line.rstrip("\n")))
 
 
 class SendProgress:
-    """Reads it piece by piece, as it comes."""
+    """Parses progress piece by piece, as it arrives."""
 
     def __init__(self) -> None:
         self.byte_count = 0
-        """How much has been read."""
+        """Bytes of stderr fed so far."""
         self.size: int | None = None
-        """What zfs expects the stream to be, in bytes."""
+        """zfs's estimate of the stream, in bytes."""
         self._rest = b""
         self._sent: dict[bytes, int] = {}
 
     @property
     def sent(self) -> int:
-        """Bytes of the stream so far, by the newest line; the count begins anew with each snapshot."""
+        """Bytes sent so far, by the latest lines: the sum over all snapshots, since zfs counts each by itself."""
         return sum(self._sent.values())
 
     def feed(self, data: bytes) -> None:
-        """Take in the next piece."""
+        """Parse the next piece of stderr; it may end within a line."""
         self.byte_count += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:

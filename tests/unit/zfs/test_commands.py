@@ -1,4 +1,4 @@
-"""Model values → argument tuples: every command, argument by argument."""
+"""Check every zfs command, argument by argument."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_full_send() -> None:
     assert sent() == "zfs send -L -c tank/a@b"
 
 
-def test_one_snapshot_travels_with_i_and_several_with_capital_i() -> None:
+def test_one_snapshot_is_sent_with_i_and_several_with_capital_i() -> None:
     assert sent("tank/a@a") == "zfs send -L -c -i tank/a@a tank/a@b"
     assert sent("tank/a@a", 2) == "zfs send -L -c -I tank/a@a tank/a@b"
     assert sent("tank/a#a") == "zfs send -L -c -i tank/a#a tank/a@b"
@@ -41,8 +41,8 @@ def test_one_snapshot_travels_with_i_and_several_with_capital_i() -> None:
     ],
 )
 def test_flags_follow_what_both_ends_support(is_raw: bool, large_blocks: bool, compressed: bool, flags: str) -> None:
-    found = sent(is_raw=is_raw, large_blocks=large_blocks, compressed=compressed)
-    assert found == f"zfs send {flags}tank/a@b"
+    command = sent(is_raw=is_raw, large_blocks=large_blocks, compressed=compressed)
+    assert command == f"zfs send {flags}tank/a@b"
 
 
 def test_a_resumed_send_has_the_token_and_nothing_else() -> None:
@@ -94,7 +94,7 @@ def test_names_with_spaces_stay_one_argument() -> None:
         (commands.mbuffer("64M"), "mbuffer -q -s 128k -m 64M"),
     ],
 )
-def test_commands_as_zfs_takes_them(command: commands.Command, expected: str) -> None:
+def test_other_commands(command: commands.Command, expected: str) -> None:
     assert " ".join(command) == expected
 
 
@@ -113,7 +113,7 @@ def test_a_few_names_are_one_batch() -> None:
     assert list(commands.batches(["a", "b"])) == [("a", "b")]
 
 
-def test_no_name_is_no_batch() -> None:
+def test_no_names_give_no_batch() -> None:
     assert list(commands.batches([])) == []
 
 
@@ -130,16 +130,16 @@ def test_a_batch_fits_into_one_argument_even_when_quoted() -> None:
         assert sum(len(f"'{name}' ") for name in batch) <= commands.BATCH_BYTES < 128 * 1024
 
 
-def test_a_name_beyond_the_limit_is_a_batch_of_its_own() -> None:
+def test_a_name_beyond_the_limit_gets_its_own_batch() -> None:
     long_name = "x" * (commands.BATCH_BYTES + 1)
     assert list(commands.batches(["a", long_name, "b"])) == [("a",), (long_name,), ("b",)]
 
 
-# --- the probe, run by a real shell with programs of our own ---
+# --- the probe, run by a real shell with stand-in programs ---
 
 
 def programs(directory: Path, **scripts: str) -> dict[str, str]:
-    """Write shell scripts under these names (and link what the probe needs); return an environment that finds them."""
+    """Write shell scripts with these names, link what the probe needs; return an environment with their PATH."""
     for name, text in scripts.items():
         (directory / name).write_text(f"#!/bin/sh\n{text}\n")
         (directory / name).chmod(0o755)
@@ -153,7 +153,7 @@ def probed(environment: dict[str, str]) -> tuple[list[str], int]:
     return done.stdout.splitlines(), done.returncode
 
 
-def test_the_probe_greets_then_tells_programs_version_and_pool(tmp_path: Path) -> None:
+def test_the_probe_prints_greeting_programs_version_and_pool(tmp_path: Path) -> None:
     zfs = "echo zfs-2.3.9-1; echo zfs-kmod-2.3.9-1"
     zpool = 'printf "guid\\t42\\nfree\\t7\\n"; [ "$6" = tank ] || exit 9'
     lines, status = probed(programs(tmp_path, zfs=zfs, mbuffer="", zpool=zpool))
@@ -168,11 +168,11 @@ def test_the_probe_greets_then_tells_programs_version_and_pool(tmp_path: Path) -
     ]
 
 
-def test_the_probe_without_zfs_ends_well_and_early(tmp_path: Path) -> None:
+def test_the_probe_without_zfs_ends_early_with_status_0(tmp_path: Path) -> None:
     assert probed(programs(tmp_path)) == ([parse.PROBE_GREETING], 0)
 
 
-def test_the_probe_ends_as_zpool_does(tmp_path: Path) -> None:
+def test_the_probe_ends_with_the_status_of_zpool(tmp_path: Path) -> None:
     lines, status = probed(programs(tmp_path, zfs="exit 2", zpool="exit 1"))
     assert (lines, status) == ([parse.PROBE_GREETING, "program\tzfs"], 1)
 
@@ -181,7 +181,7 @@ def test_the_probe_ends_as_zpool_does(tmp_path: Path) -> None:
     ("name_count", "share_count", "sizes"),
     [(0, 4, []), (1, 4, [1]), (8, 4, [8]), (15, 4, [15]), (17, 4, [9, 8]), (100, 4, [25, 25, 25, 25]), (100, 1, [100])],
 )
-def test_names_are_shared_out_but_not_in_crumbs(name_count: int, share_count: int, sizes: list[int]) -> None:
+def test_shares_are_even_and_not_too_small(name_count: int, share_count: int, sizes: list[int]) -> None:
     names = [f"tank/a@{number}" for number in range(name_count)]
     shares = list(commands.shares(names, share_count))
     assert [len(share) for share in shares] == sizes

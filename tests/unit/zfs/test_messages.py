@@ -1,4 +1,4 @@
-"""What zfs says on stderr → the narrowest error; and what a failed batch says about each snapshot."""
+"""stderr of zfs → the narrowest error; and which snapshots of a batch have failed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ from zfs_replicate.zfs import messages
         ("cannot destroy 'off/a@b': snapshot has dependent clones\nuse '-R' to destroy", errors.DatasetBusy),
         ("could not find any snapshots to destroy; check snapshot names.", errors.DatasetMissing),
         ("/dev/zfs: Permission denied\nThe ZFS utilities must be run as root.", errors.PermissionDenied),
-        # what we do not know
+        # unknown messages
         ("internal error: Invalid argument", errors.CommandFailed),
         ("", errors.CommandFailed),
     ],
@@ -87,7 +87,7 @@ def test_known_messages_become_the_narrowest_error(stderr: str, error: type[erro
     assert type(messages.explain("nas1", "off/a", failed(stderr), "receive")) is error
 
 
-def test_an_explanation_names_host_subject_what_was_done_and_what_zfs_said() -> None:
+def test_an_explanation_has_host_subject_action_and_stderr() -> None:
     text = str(messages.explain("nas1", "off/a", failed("cannot receive: out of\n  space\n"), "receive"))
     assert text.startswith("off/a on nas1: cannot receive: there is no space left")
     assert "then run again" in text
@@ -105,16 +105,16 @@ def test_an_unknown_message_is_quoted_in_one_line() -> None:
     assert text.endswith("(zfs: some new thing)")
 
 
-def test_a_refusal_names_the_rights_that_are_needed() -> None:
+def test_a_refusal_names_the_needed_permissions() -> None:
     text = str(messages.explain("nas1", "tank/a", failed("cannot hold: permission denied"), "hold"))
     assert "zfs allow USER send,hold,release DATASET" in text
 
 
-def test_silence_is_told_as_silence() -> None:
+def test_empty_stderr_is_reported_as_no_message() -> None:
     assert "(zfs: no message)" in str(messages.explain("nas1", "off/a", failed(""), "send"))
 
 
-def test_braces_in_a_name_or_message_do_no_harm() -> None:
+def test_braces_in_a_message_are_harmless() -> None:
     assert "{0}" in str(messages.explain("nas1", "off/a", failed("dataset is busy {0}"), "send"))
 
 
@@ -130,14 +130,14 @@ def test_braces_in_a_name_or_message_do_no_harm() -> None:
             "cannot open 'off/a': dataset does not exist\n\ncannot open 'off/b c@d': dataset does not exist\n",
             frozenset({"off/a", "off/b c@d"}),
         ),
-        # anything else means: we could not ask
+        # any other message: the query failed
         ("cannot open 'off/a': permission denied\n", None),
         ("cannot open 'off/a': dataset does not exist\ncannot open 'off/b': I/O error\n", None),
         ("Connection closed\n", None),
         ("sh: cannot open 'off/a': dataset does not exist\n", None),
     ],
 )
-def test_only_a_clear_answer_says_that_a_dataset_is_absent(stderr: str, absent: frozenset[str] | None) -> None:
+def test_a_dataset_is_absent_only_if_zfs_says_nothing_else(stderr: str, absent: frozenset[str] | None) -> None:
     assert messages.absent_datasets(failed(stderr)) == absent
 
 
@@ -149,31 +149,31 @@ BATCH = ("tank/a@x", "tank/a@y", "tank/b@x")
 @pytest.mark.parametrize(
     ("stderr", "expected"),
     [
-        # it failed without a word
+        # it failed without a message
         ("", set(BATCH)),
-        # done already is done
+        # already done
         ("cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n", set()),
         ("cannot release hold from snapshot 'tank/a@x': no such tag on this dataset\n", set()),
-        # one of them
+        # one has failed
         ("cannot hold snapshot 'tank/a@y': dataset does not exist\n", {"tank/a@y"}),
         (
             "cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n"
             "cannot hold snapshot 'tank/a@y': permission denied\n",
             {"tank/a@y"},
         ),
-        # its dataset has gone
+        # its dataset is gone
         ("cannot open 'tank/a': dataset does not exist\n", {"tank/a@x", "tank/a@y"}),
-        # nobody is named: all that no other line settles
+        # no snapshot is named: all that no other line names
         ("cannot hold: permission denied\n", set(BATCH)),
         (
             "cannot hold snapshot 'tank/a@x': tag already exists on this dataset\ninternal error: out of memory\n",
             {"tank/a@y", "tank/b@x"},
         ),
-        # somebody else is named: so we cannot know
+        # an unknown snapshot is named: any may have failed
         ("cannot hold snapshot 'tank/zzz@x': dataset does not exist\n", set(BATCH)),
     ],
 )
-def test_failures_of_a_batch_are_told_apart(stderr: str, expected: set[str]) -> None:
+def test_failures_of_a_batch_by_snapshot(stderr: str, expected: set[str]) -> None:
     assert set(messages.failed_snapshots(failed(stderr), BATCH)) == expected
 
 
@@ -182,7 +182,7 @@ def test_a_failure_of_a_batch_carries_its_line() -> None:
     assert messages.failed_snapshots(failed(line), BATCH) == {"tank/a@y": failed(line)}
 
 
-def test_a_dataset_is_not_mistaken_for_one_that_begins_like_it() -> None:
+def test_a_dataset_does_not_match_one_with_the_same_prefix() -> None:
     stderr = "cannot open 'tank/a': dataset does not exist\n"
     assert set(messages.failed_snapshots(failed(stderr), ["tank/a@x", "tank/ab@x"])) == {"tank/a@x"}
 
@@ -192,9 +192,9 @@ def test_a_next_step_can_be_pasted_with_a_space_in_the_name() -> None:
     assert "zfs rename 'off/my files' NEWNAME" in str(error)
 
 
-def test_a_stream_refused_without_a_reason_may_pass() -> None:
-    said = "cannot receive incremental stream: kernel modules must be upgraded to receive this stream."
-    assert messages.explain("nas1", "off/a", failed(said), "receive").is_transient
+def test_a_stream_refused_without_a_reason_may_be_retried() -> None:
+    stderr = "cannot receive incremental stream: kernel modules must be upgraded to receive this stream."
+    assert messages.explain("nas1", "off/a", failed(stderr), "receive").is_transient
 
 
 # --- killed ---
@@ -204,15 +204,15 @@ def test_a_killed_command_is_a_broken_stream() -> None:
     error = messages.explain("nas1", "tank/a@x", killed(), "send")
     assert type(error) is errors.StreamBroken
     assert str(error) == (
-        "tank/a@x on nas1: cannot send: the command was killed; run again: what has arrived is saved and continued"
+        "tank/a@x on nas1: cannot send: the command was killed; run again: it resumes from what has arrived"
     )
 
 
-def test_a_known_message_says_more_than_a_signal() -> None:
+def test_a_known_message_wins_over_a_signal() -> None:
     assert type(messages.explain("nas1", "off/a", killed("out of space"), "receive")) is errors.OutOfSpace
 
 
-def test_a_killed_listing_finds_nothing_absent() -> None:
+def test_a_killed_listing_proves_no_dataset_absent() -> None:
     assert messages.absent_datasets(killed("cannot open 'off/a': dataset does not exist\n")) is None
 
 
@@ -224,5 +224,5 @@ def test_a_killed_listing_finds_nothing_absent() -> None:
         ("cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n", {"tank/a@y", "tank/b@x"}),
     ],
 )
-def test_a_killed_batch_has_failed_for_all_that_it_does_not_name(stderr: str, expected: set[str]) -> None:
+def test_a_killed_batch_failed_for_all_that_it_does_not_name(stderr: str, expected: set[str]) -> None:
     assert set(messages.failed_snapshots(killed(stderr), BATCH)) == expected

@@ -1,4 +1,4 @@
-"""What ZFS takes as a name, and how names nest."""
+"""Names that ZFS accepts, and paths of datasets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zfs_replicate.zfs import names
     "name",
     ["tank", "tank/a", "tank/a b", "t-1_2.3:4/x", "tank/0", "tank/-a", "tank/" + "x" * 250, "/".join(["t"] * 49)],
 )
-def test_names_that_zfs_takes(name: str) -> None:
+def test_names_that_zfs_accepts(name: str) -> None:
     assert names.dataset_problem(name) is None
 
 
@@ -40,21 +40,21 @@ def test_names_that_zfs_takes(name: str) -> None:
     ],
 )
 def test_names_that_zfs_refuses(name: str, problem: str) -> None:
-    found = names.dataset_problem(name)
-    assert found is not None
-    assert problem in found
+    message = names.dataset_problem(name)
+    assert message is not None
+    assert problem in message
 
 
 @pytest.mark.parametrize(
-    ("text", "is_one"),
+    ("text", "is_valid"),
     [("a", True), ("a b:c.d-e_f", True), ("", False), ("a/b", False), ("a@b", False), ("a\n", False)],
 )
-def test_components(text: str, is_one: bool) -> None:
-    assert names.is_component(text) is is_one
+def test_components(text: str, is_valid: bool) -> None:
+    assert names.is_component(text) is is_valid
 
 
 @pytest.mark.parametrize("tag", ["offsite", "a", "0", "a.b:c-d_e", "x" * 248])
-def test_tags_that_zfs_takes(tag: str) -> None:
+def test_tags_that_zfs_accepts(tag: str) -> None:
     assert names.tag_problem(tag, ":target") is None
 
 
@@ -63,8 +63,8 @@ def test_tags_that_zfs_refuses(tag: str) -> None:
     assert names.tag_problem(tag, ":target") is not None
 
 
-def test_a_tag_that_is_too_long_is_told_the_limit() -> None:
-    assert names.tag_problem("x" * 249, ":target") == "is 249 bytes long; 248 is the most"
+def test_the_message_for_a_long_tag_has_the_limit() -> None:
+    assert names.tag_problem("x" * 249, ":target") == "is 249 bytes long; the maximum is 248"
 
 
 @pytest.mark.parametrize(("name", "above"), [("a", ()), ("a/b", ("a",)), ("a/b/c", ("a", "a/b"))])

@@ -1,4 +1,4 @@
-"""zfs output → values: strict, so that a line which is not as expected is an error that quotes it."""
+"""Parse zfs output: strict, an unexpected line is an error that quotes it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zfs_replicate.model import Bookmark, Kind, Snapshot, TokenContents
 from zfs_replicate.zfs import parse
 
 
-def test_the_line_helper_has_the_columns_that_are_asked_for() -> None:
+def test_the_line_helper_has_all_columns() -> None:
     assert len(line("snapshot", "tank@a").split("\t")) == len(parse.LIST_COLUMNS)
 
 
@@ -18,7 +18,7 @@ def test_the_line_helper_has_the_columns_that_are_asked_for() -> None:
 
 
 def test_a_tree_becomes_datasets_with_their_snapshots_and_bookmarks() -> None:
-    found = parse.listing(
+    listing = parse.listing(
         [
             line("filesystem", "tank/a", written="512"),
             line("snapshot", "tank/a@one", guid="1", createtxg="11", written="9"),
@@ -26,7 +26,7 @@ def test_a_tree_becomes_datasets_with_their_snapshots_and_bookmarks() -> None:
             line("volume", "tank/a/disk"),
         ]
     )
-    first, second = found.datasets
+    first, second = listing.datasets
     assert (first.name, first.kind, first.written) == ("tank/a", Kind.FILESYSTEM, 512)
     assert first.snapshots == (Snapshot("one", 1, 11, 1700000000, 9),)
     assert first.bookmarks == (Bookmark("mark", 2, 12, 1700000000),)
@@ -42,13 +42,13 @@ def test_snapshots_are_ordered_by_createtxg_not_as_listed() -> None:
         line("bookmark", "tank#d", createtxg="6"),
     ]
     (dataset,) = parse.listing(lines).datasets
-    assert [each.name for each in dataset.snapshots] == ["b", "a"]
-    assert [each.name for each in dataset.bookmarks] == ["d", "c"]
+    assert [snapshot.name for snapshot in dataset.snapshots] == ["b", "a"]
+    assert [bookmark.name for bookmark in dataset.bookmarks] == ["d", "c"]
 
 
 def test_snapshots_may_be_listed_before_their_dataset() -> None:
     (dataset,) = parse.listing([line("snapshot", "tank@a"), line("filesystem", "tank")]).datasets
-    assert [each.name for each in dataset.snapshots] == ["a"]
+    assert [snapshot.name for snapshot in dataset.snapshots] == ["a"]
 
 
 def test_names_with_spaces_stay_whole() -> None:
@@ -57,7 +57,7 @@ def test_names_with_spaces_stay_whole() -> None:
     assert (dataset.name, dataset.snapshots[0].name) == ("tank/my files", "before lunch")
 
 
-def test_held_snapshots_are_named_for_the_next_question() -> None:
+def test_held_snapshots_are_collected_by_full_name() -> None:
     lines = [
         line("filesystem", "tank"),
         line("snapshot", "tank@a", userrefs="2"),
@@ -82,7 +82,7 @@ def test_resume_tokens_are_kept_by_dataset() -> None:
     assert parse.listing(lines).tokens == {"off/a": "1-ab-cd"}
 
 
-def test_nothing_listed_is_nothing_found() -> None:
+def test_an_empty_listing_has_no_datasets() -> None:
     assert parse.listing([]).datasets == []
 
 
@@ -112,7 +112,7 @@ def test_nothing_listed_is_nothing_found() -> None:
         line("filesystem", ""),
     ],
 )
-def test_a_line_that_is_not_as_expected_is_quoted(bad: str) -> None:
+def test_an_unexpected_line_is_quoted(bad: str) -> None:
     with pytest.raises(OutputError) as caught:
         parse.listing([line("filesystem", "tank/fine"), bad])
     assert repr(bad) in str(caught.value)
@@ -126,12 +126,12 @@ def test_a_snapshot_without_its_dataset_is_an_error() -> None:
 # --- holds, guids, names ---
 
 
-def test_holds_are_gathered_by_snapshot_in_order() -> None:
+def test_holds_are_grouped_by_snapshot_in_order() -> None:
     lines = ["tank/a b@x\toffsite\tTue Nov 14 22:13 2023", "tank/a b@x\tother\tTue", "tank@y\tother\tTue"]
     assert parse.holds(lines) == {"tank/a b@x": ("offsite", "other"), "tank@y": ("other",)}
 
 
-def test_guids_by_whole_name() -> None:
+def test_guids_by_full_name() -> None:
     assert parse.guids(["tank@a\t18446744073709551615", "tank/b c@d\t2"]) == {"tank@a": 2**64 - 1, "tank/b c@d": 2}
 
 
@@ -140,14 +140,14 @@ def test_first_column() -> None:
 
 
 @pytest.mark.parametrize("bad", ["tank@a offsite Tue", "tank@a\toffsite", "NAME\tTAG\tTIMESTAMP\tmore"])
-def test_a_hold_that_is_not_as_expected_is_quoted(bad: str) -> None:
+def test_an_unexpected_hold_is_quoted(bad: str) -> None:
     with pytest.raises(OutputError) as caught:
         parse.holds([bad])
     assert repr(bad) in str(caught.value)
 
 
 @pytest.mark.parametrize("bad", ["tank@a", "tank@a\t-", "tank@a\t12 "])
-def test_a_guid_that_is_not_as_expected_is_quoted(bad: str) -> None:
+def test_an_unexpected_guid_is_quoted(bad: str) -> None:
     with pytest.raises(OutputError) as caught:
         parse.guids([bad])
     assert repr(bad) in str(caught.value)
@@ -156,25 +156,25 @@ def test_a_guid_that_is_not_as_expected_is_quoted(bad: str) -> None:
 # --- tokens ---
 
 
-def test_a_token_says_where_from_and_where_to() -> None:
+def test_a_token_has_base_and_snapshot() -> None:
     assert parse.token_contents(TOKEN_TEXT) == TokenContents("tank/my files@d", 0xFF, 0xB1C2, False)
 
 
 @pytest.mark.parametrize("text", ["", "\tfromguid = 0x0\n"])
 def test_a_token_without_a_base_is_a_first_send(text: str) -> None:
-    found = parse.token_contents(TOKEN_TEXT.replace("\tfromguid = 0xb1c2\n", text))
-    assert found is not None
-    assert found.from_guid is None
+    contents = parse.token_contents(TOKEN_TEXT.replace("\tfromguid = 0xb1c2\n", text))
+    assert contents is not None
+    assert contents.from_guid is None
 
 
 def test_a_raw_token() -> None:
-    found = parse.token_contents(TOKEN_TEXT + "\trawok = 1\n")
-    assert found is not None
-    assert found.is_raw
+    contents = parse.token_contents(TOKEN_TEXT + "\trawok = 1\n")
+    assert contents is not None
+    assert contents.is_raw
 
 
 @pytest.mark.parametrize("text", ["", "cannot resume send: resume token is corrupt", "\ttoguid = 0xff\n"])
-def test_a_damaged_token_says_nothing(text: str) -> None:
+def test_a_damaged_token_has_no_contents(text: str) -> None:
     assert parse.token_contents(text) is None
 
 
@@ -182,9 +182,9 @@ def test_a_damaged_token_says_nothing(text: str) -> None:
 
 
 def test_capabilities() -> None:
-    found = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE], "tank")
-    assert (found.zfs_version, found.pool_guid) == ("zfs-2.3.9-1", 42)
-    assert found.programs == {"zfs", "mbuffer"}
+    capabilities = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE], "tank")
+    assert (capabilities.zfs_version, capabilities.pool_guid) == ("zfs-2.3.9-1", 42)
+    assert capabilities.programs == {"zfs", "mbuffer"}
 
 
 @pytest.mark.parametrize(
@@ -197,8 +197,8 @@ def test_capabilities() -> None:
     ],
 )
 def test_features(feature: str, has: bool, uses: bool) -> None:
-    found = parse.capabilities(PROBE, "tank")
-    assert (found.has_feature(feature), found.uses_feature(feature)) == (has, uses)
+    capabilities = parse.capabilities(PROBE, "tank")
+    assert (capabilities.has_feature(feature), capabilities.uses_feature(feature)) == (has, uses)
 
 
 def test_a_probe_without_the_guid_of_the_pool_is_an_error() -> None:
@@ -206,10 +206,10 @@ def test_a_probe_without_the_guid_of_the_pool_is_an_error() -> None:
         parse.capabilities([line for line in PROBE if not line.startswith("guid\t")], "tank")
 
 
-def test_a_malformed_number_in_a_token_is_damage() -> None:
+def test_a_token_with_a_malformed_number_is_damaged() -> None:
     assert parse.token_contents("toguid = 0xzz\ntoname = a@b\n") is None
 
 
 def test_the_zfs_version_is_not_the_property_of_that_name() -> None:
-    found = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE, "version\t-"], "tank")
-    assert found.zfs_version == "zfs-2.3.9-1"
+    capabilities = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE, "version\t-"], "tank")
+    assert capabilities.zfs_version == "zfs-2.3.9-1"

@@ -1,4 +1,4 @@
-"""What is set on what arrives, and that nothing of the source's own gets in."""
+"""Properties of received datasets: ours are set, the source's are excluded."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from zfs_replicate.zfs import commands, properties
 from zfs_replicate.zfs.properties import Settings
 
 HARMFUL = ("mountpoint", "canmount", "sharenfs", "sharesmb", "setuid", "devices", "exec", "overlay", "zoned")
-"""With these a source could get its files into the live system, or to be run there."""
+"""With these a source could mount its files in the live system, or get them executed there."""
 
 
 def pairs(settings: Settings, kind: Kind = Kind.FILESYSTEM, *, is_first: bool = True) -> dict[str, str]:
-    """The option by the property (or setting) after it."""
-    words = properties.words(settings, kind, is_first)
-    return dict(zip(words[1::2], words[::2], strict=True))
+    """Map each property (or PROPERTY=VALUE) to its option, -o or -x."""
+    options = properties.receive_options(settings, kind, is_first)
+    return dict(zip(options[1::2], options[::2], strict=True))
 
 
-def test_root_keeps_every_property_out_that_it_does_not_set() -> None:
+def test_root_excludes_every_property_that_it_does_not_set() -> None:
     first, later = pairs(Settings(is_root=True)), pairs(Settings(is_root=True), is_first=False)
     assert {first["readonly=on"], first["canmount=noauto"]} == {"-o"}
     assert {later[name] for name in (*HARMFUL, "readonly")} == {"-x"}
@@ -32,23 +32,23 @@ def test_root_keeps_every_property_out_that_it_does_not_set() -> None:
 
 
 def test_volumes_have_other_properties() -> None:
-    found = pairs(Settings(("setuid=off", "compression=lz4"), is_root=True), Kind.VOLUME)
-    assert found["compression=lz4"] == found["readonly=on"] == "-o"
-    assert found["volmode"] == found["refreservation"] == "-x"
-    assert not {"setuid=off", "mountpoint", "canmount", "canmount=noauto"} & set(found)
+    options = pairs(Settings(("setuid=off", "compression=lz4"), is_root=True), Kind.VOLUME)
+    assert options["compression=lz4"] == options["readonly=on"] == "-o"
+    assert options["volmode"] == options["refreservation"] == "-x"
+    assert not {"setuid=off", "mountpoint", "canmount", "canmount=noauto"} & set(options)
 
 
-def test_others_than_root_have_no_right_to_keep_properties_out_and_need_not() -> None:
+def test_other_users_exclude_no_properties() -> None:
     assert pairs(Settings()) == {"readonly=on": "-o", "canmount=noauto": "-o"}
     assert pairs(Settings(), is_first=False) == {}
 
 
-def test_what_is_wanted_is_set_once_and_goes_before_our_own() -> None:
-    wanted = Settings(("setuid=off", "readonly=off", "org.example:kept=by us"), is_root=True)
-    first = pairs(wanted)
-    assert {first[text] for text in wanted.wanted} == {"-o"}
+def test_requested_properties_are_set_once_and_override_ours() -> None:
+    settings = Settings(("setuid=off", "readonly=off", "org.example:kept=by us"), is_root=True)
+    first = pairs(settings)
+    assert {first[text] for text in settings.properties} == {"-o"}
     assert not {"readonly=on", "setuid", "readonly"} & set(first)
-    assert set(pairs(wanted, is_first=False).values()) == {"-x"}
+    assert set(pairs(settings, is_first=False).values()) == {"-x"}
 
 
 def test_a_stream_is_received_with_the_settings_of_the_run() -> None:
@@ -67,5 +67,5 @@ def test_the_option() -> None:
 @pytest.mark.parametrize(
     "value", ["", "setuid", "setuid=", "=off", "setuid=off,", "-x=y", "encryption=off", "mlslabel=x", "a\n:b=c"]
 )
-def test_settings_that_are_none_are_refused(value: str) -> None:
+def test_invalid_settings_are_refused(value: str) -> None:
     assert refused(["-h", "a", "-r", "a", "-l", "b", "-t", "t", "-o", value]).startswith("-o ")

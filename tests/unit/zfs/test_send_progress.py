@@ -1,4 +1,4 @@
-"""What `zfs send -vP` says of itself, as OpenZFS 2.4 printed it in the lab."""
+"""Progress of `zfs send -vP`, as OpenZFS 2.4 printed it in the lab."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ RESUMED = (
 
 
 @pytest.mark.parametrize(
-    ("said", "size", "sent"),
+    ("stderr", "size", "sent"),
     [(FULL, 42029680, 24178040), (SERIES, 42032864, 31520984), (RESUMED, 11547080, 132592), (b"", None, 0)],
 )
-@pytest.mark.parametrize("piece", [1, 7, 10_000])
-def test_sizes_are_read_however_they_come(said: bytes, size: int | None, sent: int, piece: int) -> None:
-    talk = SendProgress()
-    for at in range(0, len(said), piece):
-        talk.feed(said[at : at + piece])
-    assert (talk.size, talk.sent, talk.byte_count) == (size, sent, len(said))
+@pytest.mark.parametrize("piece_bytes", [1, 7, 10_000])
+def test_sizes_are_read_in_pieces_of_any_length(stderr: bytes, size: int | None, sent: int, piece_bytes: int) -> None:
+    progress = SendProgress()
+    for at in range(0, len(stderr), piece_bytes):
+        progress.feed(stderr[at : at + piece_bytes])
+    assert (progress.size, progress.sent, progress.byte_count) == (size, sent, len(stderr))
 
 
-@pytest.mark.parametrize("said", [FULL, SERIES, RESUMED])
-def test_nothing_of_it_gets_into_a_message(said: bytes) -> None:
+@pytest.mark.parametrize("progress", [FULL, SERIES, RESUMED])
+def test_progress_is_removed_from_messages(progress: bytes) -> None:
     error = "warning: cannot send 'tank/d@c': Broken pipe\n"
-    assert without_progress(said.decode() + error) == error
-    assert without_progress(error + said.decode()) == error
+    assert without_progress(progress.decode() + error) == error
+    assert without_progress(error + progress.decode()) == error
 
 
 @pytest.mark.parametrize(
@@ -46,5 +46,5 @@ def test_nothing_of_it_gets_into_a_message(said: bytes) -> None:
         "cannot resume send: 'tank/d@b' used in the initial send no longer exists",
     ],
 )
-def test_what_only_looks_like_it_stays(error: str) -> None:
+def test_lines_that_only_look_like_progress_stay(error: str) -> None:
     assert without_progress(error) == error
