@@ -1,7 +1,7 @@
 """Fuzz the gate for a while and print figures: `make fuzz` (SECONDS of coverage-guided fuzzing, default 60).
 
 First the properties of tests/support/gate_properties.py with many more examples; then, where the package atheris can
-be imported, mutation guided by coverage. A text that the gate accepts must be safe in the second opinion's eyes.
+be imported, mutation guided by coverage. A text that the gate accepts must also pass the independent check there.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ def measured(name: str, work: Callable[[], None]) -> None:
 
 
 def report(name: str, seconds: float) -> None:
-    found = gate.figures
+    figures = gate.figures
     print(
-        f"{name}: {found['tried']} texts in {seconds:.0f} s, {found['accepted']} accepted and safe,"
-        f" {found['wrongly']} wrongly accepted",
+        f"{name}: {figures['tried']} texts in {seconds:.0f} s, {figures['accepted']} accepted and safe,"
+        f" {figures['wrongly']} wrongly accepted",
         flush=True,
     )
 

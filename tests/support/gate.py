@@ -1,6 +1,6 @@
-"""The gate as a module, what our client says to it, and a second opinion on what it lets through.
+"""Load the gate as a module, generate the client's commands, and check independently what the gate accepts.
 
-The second opinion shares nothing with the gate: the words are those of shlex, the commands one regular expression.
+The independent check shares no code with the gate: shlex splits the words, one regular expression has all commands.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RECEIVING = Receiving("off/data", Kind.FILESYSTEM)
 
 
 def load() -> ModuleType:
-    """The gate, fresh, without leaving anything beside the file."""
+    """Load the gate afresh, without writing bytecode."""
     loader = SourceFileLoader("zfs_replicate_gate", str(PATH))
     spec = spec_from_loader(loader.name, loader)
     assert spec is not None
@@ -44,7 +44,7 @@ RULES = GATE.Rules((ROOT,), TAG)
 
 
 def refusal(command: str | tuple[str, ...], rules: object = RULES) -> str | None:
-    """Why the gate refuses a command (its words, or the whole text as it came); None: it does not."""
+    """Return why the gate refuses a command (its words, or the raw text); None if it accepts it."""
     text = command if isinstance(command, str) else remote_command(command)
     try:
         GATE.judge(rules, text)
@@ -53,7 +53,7 @@ def refusal(command: str | tuple[str, ...], rules: object = RULES) -> str | None
     return None
 
 
-# --- what the client says ---------------------------------------------------------------------------------------------
+# --- the client's commands --------------------------------------------------------------------------------------------
 
 components = st.text("aZ09_.: -", min_size=1, max_size=12).filter(lambda text: text not in (".", ".."))
 datasets = st.builds(lambda below: "/".join((ROOT, *below)), st.lists(components, max_size=4))
@@ -79,9 +79,9 @@ marks = st.text("0123456789abcdef", min_size=32, max_size=32)
 def bookmarks(draw: st.DrawFn) -> commands.Command:
     prefix = f"#zfs_replicate_{TAG}_"
     ours = snapshots.filter(lambda name: "@_" not in name)
-    made = draw(st.lists(ours, max_size=3))
+    new = draw(st.lists(ours, max_size=3))
     old = draw(st.lists(ours, max_size=3))
-    pairs = [(name, name.replace("@", prefix)) for name in made]
+    pairs = [(name, name.replace("@", prefix)) for name in new]
     return commands.bookmark(pairs, [name.replace("@", prefix) for name in old])
 
 
@@ -108,7 +108,7 @@ BUILDERS = {
 
 source_commands = st.one_of(*BUILDERS.values())
 
-# --- the second opinion -----------------------------------------------------------------------------------------------
+# --- the independent check --------------------------------------------------------------------------------------------
 
 _COMPONENT = r"(?!\.{1,2}(?:/|$|[@#\0]))[A-Za-z0-9_.: -]+"
 _DATASET = rf"tank/data(?:/{_COMPONENT})*"
@@ -137,7 +137,7 @@ _COMPRESSED = [commands.compressed((), program) for program in COMPRESSORS]
 
 
 def is_safe(text: str) -> bool:
-    """Whether a command that the gate accepted may run."""
+    """Whether a command that the gate accepted is safe to run."""
     try:
         words = shlex.split(text)
     except ValueError:
@@ -154,11 +154,11 @@ def is_safe(text: str) -> bool:
 
 
 figures = {"tried": 0, "accepted": 0, "wrongly": 0}
-"""What fuzzing has counted in this process; `make fuzz` prints it."""
+"""Counts of fuzzing in this process; `make fuzz` prints them."""
 
 
 def count(text: str) -> None:
-    """One fuzzed text: whatever the gate accepts must be safe."""
+    """Try one fuzzed text: what the gate accepts must be safe."""
     figures["tried"] += 1
     if refusal(text) is None:
         figures["accepted"] += 1

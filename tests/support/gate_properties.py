@@ -1,4 +1,4 @@
-"""What must hold for any text that reaches the gate: properties for hypothesis, also at length by `make fuzz`."""
+"""Properties for any text that reaches the gate: hypothesis checks them, `make fuzz` for longer."""
 
 from __future__ import annotations
 

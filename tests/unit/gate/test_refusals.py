@@ -1,4 +1,4 @@
-"""A hostile client does not get through the gate: known tricks one by one, and then at random."""
+"""A hostile client does not get through the gate: known tricks one by one, then random ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DOCS = TOP / "docs"
         "sh",
         "/bin/sh -i",
         "zfs list",
-        "zfs hold offsite tank/data@x",  # without the client's own frame
+        "zfs hold offsite tank/data@x",  # without the client's wrapper
         "scp -t /",
         "internal-sftp",
         HOLD + " ",
@@ -54,14 +54,14 @@ DOCS = TOP / "docs"
         HOLD.replace("tank", "ťank"),
     ],
 )
-def test_what_the_client_never_writes_is_refused(text: str) -> None:
+def test_text_that_the_client_never_sends_is_refused(text: str) -> None:
     assert gate.refusal(text) is not None
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        # other datasets, by every way to write them
+        # other datasets, in every spelling
         "zfs hold offsite tank/data2@x",
         "zfs hold offsite tank@x",
         "zfs hold offsite tank/dat@x",
@@ -136,7 +136,7 @@ def test_what_the_client_never_writes_is_refused(text: str) -> None:
         "env zfs hold offsite tank/data@x",
     ],
 )
-def test_what_goes_beyond_the_key_is_refused(words: str) -> None:
+def test_commands_beyond_the_key_are_refused(words: str) -> None:
     assert gate.refusal(tuple(words.split())) is not None
 
 
@@ -184,7 +184,7 @@ def test_damaged_scripts_and_names_are_refused(command: commands.Command) -> Non
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.title)
-def test_attacks_are_refused_and_told_in_the_manual_as_they_are(attack: Attack) -> None:
+def test_attacks_are_refused_as_the_manual_lists_them(attack: Attack) -> None:
     reason = gate.refusal(attack.text, RULES._replace(tag="mirror"))
     assert str(reason).startswith(attack.reason)
     assert f"| {attack.title} | {attack.reason} |" in (DOCS / "least-privilege.md").read_text()
@@ -209,6 +209,6 @@ def test_only_streams_are_compressed(words: commands.Command) -> None:
     assert gate.refusal(commands.compressed(words, "zstd")) is not None
 
 
-@pytest.mark.parametrize("holds", PROPERTIES, ids=lambda holds: holds.__name__)
-def test_what_the_gate_accepts_is_safe(holds: Callable[[], None]) -> None:
-    holds()
+@pytest.mark.parametrize("fuzz", PROPERTIES, ids=lambda fuzz: fuzz.__name__)
+def test_what_the_gate_accepts_is_safe(fuzz: Callable[[], None]) -> None:
+    fuzz()

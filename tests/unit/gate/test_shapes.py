@@ -1,4 +1,4 @@
-"""The gate accepts whatever our client says to a source: no special mode on either side."""
+"""The gate accepts every command that our client sends to a source: no special mode on either side."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ TARGET_ONLY = {
 """Builders whose commands never run on a source."""
 
 WRAPPERS = {"elevated"}
-"""What makes a command of another command."""
+"""Builders that change another command."""
 
-HINT = "the gate refuses what the client says: teach it in bin/zfs_replicate_gate (SHAPES) and in tests/support/gate.py"
+HINT = (
+    "the gate refuses a command of the client: add it in bin/zfs_replicate_gate (SHAPES) and in tests/support/gate.py"
+)
 
 
 @pytest.mark.parametrize("builder", BUILDERS, ids=lambda builder: builder.__name__)
@@ -42,22 +44,22 @@ def test_every_command_of_the_client_is_accepted(builder: object, data: st.DataO
 
 
 @given(gate.source_commands)
-def test_with_sudo_they_are_accepted_too_and_mean_the_same(command: commands.Command) -> None:
+def test_commands_with_sudo_are_accepted_as_without(command: commands.Command) -> None:
     job = GATE.judge(RULES, remote_command(commands.elevated(command)))
     assert (*job.compress, *job.words) == command, HINT
 
 
 def test_every_builder_is_known_here() -> None:
-    """A new builder runs on the source, and the gate knows it; or it is named as one of the target's."""
-    found = {
+    """A new builder is either known to the gate or listed in TARGET_ONLY."""
+    builders = {
         name
         for name, function in inspect.getmembers(commands, inspect.isfunction)
         if function.__annotations__.get("return") == "Command" and not name.startswith("_")
     }
-    assert found == {builder.__name__ for builder in BUILDERS} | TARGET_ONLY | WRAPPERS, HINT
+    assert builders == {builder.__name__ for builder in BUILDERS} | TARGET_ONLY | WRAPPERS, HINT
 
 
-def test_the_constants_are_the_clients_own() -> None:
+def test_the_constants_equal_the_clients() -> None:
     assert tuple(shlex.split(remote_command(()))) == GATE.WRAPPER, HINT
     assert commands.probe("tank") == ("sh", "-c", GATE.PROBE, "sh", "tank"), HINT
     assert commands.bookmark((), ("x",)) == ("sh", "-c", GATE.BOOKMARK, "sh", "--", "x"), HINT
@@ -66,15 +68,15 @@ def test_the_constants_are_the_clients_own() -> None:
         words = commands.compressed(("zfs", "send", "tank/data@a"), program)
         assert GATE.judge(RULES, remote_command(words)).compress == words[:4], HINT
     assert tuple(GATE.COLUMNS.split(",")) == parse.LIST_COLUMNS, HINT
-    assert (GATE.MOST_BYTES, GATE.MOST_LEVELS) == (names.MAX_NAME_LENGTH, names.MAX_DEPTH)
+    assert (GATE.MAX_NAME_BYTES, GATE.MAX_LEVELS) == (names.MAX_NAME_LENGTH, names.MAX_DEPTH)
 
 
 @given(st.lists(st.text('aZ9_@%+=:,./- ()$`\\"~!#&;|<>*?{}[]^', min_size=0, max_size=9), min_size=1))
-def test_words_are_split_as_a_shell_would(words: list[str]) -> None:
+def test_words_are_split_as_by_a_shell(words: list[str]) -> None:
     assert list(GATE.split(shlex.join(words))) == words
 
 
-def test_names_as_long_and_deep_as_zfs_takes_them_pass() -> None:
+def test_the_longest_and_deepest_names_pass() -> None:
     deep = "/".join(["tank", "data", *["d"] * (names.MAX_DEPTH - 2)])
     long_name = f"tank/data/{'x' * 200}@"
     long_name += "y" * (names.MAX_NAME_LENGTH - len(long_name))
@@ -90,7 +92,7 @@ def test_several_trees_may_share_a_key() -> None:
 
 
 def test_the_gate_is_one_file_for_old_pythons() -> None:
-    """Standard library only, Python 3.8: sources are not always young."""
+    """Standard library only, Python 3.8: sources may run old systems."""
     tree = ast.parse(PATH.read_text(), feature_version=(3, 8))
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
