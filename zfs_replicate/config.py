@@ -1,4 +1,4 @@
-"""What the user asks for, checked: frozen values. Pure."""
+"""Define the checked requests of the user, as frozen values. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zfs_replicate.model import Policy
 
 THIS_MACHINE = "localhost"
-"""The host that means both pools are here; 127.0.0.1 is SSH like any address."""
+"""The host name for both pools on this machine, without SSH; 127.0.0.1 goes over SSH like any address."""
 
 TRANSPORTS = ("auto", "paramiko", "openssh")
 
@@ -20,9 +20,9 @@ LOCAL_SYSLOG = "/dev/log"
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How the source is reached: `[USER@]HOST` or an alias; None: as ssh_config says.
+    """How to reach the source. `host`: `[USER@]HOST` or an alias; None in another field: as in ssh_config.
 
-    `is_elevated`: what needs rights runs by sudo, there and here.
+    `is_elevated`: run commands that need rights with sudo, on both sides.
     """
 
     host: str
@@ -37,10 +37,10 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """What is told of a run, to whom, and how; what is mirrored does not depend on it.
+    """Where and how a run is reported; it does not change what is mirrored.
 
-    Files are paths, commands lines for sh. `log_level` None: as -v and the terminal say. `syslog`: a socket's path, or
-    `HOST:PORT`.
+    `report`, `metrics`: paths. `on_success`, `on_failure`: lines for sh. `log_level` None: depends on -v and the
+    terminal. `syslog`: a socket's path, or `HOST:PORT`.
     """
 
     is_verbose: bool = False
@@ -57,9 +57,9 @@ class Reporting:
 
 @dataclass(frozen=True, slots=True)
 class MirrorRequest:
-    """A mirror run. None: `stall_seconds`: wait for ever; `bytes_per_second`: no limit; `compressor`: none.
+    """A mirror run. `stall_seconds` None: wait for ever; `bytes_per_second` None: no limit.
 
-    `properties`: `NAME=VALUE`, for datasets that are made here.
+    `properties`: `NAME=VALUE`, set on datasets that are created here.
     """
 
     connection: Connection
@@ -80,7 +80,7 @@ class MirrorRequest:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A mirror run of a file of jobs, by the name it has there."""
+    """A mirror run from a job file, with its name there."""
 
     name: str
     request: MirrorRequest
@@ -88,14 +88,14 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobsRequest:
-    """Several mirror runs, one after the other."""
+    """Several mirror runs, one after another."""
 
     jobs: tuple[Job, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
-    """The retiring of a mirror. `local` None: what the target knows is not looked at."""
+    """Retire a mirror. `local` None: do not look at the target."""
 
     connection: Connection
     remote: str
@@ -108,7 +108,7 @@ class ReleaseRequest:
 
 @dataclass(frozen=True, slots=True)
 class StatusOptions:
-    """What the user wants to know of a mirror. `tag` None: any mirror's. Ages in seconds, None: never too old."""
+    """What to check of a mirror. `tag` None: the hold of any mirror counts. Ages None: never too old."""
 
     tag: str | None = None
     excludes: tuple[str, ...] = ()
@@ -118,7 +118,7 @@ class StatusOptions:
 
 @dataclass(frozen=True, slots=True)
 class StatusRequest:
-    """How well a mirror stands. `connection` and `remote` None: the source is not asked."""
+    """Check a mirror. `connection` and `remote` None: do not ask the source."""
 
     local: str
     connection: Connection | None
@@ -129,6 +129,6 @@ class StatusRequest:
 
 @dataclass(frozen=True, slots=True)
 class Print:
-    """The user asked for a text, not for a run."""
+    """Print a text; run nothing."""
 
     text: str

@@ -39,8 +39,8 @@ USAGE_ERRORS = {
     "a target name that is too long": (arguments(l="offsite/" + "x" * 250), "bytes long"),
     "the same dataset on localhost": (arguments(h="localhost", l="tank/data"), "overlaps"),
     "a target within the source on localhost": (arguments(h="localhost", l="tank/data/copy"), "overlaps"),
-    "an unknown option": ([*arguments(), "--force"], "there is no option --force"),
-    "nothing at all": ([], "are needed"),
+    "an unknown option": ([*arguments(), "--force"], "unknown option --force"),
+    "nothing at all": ([], "are required"),
 }
 
 

@@ -48,7 +48,8 @@ def test_a_bad_file_is_told_by_job_and_key_and_nothing_runs(world: World, tmp_pa
     before = world.everything()
     for words in (("check",), ("run",), ("run", "data")):
         done = world.program(*words, "--config", str(file), expect=2)
-        assert done.stderr == f"zfs_replicate: {file}: job other: keep-day: is not known; do you mean keep-days?\n"
+        problem = "job other: keep-day: is not a known key; did you mean keep-days?"
+        assert done.stderr == f"zfs_replicate: {file}: {problem}\n"
     assert world.everything() == before
 
 

@@ -28,7 +28,7 @@ EXPECTED = {
         "accepts none of our keys",
         "status 3]",
     ),
-    "Several jobs in one file": ("do you mean keep-days?", "status 2]", "job mail: tank/mail on nas1", "status 1]"),
+    "Several jobs in one file": ("did you mean keep-days?", "status 2]", "job mail: tank/mail on nas1", "status 1]"),
     "A mistake on the command line": ("is a snapshot or bookmark", "status 2]"),
     "Retiring a mirror": ("held by offsite;", "bookmark"),
 }

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from tests.support import TOP
-from tests.support.installing import said
+from tests.support.installing import output_of
 
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where `make deb` has put the packages; it ends badly on any tag of lintian."""
     directory = tmp_path_factory.mktemp("deb")
-    said("make", "-C", TOP, "deb", f"DEB={directory}")
+    output_of("make", "-C", TOP, "deb", f"DEB={directory}")
     return directory
 
 
@@ -24,7 +24,7 @@ def test_source_and_binary_are_built(built: Path) -> None:
 
 def test_the_package_holds_program_manual_units_and_completion(built: Path) -> None:
     (package,) = built.glob("*.deb")
-    held = {line.split(maxsplit=5)[5] for line in said("dpkg-deb", "-c", package).splitlines()}
+    held = {line.split(maxsplit=5)[5] for line in output_of("dpkg-deb", "-c", package).splitlines()}
     for path in (
         "bin/zfs_replicate",
         "lib/python3/dist-packages/zfs_replicate/cli/main.py",
@@ -42,6 +42,6 @@ def test_the_package_holds_program_manual_units_and_completion(built: Path) -> N
 
 def test_it_asks_for_what_debian_has(built: Path) -> None:
     (package,) = built.glob("*.deb")
-    needed = said("dpkg-deb", "-f", package, "Depends")
+    needed = output_of("dpkg-deb", "-f", package, "Depends")
     for name in ("python3-docopt", "python3-paramiko (>= 3.5)", "python3-prometheus-client", "python3-rich"):
         assert name in needed

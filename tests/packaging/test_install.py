@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import TOP
-from tests.support.installing import run, said
+from tests.support.installing import output_of, run
 from zfs_replicate import __version__
 from zfs_replicate.cli.options import SECTIONS
 
@@ -22,16 +22,16 @@ from zfs_replicate.cli.options import SECTIONS
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where `make install` has put everything."""
     directory = tmp_path_factory.mktemp("prefix")
-    said("make", "-C", TOP, "install", f"PREFIX={directory}", f"PYTHON={sys.executable}")
+    output_of("make", "-C", TOP, "install", f"PREFIX={directory}", f"PYTHON={sys.executable}")
     yield directory
-    said("make", "-C", TOP, "uninstall", f"PREFIX={directory}")
+    output_of("make", "-C", TOP, "uninstall", f"PREFIX={directory}")
     assert [path for path in directory.rglob("*") if path.is_file()] == []
 
 
 def test_the_installed_program_runs_without_the_checkout(prefix: Path) -> None:
     program = prefix / "bin" / "zfs_replicate"
-    assert said(program, "--version") == f"zfs_replicate {__version__}\n"
-    assert "nas1:tank/home → offsite/home" in said(
+    assert output_of(program, "--version") == f"zfs_replicate {__version__}\n"
+    assert "nas1:tank/home → offsite/home" in output_of(
         program, "check", "--config", prefix / "share/doc/zfs_replicate/examples/zfs_replicate.toml"
     )
     # the SSH side is complete, too: it gets as far as the network
@@ -45,7 +45,7 @@ def test_the_man_page_has_no_lint_and_every_option(prefix: Path) -> None:
     # what is installed on this machine is no fault of the page
     elsewhere = re.compile(r"referenced manual not found|mandoc\.db")
     assert [line for line in (lint.stdout + lint.stderr).splitlines() if not elsewhere.search(line)] == []
-    text = re.sub(".\b", "", said("mandoc", "-T", "utf8", page))
+    text = re.sub(".\b", "", output_of("mandoc", "-T", "utf8", page))
     for section in SECTIONS:
         for option in section.options:
             assert option.long in text
@@ -69,7 +69,7 @@ zpty -r z out '*READY*'
 zpty -w -n z '{line}'$'\\t'
 zpty -r z out '*{offered}*'
 zpty -d z"""
-    said("timeout", "60", "zsh", "-f", "-c", script)
+    output_of("timeout", "60", "zsh", "-f", "-c", script)
 
 
 def test_systemd_units_are_good(prefix: Path) -> None:
@@ -81,7 +81,7 @@ def test_systemd_units_are_good(prefix: Path) -> None:
 
 
 def test_destdir_goes_before_all_paths(tmp_path: Path) -> None:
-    said(TOP / "packaging/install-files", tmp_path, "/usr", sys.executable)
+    output_of(TOP / "packaging/install-files", tmp_path, "/usr", sys.executable)
     assert (tmp_path / "usr/share/man/man8/zfs_replicate.8").exists()
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or str(tmp_path) not in path.read_text()
@@ -96,11 +96,11 @@ def test_the_wheel_installs_the_command(tmp_path: Path) -> None:
     shutil.copytree(TOP / "zfs_replicate", source / "zfs_replicate", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(TOP / name, source)
-    said(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, source)
+    output_of(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, source)
     (wheel,) = tmp_path.glob("*.whl")
     venv.create(tmp_path / "venv", with_pip=False, system_site_packages=False)
     python = tmp_path / "venv" / "bin" / "python"
-    said(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel)
+    output_of(sys.executable, "-m", "pip", "--python", python, "install", "-q", "--no-deps", "--no-index", wheel)
     here = os.pathsep.join(path for path in sys.path if path.endswith("site-packages"))
     command = tmp_path / "venv" / "bin" / "zfs_replicate"
-    assert said(command, "--version", PYTHONPATH=here) == f"zfs_replicate {__version__}\n"
+    assert output_of(command, "--version", PYTHONPATH=here) == f"zfs_replicate {__version__}\n"

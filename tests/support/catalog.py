@@ -1,8 +1,7 @@
-"""Every message that the program can print about something wrong, found in its source, with … for what varies.
+"""Collect from the source every message that the program can print about a problem, with … for each variable part.
 
-What counts as a message: the text of an error, of a conflict, of a known message of zfs, of a warning in the log, of a
-bad value on the command line or in a job file, of a problem in the status, of a note. Where a text is put together
-elsewhere, the function that does it is named here.
+A message is the text of an error, a conflict, a known zfs message, a warning in the log, a bad value on the command
+line or in a job file, a problem in the status, or a note. Functions that build such texts elsewhere are named here.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from zfs_replicate import errors
 PACKAGE = Path(zfs_replicate.__file__).parent
 VARIES = "…"
 
-ERROR_CLASSES = {name for name, each in vars(errors).items() if isinstance(each, type)}
+ERROR_CLASSES = {name for name, value in vars(errors).items() if isinstance(value, type)}
 TEXT_ARGUMENT = {
     **dict.fromkeys(ERROR_CLASSES, 0),
     "Conflict": 0,
     "BadValue": 2,
-    "Unfit": 0,
+    "InvalidValue": 0,
     "_complain": 2,
     "_known": 2,
     "_troubled": 2,
@@ -31,24 +30,24 @@ TEXT_ARGUMENT = {
     "print_plainly": 0,
     "log_problem": 0,
 }
-"""Which argument of a call is the text."""
+"""The position of the text among the arguments of a call."""
 
 LOG_LEVELS = ("warning", "error", "critical")
 RETURNED = re.compile(r"\w*_problem|resumable|_misplaced")
-"""What such a function returns as a text is a message, or the heart of one."""
+"""Functions that return a message, or the core of one."""
 
 WHOLE = {"_notes"}
-"""Every text in such a function is a message."""
+"""Functions in which every text is a message."""
 
 
 def templates() -> dict[str, str]:
-    """All messages, each with the module where it was found."""
-    found = ((text, path.stem) for path in sorted(PACKAGE.rglob("*.py")) for text in _of_module(path))
-    return {text: module for text, module in found if re.search(r"[a-z]{2}", text)}
+    """Return all messages, each with its module."""
+    texts = ((text, path.stem) for path in sorted(PACKAGE.rglob("*.py")) for text in _of_module(path))
+    return {text: module for text, module in texts if re.search(r"[a-z]{2}", text)}
 
 
 def heading(template: str) -> str:
-    """What stands for a message in the documentation: its first part, up to what to do about it."""
+    """Return the heading of a message in the documentation: its first part, up to the remedy."""
     short = next(part for part in re.split(r"; | \(|(?<=[.…])\. (?=[A-Z])", template) if part.strip("… :"))
     return re.sub(r"…( ?…)+", VARIES, re.sub(r"\s+", " ", short)).strip(" :,.")
 
@@ -59,13 +58,13 @@ def _of_module(path: Path) -> Iterator[str]:
         if isinstance(node, ast.Call):
             yield from _of_call(node)
         elif isinstance(node, ast.FunctionDef) and (RETURNED.fullmatch(node.name) or node.name in WHOLE):
-            for each in ast.walk(node):
-                if isinstance(each, ast.Return) and each.value is not None:
-                    yield from _texts(each.value)
-                elif isinstance(each, ast.JoinedStr) and node.name in WHOLE:
-                    yield from _texts(each)
+            for child in ast.walk(node):
+                if isinstance(child, ast.Return) and child.value is not None:
+                    yield from _texts(child.value)
+                elif isinstance(child, ast.JoinedStr) and node.name in WHOLE:
+                    yield from _texts(child)
         elif isinstance(node, ast.Dict) and path.stem == "arguments":
-            for value in node.values:  # _NEEDED: what to say of a line that fits no usage pattern
+            for value in node.values:  # _EXPECTED: the message for a line that matches no usage pattern
                 yield from _texts(value)
 
 
@@ -82,7 +81,7 @@ def _of_call(node: ast.Call) -> Iterator[str]:
 
 
 def _texts(node: ast.expr) -> Iterator[str]:
-    """The texts that an expression can be; nothing for a name or a call, which has its text elsewhere."""
+    """Yield the texts that an expression can be; none for a name or a call, whose text is elsewhere."""
     match node:
         case ast.Constant(value=str(text)):
             if text:

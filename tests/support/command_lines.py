@@ -1,4 +1,4 @@
-"""Command lines that are taken or refused."""
+"""Parse command lines that must be accepted or refused."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ LEAST = ("-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite")
 
 
 def parsed(*more: str) -> MirrorRequest:
-    found = parse([*LEAST, *more])
-    assert isinstance(found, MirrorRequest)
-    return found
+    request = parse([*LEAST, *more])
+    assert isinstance(request, MirrorRequest)
+    return request
 
 
 def refused(argv: list[str]) -> str:

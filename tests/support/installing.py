@@ -1,4 +1,4 @@
-"""Commands that packaging tests run."""
+"""Run the commands of packaging tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run a command; without the tool it fails, by name: a check that is left out would look like one that passed."""
+    """Run a command. A missing tool fails the test by name: a skipped check would look like a passed one."""
     program = shutil.which(str(command[0]))
     assert program, f"this test needs {command[0]}; see tests/make-tools"
     environment = {**os.environ, **variables}
@@ -18,7 +18,7 @@ def run(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[s
     )
 
 
-def said(*command: str | Path, **variables: str) -> str:
-    done = run(*command, **variables)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+def output_of(*command: str | Path, **variables: str) -> str:
+    process = run(*command, **variables)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout

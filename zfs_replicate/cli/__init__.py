@@ -1,1 +1,1 @@
-"""The command line: argv and job files become checked requests; errors become one paragraph and an exit status."""
+"""Turn argv and job files into checked requests, and errors into one paragraph and an exit status."""

@@ -1,4 +1,4 @@
-"""The command line in, what is asked for out, checked. docopt reads the manual."""
+"""Parse and check the command line. (words) → Request. docopt reads the manual."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from zfs_replicate.errors import UsageError
 Request = MirrorRequest | JobsRequest | ReleaseRequest | StatusRequest | Print
 
 _READABLE = MANUAL.replace("--syslog[=ADDRESS]", "--syslog=ADDRESS  ")
-"""The manual as docopt can read it."""
+"""The manual in a form that docopt understands."""
 _WITHOUT_DEFAULTS = re.sub(r"\[default: [^\]]*\]", "", _READABLE)
-"""What docopt reads to tell what was said from what is so by default."""
+"""The manual for finding out which options were given, as opposed to defaults."""
 
-_NEEDED = {
-    "": "-h, -r, -l and -t are needed, each once, and nothing but options beside them",
-    "run": "run: names of jobs, --config, and options for all of them; what to mirror, -k and -x are told in the file",
-    "check": "check: nothing but --config",
-    "status": "status: -l is needed, once; -h, -r, -t, -x, --warn and --crit may stand beside it",
-    "release": "release: -h, -r and -t are needed, each once, and nothing but options beside them",
+_EXPECTED = {
+    "": "-h, -r, -l and -t are required, each once; besides them only options are allowed",
+    "run": "run: takes job names, --config, and options for all jobs; what to mirror, -k and -x belong in the file",
+    "check": "check: takes only --config",
+    "status": "status: -l is required, once; -h, -r, -t, -x, --warn and --crit are optional",
+    "release": "release: -h, -r and -t are required, each once; besides them only options are allowed",
 }
-"""What to say of a line that fits none of the usage patterns, by its first word."""
+"""The message for a line that matches no usage pattern, by its first word."""
 
 
 def parse(argv: list[str]) -> Request:
-    """Given the arguments after the program's name, return what is asked for. Raises: UsageError, with its command."""
+    """Given the words after the program's name, return the request. Raises: UsageError, with its subcommand."""
     try:
         return _parse(argv)
     except UsageError as error:
-        error.command = argv[0] if argv[:1] and argv[0] in _NEEDED else ""
+        error.command = argv[0] if argv[:1] and argv[0] in _EXPECTED else ""
         raise
 
 
@@ -53,14 +53,15 @@ def _parse(argv: list[str]) -> Request:
 
 
 def _jobs(given: requests.Given, argv: list[str]) -> Request:
-    from zfs_replicate.cli import job_file  # reads TOML, which few runs need
+    from zfs_replicate.cli import job_file  # it imports tomllib, which few runs need
 
-    said = {option: value for option, value in _given(_WITHOUT_DEFAULTS, argv).items() if value and option[0] == "-"}
+    options = _given(_WITHOUT_DEFAULTS, argv)
+    overrides = {name: value for name, value in options.items() if value and name[0] == "-"}
     path = given["--config"]
-    found = job_file.load(path, given, said)
+    jobs = job_file.load(path, given, overrides)
     if given["check"]:
-        return Print("".join(f"{line}\n" for line in job_file.lines(found)))
-    return JobsRequest(job_file.chosen(path, found, tuple(given["JOB"])))
+        return Print("".join(f"{line}\n" for line in job_file.lines(jobs)))
+    return JobsRequest(job_file.chosen(path, jobs, tuple(given["JOB"])))
 
 
 def _given(manual: str, argv: list[str]) -> dict[str, Any]:
@@ -71,7 +72,7 @@ def _given(manual: str, argv: list[str]) -> dict[str, Any]:
 
 
 def _with_syslog_address(argv: list[str]) -> list[str]:
-    """`--syslog` may stand alone, which docopt knows no way to say: put the default where no address follows."""
+    """Add the default address to a `--syslog` without one: docopt has no options with an optional value."""
     words: list[str] = []
     for word, following in zip(argv, [*argv, ""][1:], strict=True):
         is_alone = word == "--syslog" and not ("/" in following[:1] or re.search(r":[0-9]+$", following))
@@ -82,8 +83,8 @@ def _with_syslog_address(argv: list[str]) -> list[str]:
 def _usage_problem(argv: list[str], error: DocoptExit) -> str:
     unknown = [word for word in argv if word.startswith("--") and word.partition("=")[0] not in MANUAL]
     if unknown:
-        return f"there is no option {unknown[0]}"
-    said = str(error).splitlines()[0]
-    if said.startswith(("Usage:", "Warning:")):  # docopt's own words for what did not match name its classes
-        return _NEEDED.get(argv[0] if argv else "", _NEEDED[""])
-    return said
+        return f"unknown option {unknown[0]}"
+    problem = str(error).splitlines()[0]
+    if problem.startswith(("Usage:", "Warning:")):  # docopt's text for a mismatch names its own classes
+        return _EXPECTED.get(argv[0] if argv else "", _EXPECTED[""])
+    return problem

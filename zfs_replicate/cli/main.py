@@ -1,6 +1,6 @@
-"""Run the program: words → a request → its action → one paragraph for what went wrong, and the exit status.
+"""Run the program: words → request → action → exit status, and one paragraph on stderr for any error.
 
-Asking for help, or in the wrong way, is answered at once: what does the work is imported only when there is work.
+Help and usage errors are answered at once: the modules that do the work are imported only when there is work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zfs_replicate.signals import SIGNALLED, Interrupted, interrupted_by_signals
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the program; return its exit status. Whatever goes wrong becomes one paragraph on stderr."""
+    """Run the program; return its exit status. Any error becomes one paragraph on stderr."""
     words = sys.argv[1:] if argv is None else argv
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
             with interrupted_by_signals():
                 return _carry_out(arguments.parse(words), logging)
         except BrokenPipeError:
-            # whoever read our output has left, as `| head` does; Python would complain once more at its end
+            # our reader has gone, as with `| head`; without this Python would complain again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return SIGNALLED + signal.SIGPIPE
         except UsageError as error:
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _carry_out(request: arguments.Request, logging: contextlib.ExitStack) -> int:
-    """Do what is asked for. `logging` is where the log of anything but a mirror run is set up."""
+    """Start the action for a request. `logging` keeps the log of all actions but mirror open until the program ends."""
     match request:
         case Print():
             sys.stdout.write(request.text)
@@ -69,7 +69,7 @@ def _carry_out(request: arguments.Request, logging: contextlib.ExitStack) -> int
 
 
 def _refuse(error: UsageError) -> int:
-    """Say what is wrong with the command line. A monitoring system reads only stdout, and would page for a 2."""
+    """Report a usage error. For `status` on stdout, with 3: monitoring reads nothing else, and would page for a 2."""
     if error.command == "status":
         from zfs_replicate.actions.status import show_unknown
 

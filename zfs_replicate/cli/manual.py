@@ -1,4 +1,4 @@
-"""The manual: what --help prints, and what docopt reads. Its options are those of the table in options.py."""
+"""Build the manual, which --help prints and docopt reads, from prose here and the table in options.py."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ Usage:
 Example, as a line for cron:
   zfs_replicate -h nas1 -r backuppool/virt/machines -l offsite/virt/machines -t offsite -k 30
 
-Pulls all snapshots of a dataset and of everything below it that are not here yet, and exits. Each new snapshot
-arrives once; a cut stream is continued by the next run. The newest snapshot that both sides have is kept on the
-source by a hold, so that the next run always finds a base. Nothing is rolled back unless you say so, and nothing is
-destroyed but snapshots older than -k days. What is received is read-only and not mounted.
+Pull the snapshots of a dataset and of everything below it that are not here yet, then exit. Each snapshot is sent
+once; the next run resumes an interrupted stream. A hold on the source keeps the newest snapshot that both sides have,
+so that the next run always finds a base. Nothing is rolled back unless you ask for it; only snapshots older than -k
+days are destroyed. Received datasets are read-only and not mounted.
 
-run carries out the jobs of a file, one after the other, and check only reads the file; status tells how old each copy
-is, as a monitoring plugin; release retires a mirror: it lists the holds of its tag on the source, and releases them.
+run mirrors the jobs in a file, one after another; check only reads the file. status prints how old each copy is, as a
+monitoring plugin. release retires a mirror: it lists the holds of its tag on the source, asks, and releases them.
 """
 
 _TAIL = """
-A successful run prints nothing unless there is a terminal or -v. Exit status: 0 mirrored, or another run is at work
-on the same target; 1 at least one dataset failed or needs a decision; 2 wrong usage; 3 the source cannot be reached,
-authenticated, trusted or used. status exits as monitoring plugins do: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+A successful run prints nothing, except on a terminal or with -v. Exit status: 0 mirrored, or another run is already
+working on the same target; 1 at least one dataset failed or needs a decision; 2 wrong usage; 3 the source cannot be
+reached, authenticated, trusted or used. status exits like a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
 """
 
 _OPTIONS = "\n".join(
@@ -44,5 +44,5 @@ MANUAL = f"{_HEAD}\n{_OPTIONS}{_TAIL}"
 
 
 def usage() -> str:
-    """The usage lines of the manual."""
+    """Return the usage lines of the manual."""
     return MANUAL[MANUAL.index("Usage:") : MANUAL.index("\n\nExample")]

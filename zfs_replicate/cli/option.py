@@ -1,4 +1,4 @@
-"""What an option is, and how the manual prints it. The options themselves are in options.py. Pure."""
+"""Define what an option is, and how the manual prints it. The options themselves are in options.py. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from textwrap import wrap
 from typing import Any
 
 _INDENT, _WIDTH = 30, 120
-"""Where the text of an option begins, and where its lines end."""
+"""The columns where the text of an option begins and where its lines end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One option. `value` is what stands for its value in the manual, None for a flag; `text` says what it does.
+    """One option. `value`: the placeholder for its value in the manual, None for a flag; `text`: what it does.
 
-    `field`: the field of a request that has its value (empty: as the long name). `check`: makes that value of the text
-    that the user wrote; `absent` is the value where he wrote nothing. `choices`: the only texts that are taken.
-    `is_for_jobs`: whether a job file may have it. `not_for`: subcommands that refuse it.
+    `field`: the request field that takes its value (empty: named like the option). `check`: converts the user's text to
+    that value; `absent`: the value when the option is not given. `choices`: the only texts allowed.
+    `is_for_jobs`: whether a job file may set it. `not_for`: the subcommands that refuse it.
     """
 
     short: str | None
@@ -36,7 +36,7 @@ class Option:
 
     @property
     def key(self) -> str:
-        """What it is called in a job file."""
+        """Its name in a job file."""
         return self.long.removeprefix("--")
 
     @property
@@ -45,11 +45,11 @@ class Option:
 
     @property
     def name(self) -> str:
-        """What messages call it: as most people type it."""
+        """Its name in messages: the form that most people type."""
         return self.short or self.long
 
     def lines(self) -> Iterator[str]:
-        """The option as the manual prints it."""
+        """Yield the option's lines in the manual."""
         value = f" {self.value}" if self.value else ""
         long = f"{self.long}[={self.value}]" if self.is_value_optional else f"{self.long}{value}"
         head = f"  {self.short}{value}, {long}" if self.short else f"  {long}"
@@ -65,7 +65,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Options under their title, in the manual's order."""
+    """A title and its options, in the manual's order."""
 
     title: str
     options: tuple[Option, ...]

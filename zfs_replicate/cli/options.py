@@ -1,4 +1,4 @@
-"""The table of options: one entry for each feeds the command line, job files, completion, the manual and its defaults.
+"""List every option once: this table feeds the command line, job files, completion, the manual and its defaults.
 
 To add an option, add its entry here, its field to a request in config.py, and what uses it.
 """
@@ -20,32 +20,36 @@ SECTIONS = (
                 "-h",
                 "--host",
                 "HOST",
-                "source: [USER@]HOST or an alias from ssh_config; localhost means that both pools are here,"
-                " without SSH",
+                "pull from this host: [USER@]HOST or an alias from ssh_config; localhost means that both pools are on"
+                " this machine, without SSH",
                 check=values.host,
             ),
             Option(
-                "-r", "--remote", "DATASET", "dataset on the source; all below it comes along", check=values.dataset
+                "-r",
+                "--remote",
+                "DATASET",
+                "mirror this dataset of the source and everything below it",
+                check=values.dataset,
             ),
             Option(
                 "-l",
                 "--local",
                 "DATASET",
-                "dataset here that becomes its mirror; missing parents are created",
+                "receive into this dataset here; missing parents are created",
                 check=values.dataset,
             ),
             Option(
                 "-t",
                 "--tag",
                 "TAG",
-                "name of the holds; each mirror of a source needs one of its own",
+                "name the holds TAG; each mirror of a source needs its own",
                 check=values.tag,
             ),
             Option(
                 "-k",
                 "--keep-days",
                 "DAYS",
-                "destroy snapshots here once they are DAYS days old; never the newest common one, nor one that is held"
+                "destroy snapshots here once they are DAYS days old, except the newest common one and any that are held"
                 " or cloned; 0 keeps only the newest common one; without -k nothing expires",
                 check=values.whole(0, 36_500),
             ),
@@ -53,8 +57,8 @@ SECTIONS = (
                 "-x",
                 "--exclude",
                 "PATTERN",
-                "leave out datasets whose path below the root matches, and all below them; may be repeated; * stays"
-                " within one level: -x swap -x 'vm/*/tmp'",
+                "exclude datasets whose path below the root matches PATTERN, and everything below them; may be"
+                " repeated; * matches within one level: -x swap -x 'vm/*/tmp'",
                 field="excludes",
                 is_repeated=True,
             ),
@@ -63,12 +67,12 @@ SECTIONS = (
     Section(
         "How",
         (
-            Option("-j", "--jobs", "N", "datasets received at the same time", check=values.whole(1, 64), default="2"),
+            Option("-j", "--jobs", "N", "receive N datasets at a time", check=values.whole(1, 64), default="2"),
             Option(
                 "-b",
                 "--mbuffer",
                 "SIZE",
-                "buffer of each stream of a megabyte or more, such as 64M",
+                "buffer each stream of a megabyte or more in SIZE of memory, such as 64M",
                 field="mbuffer_size",
                 check=values.mbuffer_size,
                 default="128M",
@@ -77,7 +81,7 @@ SECTIONS = (
                 None,
                 "--bwlimit",
                 "RATE",
-                "at most so many bytes per second, such as 10M, all streams together (needs mbuffer)",
+                "send at most RATE bytes per second, such as 10M, over all streams together (needs mbuffer)",
                 field="bytes_per_second",
                 check=values.bytes_per_second,
             ),
@@ -85,7 +89,7 @@ SECTIONS = (
                 "-z",
                 "--compress",
                 "PROGRAM",
-                "compress streams on their way over a slow link, by zstd, lz4 or pigz, which both sides need",
+                "compress streams over a slow link with zstd, lz4 or pigz (on both sides)",
                 field="compressor",
                 check=values.unless("none"),
                 default="none",
@@ -95,8 +99,8 @@ SECTIONS = (
                 None,
                 "--transport",
                 "KIND",
-                "what carries the streams: paramiko; openssh, the ssh program; or auto, which takes ssh for large ones"
-                " where it is installed",
+                "carry streams with paramiko, with openssh (the ssh program), or auto: ssh for large streams where it"
+                " is installed, otherwise paramiko",
                 default="auto",
                 choices=TRANSPORTS,
             ),
@@ -104,15 +108,15 @@ SECTIONS = (
                 "-p",
                 "--port",
                 "PORT",
-                "port of sshd (otherwise as ssh_config says, or 22)",
+                "connect to this port of sshd (otherwise the one in ssh_config, or 22)",
                 check=values.whole(1, 65_535),
             ),
             Option(
                 "-o",
                 "--properties",
                 "LIST",
-                "set these on datasets that are made here, such as setuid=off,devices=off,exec=off; of the source's own"
-                " properties none is received",
+                "set these properties on datasets created here, such as setuid=off,devices=off,exec=off; properties of"
+                " the source are not received",
                 check=values.settings,
                 absent=(),
             ),
@@ -120,15 +124,15 @@ SECTIONS = (
                 None,
                 "--rollback",
                 None,
-                "where the copy here was changed: discard the changes and the newer snapshots, down to the newest"
-                " common one, and say what is lost; never through a hold of others, or a clone",
+                "if the copy here was changed, discard the changes and newer snapshots back to the newest common one,"
+                " and report what is lost; never past a hold of others or a clone",
                 field="may_roll_back",
             ),
             Option(
                 None,
                 "--retries",
                 "N",
-                "further attempts after an error that may pass, such as a lost connection, after growing pauses",
+                "retry up to N times after a temporary error, such as a lost connection, with growing pauses",
                 check=values.whole(0, 100),
                 default="2",
             ),
@@ -136,7 +140,7 @@ SECTIONS = (
                 None,
                 "--stall-timeout",
                 "SECONDS",
-                "end a stream through which no byte passes for so long; 0 waits for ever",
+                "end a stream when no byte passes for SECONDS; 0 waits forever",
                 field="stall_seconds",
                 check=values.whole(0, 10**6, none=0),
                 default="1800",
@@ -145,41 +149,41 @@ SECTIONS = (
                 "-i",
                 "--identity",
                 "FILE",
-                "private key (otherwise as ssh_config says, the agent's, the usual files)",
+                "use this private key (otherwise those of ssh_config, the agent and the usual files)",
                 check=values.identity,
             ),
             Option(
                 None,
                 "--sudo",
                 None,
-                "run what zfs changes or sends by 'sudo -n', on the source, and here unless we are root; needs rules"
-                " for sudo that ask for no password (packaging/sudoers)",
+                "run zfs commands that change or send something with 'sudo -n', on the source, and here unless already"
+                " root; needs sudo rules without a password (packaging/sudoers)",
                 field="is_elevated",
             ),
         ),
     ),
     Section(
-        "Jobs in a file (run, check)",
+        "Jobs in a file (run and check)",
         (
             Option(
                 None,
                 "--config",
                 "FILE",
-                "file of jobs in TOML: options by their long names, in [defaults] for all, in [jobs.NAME] for one;"
-                " options on the command line win",
+                "read jobs from FILE (TOML): options by long name, in [defaults] for all jobs, in [jobs.NAME] for one;"
+                " the command line overrides them",
                 default="/etc/zfs_replicate.toml",
                 is_for_jobs=False,
             ),
         ),
     ),
     Section(
-        "When asking how a mirror stands (status; with -h and -r the source is asked too)",
+        "Checking a mirror (status; with -h and -r it also reads the source)",
         (
             Option(
                 None,
                 "--warn",
                 "AGE",
-                "age of a copy that is a warning, such as 90m, 36h, 2d or 1w",
+                "warn when a copy is older than AGE, such as 90m, 36h, 2d or 1w",
                 field="warn_seconds",
                 check=values.age_seconds,
                 is_for_jobs=False,
@@ -188,7 +192,7 @@ SECTIONS = (
                 None,
                 "--crit",
                 "AGE",
-                "age of a copy that is critical",
+                "report a copy older than AGE as critical",
                 field="crit_seconds",
                 check=values.age_seconds,
                 is_for_jobs=False,
@@ -196,26 +200,26 @@ SECTIONS = (
         ),
     ),
     Section(
-        "When retiring a mirror (release)",
+        "Retiring a mirror (release)",
         (
             Option(
                 None,
                 "--yes",
                 None,
-                "do not ask; needed without a terminal",
+                "do not ask; required without a terminal",
                 field="is_confirmed",
                 is_for_jobs=False,
             ),
         ),
     ),
     Section(
-        "What to show",
+        "Output",
         (
             Option(
                 "-n",
                 "--dry-run",
                 None,
-                "print what would be done, with reasons and sizes, and change nothing",
+                "print what would be done, with reasons and sizes; change nothing",
                 field="is_dry_run",
             ),
             Option("-v", "--verbose", None, "log each step", field="is_verbose"),
@@ -223,7 +227,7 @@ SECTIONS = (
                 None,
                 "--json",
                 None,
-                "print the report of the run, with -n the plan, or the status, as one JSON object (docs/)",
+                "print the report of the run, the plan (with -n) or the status as one JSON object (see docs/report.md)",
                 field="is_json",
                 not_for=("release",),
             ),
@@ -231,7 +235,7 @@ SECTIONS = (
                 None,
                 "--progress",
                 "WHEN",
-                "show live what is under way: auto (on a terminal), always or never",
+                "show live progress: auto (on a terminal), always or never",
                 default="auto",
                 choices=PROGRESS,
             ),
@@ -240,7 +244,7 @@ SECTIONS = (
         ),
     ),
     Section(
-        "What to leave behind",
+        "Reports, hooks and logs",
         (
             Option(
                 None,
@@ -254,7 +258,7 @@ SECTIONS = (
                 None,
                 "--metrics",
                 "FILE",
-                "write metrics to FILE, which node_exporter's textfile collector reads",
+                "write metrics to FILE for node_exporter's textfile collector",
                 check=values.output_file,
                 not_for=_MIRROR_ONLY,
             ),
@@ -262,7 +266,7 @@ SECTIONS = (
                 None,
                 "--on-success",
                 "CMD",
-                "give CMD to sh once the run has succeeded, with the JSON report on its standard input",
+                "run CMD with sh after a successful run, with the JSON report on its standard input",
                 check=values.shell_line,
                 not_for=_MIRROR_ONLY,
             ),
@@ -270,7 +274,7 @@ SECTIONS = (
                 None,
                 "--on-failure",
                 "CMD",
-                "the same for a run that has failed; whatever CMD does, the exit status stays",
+                "run CMD likewise after a failed run; neither hook changes the exit status",
                 check=values.shell_line,
                 not_for=_MIRROR_ONLY,
             ),
@@ -278,7 +282,7 @@ SECTIONS = (
                 None,
                 "--log-format",
                 "FORMAT",
-                "of the log on standard error: human, logfmt or json",
+                "write the log on standard error as human, logfmt or json",
                 default="human",
                 choices=LOG_FORMATS,
             ),
@@ -286,15 +290,15 @@ SECTIONS = (
                 None,
                 "--log-level",
                 "LEVEL",
-                "debug (with every command, ready to paste), info, warning or error; otherwise info with -v or on a"
-                " terminal, else warning",
+                "log from this level up: debug (every command, ready to paste), info, warning or error; by default"
+                " info on a terminal or with -v, otherwise warning",
                 choices=LOG_LEVELS,
             ),
             Option(
                 None,
                 "--syslog",
                 "ADDRESS",
-                "log to syslog, too: to /dev/log, or ADDRESS, which is a socket or HOST:PORT (UDP)",
+                "also log to syslog, at /dev/log or ADDRESS, which is a socket or HOST:PORT (UDP)",
                 check=values.syslog,
                 is_value_optional=True,
             ),

@@ -1,4 +1,4 @@
-"""Make a checked request of the options that docopt found: `--name` to text, True or a list. Raises: UsageError."""
+"""Turn docopt's options into a checked request. (`--name` → text, bool or list) → Request. Raises: UsageError."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from zfs_replicate.cli.option import Option
 from zfs_replicate.cli.options import OPTIONS
-from zfs_replicate.cli.values import Unfit
+from zfs_replicate.cli.values import InvalidValue
 from zfs_replicate.config import (
     Connection,
     MirrorRequest,
@@ -22,7 +22,7 @@ from zfs_replicate.model import Policy
 from zfs_replicate.zfs import names
 
 Given = Mapping[str, Any]
-"""Options by their long names, as docopt gives them."""
+"""Options by long name, as docopt gives them."""
 
 Kind = TypeVar("Kind")
 
@@ -36,9 +36,7 @@ def mirror_request(given: Given) -> MirrorRequest:
         reporting=_fill(Reporting, given),
     )
     if request.connection.is_local and names.overlaps(request.remote, request.local):
-        raise BadValue(
-            "-l", request.local, f"overlaps with the source {request.remote}; a mirror cannot lie within itself"
-        )
+        raise BadValue("-l", request.local, f"overlaps with the source {request.remote}; neither may contain the other")
     return request
 
 
@@ -50,10 +48,10 @@ def release_request(given: Given) -> ReleaseRequest:
 def status_request(given: Given) -> StatusRequest:
     _refuse_what_does_not_apply("status", given)
     if (given["--host"] is None) != (given["--remote"] is None):
-        raise UsageError("status: the source is asked when both -h and -r are given; give both, or none")
+        raise UsageError("status: -h and -r belong together; give both or neither")
     options = _fill(StatusOptions, given)
     if options.warn_seconds and options.crit_seconds and options.warn_seconds > options.crit_seconds:
-        raise BadValue("--warn", given["--warn"], f"is older than --crit {given['--crit']}")
+        raise BadValue("--warn", given["--warn"], f"must not be longer than --crit {given['--crit']}")
     return _fill(
         StatusRequest,
         given,
@@ -64,7 +62,7 @@ def status_request(given: Given) -> StatusRequest:
 
 
 def _fill(kind: type[Kind], given: Given, **parts: object) -> Kind:
-    """Make a request, or a part of one: each field has the checked value of its option, or is given as a part."""
+    """Make a request, or a part of one, from the checked values of the options of its fields, and ready-made parts."""
     fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # all kinds are dataclasses
     values = {
         option.field_name: _checked(option, given[option.long]) for option in OPTIONS if option.field_name in fields
@@ -73,9 +71,9 @@ def _fill(kind: type[Kind], given: Given, **parts: object) -> Kind:
 
 
 def _checked(option: Option, value: Any) -> object:
-    """Given what docopt found for an option, return its value. Raises: BadValue."""
+    """Given docopt's value of an option, return its checked value. Raises: BadValue."""
     if option.is_repeated:
-        # each once: docopt repeats a value that it met in a usage line which did not fit in the end
+        # docopt repeats a value that it also saw in a usage line that did not match in the end
         return tuple(dict.fromkeys(value))
     if option.value is None:
         return value
@@ -86,8 +84,8 @@ def _checked(option: Option, value: Any) -> object:
         raise BadValue(option.name, value, f"must be {', '.join(most)} or {last}")
     try:
         return value if option.check is None else option.check(value)
-    except Unfit as unfit:
-        raise BadValue(option.name, value, str(unfit)) from unfit
+    except InvalidValue as error:
+        raise BadValue(option.name, value, str(error)) from error
 
 
 def _refuse_what_does_not_apply(command: str, given: Given) -> None:

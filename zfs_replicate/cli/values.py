@@ -1,4 +1,4 @@
-"""Check one value that a user gave. Each check takes the text and returns the value. Raises: Unfit."""
+"""Check one value from the user. Each check: text → value. Raises: InvalidValue."""
 
 from __future__ import annotations
 
@@ -16,103 +16,103 @@ _AGE = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-class Unfit(ValueError):
-    """A value that an option cannot have. The text says why, and goes after the option and the value."""
+class InvalidValue(ValueError):
+    """A value that an option cannot take. Its text, the reason, is printed after the option and the value."""
 
 
 def host(value: str) -> str:
     _user, _, host = value.rpartition("@")
     is_word = not any(character.isspace() or ord(character) < 32 for character in value)
     if not host or not is_word or host.startswith("-") or value.startswith(("-", "@")):
-        raise Unfit("is not a host name; write HOST or USER@HOST")
+        raise InvalidValue("is not a host name; write HOST or USER@HOST")
     return value
 
 
 def dataset(value: str) -> str:
     problem = names.dataset_problem(value)
     if problem is not None:
-        raise Unfit(problem)
+        raise InvalidValue(problem)
     return value
 
 
 def tag(value: str) -> str:
     problem = names.tag_problem(value, TARGET_SUFFIX)
     if problem is not None:
-        raise Unfit(f"a hold tag {problem}")
+        raise InvalidValue(f"a hold tag {problem}")
     return value
 
 
 def whole(least: int, most: int, none: int | None = None) -> Callable[[str], int | None]:
-    """Return the check of a whole number within these bounds; the number `none` stands for None."""
+    """Return a check for a whole number within these bounds; the number `none` means None."""
 
     def check(value: str) -> int | None:
         if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
-            raise Unfit(f"must be a whole number from {least} to {most}")
+            raise InvalidValue(f"must be a whole number from {least} to {most}")
         return None if int(value) == none else int(value)
 
     return check
 
 
 def unless(nothing: str) -> Callable[[str], str | None]:
-    """Return the check that takes any text, one of which stands for None."""
+    """Return a check that accepts any text; the text `nothing` means None."""
     return lambda value: None if value == nothing else value
 
 
 def identity(value: str) -> str:
     path = Path(value).expanduser()
     if not path.is_file():
-        raise Unfit("there is no such file")
+        raise InvalidValue("there is no such file")
     return str(path)
 
 
 def output_file(value: str) -> str:
-    """A file that can be written later: refused now, not after hours."""
+    """Check now that the file can be written later, not after hours."""
     if not value or Path(value).is_dir():
-        raise Unfit("must be a file")
+        raise InvalidValue("must be a file")
     if not Path(value).absolute().parent.is_dir():
-        raise Unfit(f"there is no directory {Path(value).absolute().parent}")
+        raise InvalidValue(f"there is no directory {Path(value).absolute().parent}")
     return value
 
 
 def shell_line(value: str) -> str:
     if not value.strip() or "\0" in value:
-        raise Unfit("must be a command")
+        raise InvalidValue("must be a command")
     return value
 
 
 def syslog(value: str) -> str:
     if not value.startswith("/") and not _HOST_AND_PORT.fullmatch(value):
-        raise Unfit("must be a socket such as /dev/log, or HOST:PORT")
+        raise InvalidValue("must be a socket such as /dev/log, or HOST:PORT")
     return value
 
 
 def settings(value: str) -> tuple[str, ...]:
-    """`setuid=off,exec=off` is ("setuid=off", "exec=off")."""
-    found = tuple(value.split(","))
-    for setting in found:
+    """Given `setuid=off,exec=off`, return ("setuid=off", "exec=off")."""
+    assignments = tuple(value.split(","))
+    for setting in assignments:
         problem = properties.setting_problem(setting)
         if problem is not None:
-            raise Unfit(f"{setting!r} {problem}")
-    return found
+            raise InvalidValue(f"{setting!r} {problem}")
+    return assignments
 
 
 def mbuffer_size(value: str) -> str:
     if not _SIZE.fullmatch(value):
-        raise Unfit("must be a size such as 64M or 1G")
+        raise InvalidValue("must be a size such as 64M or 1G")
     return value
 
 
 def bytes_per_second(value: str) -> int:
-    """`10M` is 10485760."""
+    """Given `10M`, return 10485760."""
     match = _SIZE.fullmatch(value)
     if match is None:
-        raise Unfit("must be bytes per second, such as 500k or 10M")
+        raise InvalidValue("must be bytes per second, such as 500k or 10M")
     return int(match[1]) * _FACTORS[match[2]]
 
 
 def age_seconds(value: str) -> int:
-    """`36h` is 129600."""
+    """Given `36h`, return 129600."""
     match = _AGE.fullmatch(value)
     if match is None:
-        raise Unfit("must be an age such as 90m, 36h, 2d or 1w")
+        raise InvalidValue("must be an age such as 90m, 36h, 2d or 1w")
     return int(match[1]) * _UNIT_SECONDS[match[2]]

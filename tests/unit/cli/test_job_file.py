@@ -1,4 +1,4 @@
-"""A file of jobs → configs; each problem named by file, job and key, all of them at once."""
+"""Test job file → jobs. All problems are reported at once, each with file, job and key."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def file(tmp_path: Path) -> Path:
 
 def loaded(file: Path, text: str, *words: str) -> dict[str, MirrorRequest]:
     file.write_text(text)
-    found = parse(["run", *words, "--config", str(file)])
-    assert isinstance(found, JobsRequest)
-    return {job.name: job.request for job in found.jobs}
+    request = parse(["run", *words, "--config", str(file)])
+    assert isinstance(request, JobsRequest)
+    return {job.name: job.request for job in request.jobs}
 
 
 def problems(file: Path, text: str, *words: str) -> list[str]:
@@ -52,7 +52,7 @@ def problems(file: Path, text: str, *words: str) -> list[str]:
     return [line.removeprefix(f"{file}: ") for line in str(caught.value).splitlines()]
 
 
-# --- what a file says ---
+# --- a valid file ---
 
 
 def test_a_job_is_the_command_line_that_it_stands_for(file: Path) -> None:
@@ -76,10 +76,10 @@ def test_the_least_job_has_the_defaults_of_the_command_line(file: Path) -> None:
 
 def test_the_command_line_wins_over_the_job_and_that_over_the_defaults(file: Path) -> None:
     text = f"{DEFAULTS}jobs = 3\nretries = 3\n{JOB}retries = 4\n"
-    found = loaded(file, text)["web"]
-    assert (found.jobs, found.retries, found.is_dry_run) == (3, 4, False)
-    found = loaded(file, text, "--retries", "5", "-n")["web"]
-    assert (found.jobs, found.retries, found.is_dry_run) == (3, 5, True)
+    request = loaded(file, text)["web"]
+    assert (request.jobs, request.retries, request.is_dry_run) == (3, 4, False)
+    request = loaded(file, text, "--retries", "5", "-n")["web"]
+    assert (request.jobs, request.retries, request.is_dry_run) == (3, 5, True)
 
 
 def test_a_default_of_the_command_line_does_not_win(file: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_default_of_the_command_line_does_not_win(file: Path) -> None:
 
 def test_a_flag_can_be_switched_off_for_one_job(file: Path) -> None:
     text = f"{DEFAULTS}rollback = true\n{JOB}rollback = false\n{SECOND}"
-    assert [each.policy.may_roll_back for each in loaded(file, text).values()] == [False, True]
+    assert [request.policy.may_roll_back for request in loaded(file, text).values()] == [False, True]
 
 
 def test_a_single_exclude_needs_no_list(file: Path) -> None:
@@ -116,7 +116,7 @@ def test_the_example_is_good(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_option_of_a_run_can_be_in_a_file(file: Path, tmp_path: Path) -> None:
-    """One key for each option of the manual but those that belong to other commands."""
+    """Each option of the manual has a key, except those of other commands."""
     (tmp_path / "key").touch()
     values = {
         "exclude": '["a"]',
@@ -142,32 +142,32 @@ def test_every_option_of_a_run_can_be_in_a_file(file: Path, tmp_path: Path) -> N
     loaded(file, "\n".join([DEFAULTS, *lines, JOB]))
 
 
-# --- what is wrong with it ---
+# --- a bad file ---
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (f"{DEFAULTS}{JOB}keepdays = 3\n", "job web: keepdays: is not known; do you mean keep-days?"),
-        (f"{DEFAULTS}{JOB}x = 3\n", "job web: x: is not known; keys are the long names of options (see --help)"),
-        (f"{DEFAULTS}{JOB}yes = true\n", "job web: yes: is not known"),
-        (f'{DEFAULTS}{JOB}config = "a"\n', "job web: config: is not known"),
-        (f"{DEFAULTS}keep_days = 3\n{JOB}", "[defaults]: keep_days: is not known; do you mean keep-days?"),
-        (f"[job.web]\n{DEFAULTS}{JOB}", "job: is not known here; there are [defaults] and [jobs.NAME]"),
+        (f"{DEFAULTS}{JOB}keepdays = 3\n", "job web: keepdays: is not a known key; did you mean keep-days?"),
+        (f"{DEFAULTS}{JOB}x = 3\n", "job web: x: is not a known key; keys are the long names of options (see --help)"),
+        (f"{DEFAULTS}{JOB}yes = true\n", "job web: yes: is not a known key"),
+        (f'{DEFAULTS}{JOB}config = "a"\n', "job web: config: is not a known key"),
+        (f"{DEFAULTS}keep_days = 3\n{JOB}", "[defaults]: keep_days: is not a known key; did you mean keep-days?"),
+        (f"[job.web]\n{DEFAULTS}{JOB}", "job: does not belong here; use [defaults] and [jobs.NAME]"),
         (f"{DEFAULTS}{JOB}keep-days = -1\n", "job web: keep-days: '-1': must be a whole number from 0"),
-        (f"{DEFAULTS}{JOB}keep-days = 1.5\n", "job web: keep-days: must be a text or a whole number"),
-        (f"{DEFAULTS}{JOB}keep-days = true\n", "job web: keep-days: must be a text or a whole number"),
+        (f"{DEFAULTS}{JOB}keep-days = 1.5\n", "job web: keep-days: must be a string or a whole number"),
+        (f"{DEFAULTS}{JOB}keep-days = true\n", "job web: keep-days: must be a string or a whole number"),
         (f'{DEFAULTS}{JOB}rollback = "yes"\n', "job web: rollback: must be true or false"),
-        (f"{DEFAULTS}{JOB}exclude = [1]\n", "job web: exclude: must be a list of texts"),
+        (f"{DEFAULTS}{JOB}exclude = [1]\n", "job web: exclude: must be a list of strings"),
         (f"{DEFAULTS}port = 0\n{JOB}", "[defaults]: port: '0': must be a whole number from 1"),
         (f'{JOB}host = "nas1"\n', "job web: tag: is missing"),
         (f'{DEFAULTS}[jobs.web]\nremote = "tank/web"\n', "job web: local: is missing"),
-        (f'{DEFAULTS}{JOB}[jobs."a b"]\nremote = "tank/b"\nlocal = "off/b"', "job a b: a name is letters"),
+        (f'{DEFAULTS}{JOB}[jobs."a b"]\nremote = "tank/b"\nlocal = "off/b"', "job a b: a name consists of letters"),
         (f"{DEFAULTS}[jobs]\nweb = 3\n", "jobs.web: must be a table, [jobs.web]"),
-        (DEFAULTS, "has no job; write one that begins with [jobs.NAME]"),
-        ("", "has no job"),
-        ("[jobs.web\n", "is no TOML: "),
-        ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "is no TOML: "),
+        (DEFAULTS, "defines no job; add a table [jobs.NAME]"),
+        ("", "defines no job"),
+        ("[jobs.web\n", "is not valid TOML: "),
+        ("\udcff".encode("utf-8", "surrogateescape").decode("latin-1"), "is not valid TOML: "),
         (
             f'{DEFAULTS}[jobs.a]\nhost = "localhost"\nremote = "tank/a"\nlocal = "tank/a/b"\n',
             "job a: local: 'tank/a/b': overlaps with the source tank/a",
@@ -176,13 +176,13 @@ def test_every_option_of_a_run_can_be_in_a_file(file: Path, tmp_path: Path) -> N
         (f'{DEFAULTS}{JOB}[jobs.b]\nremote = "tank"\nlocal = "off/b"\n', "jobs web and b: tag: both mirror datasets"),
         (
             f'{DEFAULTS}metrics = "/tmp/m"\n{JOB}{SECOND}',
-            "jobs web and mail: metrics: both write /tmp/m; give each a file of its own",
+            "jobs web and mail: metrics: both write /tmp/m; give each its own file",
         ),
     ],
 )
 def test_a_problem_is_named_by_file_job_and_key(file: Path, text: str, expected: str) -> None:
-    (found,) = problems(file, text)
-    assert found.startswith(expected)
+    (problem,) = problems(file, text)
+    assert problem.startswith(expected)
 
 
 def test_all_problems_are_told_at_once(file: Path) -> None:
@@ -202,18 +202,18 @@ def test_a_tag_is_shared_where_the_one_leaves_out_what_the_other_mirrors(file: P
 
 
 def test_an_unknown_job_is_refused_with_those_there_are(file: Path) -> None:
-    (found,) = problems(file, DEFAULTS + JOB + SECOND, "webb")
-    assert found == "there is no job 'webb'; there are: web, mail"
+    (problem,) = problems(file, DEFAULTS + JOB + SECOND, "webb")
+    assert problem == "there is no job 'webb'; the jobs are: web, mail"
 
 
 def test_no_file_and_a_file_that_anybody_may_write(file: Path) -> None:
-    with pytest.raises(JobFileError, match=r"no such file; write it .* or name another with --config"):
+    with pytest.raises(JobFileError, match=r"no such file; create it .* or name another with --config"):
         parse(["run", "--config", str(file)])
     with pytest.raises(JobFileError, match="cannot be read: Is a directory"):
         parse(["check", "--config", str(file.parent)])
     file.write_text(DEFAULTS + JOB)
     file.chmod(0o666)
-    with pytest.raises(JobFileError, match="anybody may write to it"):
+    with pytest.raises(JobFileError, match="anyone can write to it"):
         parse(["check", "--config", str(file)])
 
 
@@ -282,5 +282,5 @@ def test_a_bad_file_is_2_and_nothing_runs(file: Path, monkeypatch: pytest.Monkey
 def test_check_only_reads(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mirror, "mirror", lambda _request, _title="": pytest.fail("it ran"))
     file.write_text(DEFAULTS + JOB)
-    found = parse(["check", "--config", str(file)])
-    assert found == Print("web: nas1:tank/web → off/web, tag offsite, nothing expires\n")
+    request = parse(["check", "--config", str(file)])
+    assert request == Print("web: nas1:tank/web → off/web, tag offsite, nothing expires\n")

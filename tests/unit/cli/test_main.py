@@ -1,4 +1,4 @@
-"""The program around a pass: what goes to which stream, and the exit status."""
+"""Test the program around a pass: the exit status, and what goes to stdout and stderr."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_bad_usage_is_2_with_the_usage_lines_on_stderr(capsys: pytest.CaptureFix
         (errors.ConnectionFailed("refused"), 3),
         (errors.SourceUnusable("banner"), 3),
         (errors.DatasetMissing("no such dataset"), 1),
-        (ZeroDivisionError("a mistake of ours"), 1),
+        (ZeroDivisionError("a bug"), 1),
     ],
 )
 def test_each_error_has_its_exit_status(

@@ -1,4 +1,4 @@
-"""The manual's options as values: none is missed, and what is made from them knows them all."""
+"""Test the table of options: docopt, the requests and all generated files know every option."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ GENERATE = TOP / "packaging" / "generate.py"
 
 
 def generated(kind: str) -> str:
-    done = subprocess.run([sys.executable, str(GENERATE), kind], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode()
+    process = subprocess.run([sys.executable, str(GENERATE), kind], capture_output=True, check=False)
+    assert process.returncode == 0, process.stderr.decode()
+    return process.stdout.decode()
 
 
 @pytest.mark.parametrize(
     ("option", "lines"),
     [
         (
-            Option("-j", "--jobs", "N", "so many at the same time", default="2"),
-            ["  -j N, --jobs N              so many at the same time [default: 2]"],
+            Option("-j", "--jobs", "N", "receive N datasets at a time", default="2"),
+            ["  -j N, --jobs N              receive N datasets at a time [default: 2]"],
         ),
         (
             Option(None, "--log", "ADDRESS", "to ADDRESS", is_value_optional=True),
@@ -56,16 +56,16 @@ def test_an_option_as_the_manual_prints_it(option: Option, lines: list[str]) -> 
 def test_docopt_reads_every_option_of_the_table_with_its_default() -> None:
     readable = MANUAL.replace("--syslog[=ADDRESS]", "--syslog=ADDRESS  ")
     given = docopt(readable, ["check"], False)
-    of_docopt = {name: value for name, value in given.items() if name.startswith("--")}
-    assert {option.long for option in OPTIONS} == set(of_docopt)
+    docopt_values = {name: value for name, value in given.items() if name.startswith("--")}
+    assert {option.long for option in OPTIONS} == set(docopt_values)
     for option in OPTIONS:
         absent: object = [] if option.is_repeated else False if option.value is None else option.default
-        assert of_docopt[option.long] == absent
+        assert docopt_values[option.long] == absent
         assert option.text
 
 
 def test_every_option_fills_a_field_of_a_request() -> None:
-    """What an option is for shows in its field: the checked value goes nowhere else."""
+    """The checked value of an option goes into a request, and nowhere else."""
     kinds = (MirrorRequest, ReleaseRequest, StatusRequest, Connection, Reporting, StatusOptions, Policy)
     fields = {field.name for kind in kinds for field in dataclasses.fields(kind)}
     answered_by_arguments = {"config", "version", "help"}
@@ -88,15 +88,15 @@ def test_what_is_generated_knows_every_option(kind: str) -> None:
 
 
 def completed(*words: str, path: Path | None = None) -> list[str]:
-    """What bash offers for the last word."""
+    """Return what bash offers for the last word."""
     quoted = " ".join(f"'{word}'" for word in ("zfs_replicate", *words))
     script = f"""{generated("bash")}
 COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _zfs_replicate; printf '%s\\n' "${{COMPREPLY[@]}}"
 """
     environment = {**os.environ, "PATH": f"{path}:{os.environ['PATH']}"} if path else None
-    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment, check=False)
-    assert done.stderr == ""
-    return done.stdout.splitlines()
+    process = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment, check=False)
+    assert process.stderr == ""
+    return process.stdout.splitlines()
 
 
 def test_completion_of_commands_options_and_choices() -> None:

@@ -1,4 +1,4 @@
-"""The options that concern only what is told: taken, defaulted, and refused with a text that helps."""
+"""Test the options for output: accepted values, defaults, and a helpful message for bad values."""
 
 from __future__ import annotations
 

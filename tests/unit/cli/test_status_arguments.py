@@ -1,4 +1,4 @@
-"""The command line of status → StatusRequest; what is wrong with it is UNKNOWN, as a monitoring system reads it."""
+"""Test the command line of status → StatusRequest. A usage error is UNKNOWN, for monitoring."""
 
 from __future__ import annotations
 
@@ -10,43 +10,45 @@ from zfs_replicate.config import Connection, StatusOptions, StatusRequest
 from zfs_replicate.errors import UsageError
 
 
-def asked(line: str) -> StatusRequest:
-    found = parse(["status", *line.split()])
-    assert isinstance(found, StatusRequest)
-    return found
+def status_request(line: str) -> StatusRequest:
+    request = parse(["status", *line.split()])
+    assert isinstance(request, StatusRequest)
+    return request
 
 
 def test_the_target_alone() -> None:
-    found = asked("-l off/a")
-    assert (found.local, found.connection, found.remote, found.options) == ("off/a", None, None, StatusOptions())
+    request = status_request("-l off/a")
+    assert (request.local, request.connection, request.remote) == ("off/a", None, None)
+    assert request.options == StatusOptions()
 
 
 def test_everything() -> None:
-    found = asked("-l off/a -h nas1 -p 22 -r tank/a -t offsite -x swap -x tmp --warn 90m --crit 1d --json -v")
-    assert (found.connection, found.remote) == (Connection("nas1", 22), "tank/a")
-    assert found.options == StatusOptions("offsite", ("swap", "tmp"), 5400, 86400)
-    assert (found.reporting.is_json, found.reporting.is_verbose) == (True, True)
+    line = "-l off/a -h nas1 -p 22 -r tank/a -t offsite -x swap -x tmp --warn 90m --crit 1d --json -v"
+    request = status_request(line)
+    assert (request.connection, request.remote) == (Connection("nas1", 22), "tank/a")
+    assert request.options == StatusOptions("offsite", ("swap", "tmp"), 5400, 86400)
+    assert (request.reporting.is_json, request.reporting.is_verbose) == (True, True)
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("30s", 30), ("90m", 5400), ("36h", 129_600), ("2d", 172_800), ("1w", 604_800)]
 )
 def test_ages(text: str, seconds: int) -> None:
-    assert asked(f"-l off/a --crit {text}").options.crit_seconds == seconds
+    assert status_request(f"-l off/a --crit {text}").options.crit_seconds == seconds
 
 
 @pytest.mark.parametrize(
     ("line", "helpful"),
     [
-        ("", "-l is needed"),
-        ("-l off/a -h nas1", "both -h and -r"),
-        ("-l off/a -r tank/a", "both -h and -r"),
+        ("", "-l is required"),
+        ("-l off/a -h nas1", "-h and -r belong together"),
+        ("-l off/a -r tank/a", "-h and -r belong together"),
         ("-l off/a@x", "name the dataset"),
         ("-l off/a --warn 2", "an age such as 90m"),
         ("-l off/a --warn 0h", "an age such as 90m"),
         ("-l off/a --crit 2y", "an age such as 90m"),
-        ("-l off/a --warn 2d --crit 36h", "older than --crit 36h"),
-        ("-l off/a -k 3", "-l is needed"),
+        ("-l off/a --warn 2d --crit 36h", "longer than --crit 36h"),
+        ("-l off/a -k 3", "-l is required"),
         ("-l off/a --report /tmp/x", "--report does not apply here"),
     ],
 )
@@ -61,5 +63,5 @@ def test_what_is_refused(line: str, helpful: str, capsys: pytest.CaptureFixture[
 
 
 def test_options_of_status_are_for_status_alone() -> None:
-    with pytest.raises(UsageError, match="are needed"):
+    with pytest.raises(UsageError, match="are required"):
         parse(["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite", "--warn", "2d"])

@@ -1,4 +1,4 @@
-"""docs/troubleshooting.md has every message of the program, with what to do, and no other."""
+"""Test that docs/troubleshooting.md has every message of the program with a remedy, and no others."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_no_message_is_missing() -> None:
     for message in DOCUMENTED:
         missing.pop(message, None)
     lines = "\n".join(f"- `{message}`   ({module}.py)" for message, module in missing.items())
-    assert not missing, f"write into docs/troubleshooting.md what these mean and what to do:\n{lines}"
+    assert not missing, f"add these to docs/troubleshooting.md, with their meaning and remedy:\n{lines}"
 
 
 def test_no_message_is_documented_that_the_program_does_not_have() -> None:
@@ -33,21 +33,21 @@ def test_each_is_documented_once_with_what_to_do() -> None:
 
 
 def test_the_catalog_finds_all_kinds_of_messages() -> None:
-    """One of each kind, so that a message cannot hide in a place where nobody looks."""
-    found = {heading(text) for text in templates()}
+    """Look for one message of each kind, so that no kind is missed."""
+    headings = {heading(text) for text in templates()}
     for known in (
         "… on …: there is no such dataset",  # an error
         "a clone depends on it",  # a known message of zfs
         "no common snapshot is left: the newest on the target is …, …",  # a conflict
         "must be a size such as 64M or 1G",  # a bad value
-        "is not known here",  # a job file
+        "does not belong here",  # a job file
         "the hold … on the source is missing",  # a problem in the status
         "…: clearing the saved state of a cut receive: …",  # a warning in the log
         "the saved state is damaged",  # the reason in another message
         "the target has … newer of its own since @…",  # a note
-        "check: nothing but --config",  # a bad line
+        "check: takes only --config",  # a bad line
     ):
-        assert known in found
+        assert known in headings
 
 
 @pytest.mark.parametrize(
@@ -74,5 +74,5 @@ def test_links_lead_somewhere(page: Path) -> None:
     mentioned = re.findall(r"(?<![\w/.-])(docs/[\w.-]+\.(?:md|json))", text)
     lost = [link for link in links if not (page.parent / link).exists()]
     lost += [path for path in mentioned if not (TOP / path).exists()]
-    # written by long runs in the lab: the fault matrix, the bench
+    # long runs in the lab write these: the fault matrix, the bench
     assert [path for path in lost if not path.endswith(("reliability.md", "benchmarks.md"))] == []
