@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# What the demo and the transcripts play on: pools on files, an own sshd, all gone at the end. Sourced by both, as root
-# in a mount name space that may be changed.
+# Set the stage for the demo and the transcripts: file-backed pools and an sshd, all removed at the end. Both source
+# this file, as root in a private mount namespace.
 work=$(mktemp -d /tmp/zfs_replicate-demo.XXXXXX)
 port=2222
 sshd=''
@@ -16,9 +16,9 @@ trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-pool() { # NAME: a pool of 256 MB on a file
+pool() { # NAME: create a pool of 256 MB on a file
 	if zpool list "$1" >/dev/null 2>&1; then
-		echo "demo: there is a pool named $1 on this machine already; the demo does not touch it" >&2
+		echo "demo: this machine already has a pool named $1; the demo does not touch it" >&2
 		exit 1
 	fi
 	truncate -s 256M "$work/$1.img"
@@ -26,14 +26,14 @@ pool() { # NAME: a pool of 256 MB on a file
 	made+=("$1")
 }
 
-data() { # DATASET FILE MEGABYTES
+data() { # DATASET FILE MEGABYTES: write random data
 	mkdir -p "$work/mount"
 	mount -t zfs -o zfsutil "$1" "$work/mount"
 	head -c "${3}M" /dev/urandom >"$work/mount/$2"
 	umount "$work/mount"
 }
 
-# A sshd of our own, with own keys, known to root's ssh only in this name space, as the host nas1.
+# Start an sshd with its own keys; root's ssh knows it as the host nas1, in this namespace only.
 start_sshd() {
 	mkdir -m 700 "$work/ssh"
 	ssh-keygen -q -t ed25519 -N '' -f "$work/host_key"
@@ -51,6 +51,6 @@ start_sshd() {
 		(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return
 		sleep 0.1
 	done
-	echo "demo: sshd does not start" >&2
+	echo "demo: sshd did not start" >&2
 	exit 1
 }

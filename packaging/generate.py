@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""Write the man page or a shell's completion from the manual: generate.py man|bash|zsh, on standard output.
+"""Print the man page or a shell's completion, made from the manual and its table of options: generate.py man|bash|zsh.
 
-The manual and its table of options are the one source. Needs nothing but Python; `make install` and the packages run
-it when they build.
+Needs only Python. `make install` and the package builds run it.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ PROGRAM = "zfs_replicate"
 LINE_WIDTH = 74
 FILES = {
     "/etc/zfs_replicate.toml": "the jobs of run and check",
-    "/run/zfs_replicate/": "locks: one run at a time on a target tree (without root: in $XDG_RUNTIME_DIR)",
-    "~/.ssh/config, ~/.ssh/known_hosts": "how the source is reached, and whom to trust, as for ssh",
+    "/run/zfs_replicate/": "locks: one run at a time per target tree (without root: in $XDG_RUNTIME_DIR)",
+    "~/.ssh/config, ~/.ssh/known_hosts": "how to reach the source, and which host keys to trust, as for ssh",
 }
 SEE_ALSO = (("crontab", 5), ("ssh_config", 5), ("systemd.timer", 5), ("zfs", 8), ("zfs-allow", 8), ("zfs-hold", 8))
 
 
 def commands() -> list[str]:
-    """The words that may stand first, such as `run`, in the manual's order."""
+    """Return the subcommands, such as `run`, in the manual's order."""
     return list(dict.fromkeys(re.findall(rf"^  {PROGRAM} ([a-z]+)\b", usage(), re.MULTILINE)))
 
 
@@ -69,7 +68,7 @@ def man_page() -> Iterator[str]:
     yield from _paragraphs(ending)
     yield ".Sh EXAMPLES"
     yield from ("As a line for", ".Xr crontab 5 :", *_literal([*_example()]))
-    yield from (".Pp", "A file of jobs:", *_literal((TOP / "zfs_replicate.toml.example").read_text().splitlines()))
+    yield from (".Pp", "A job file:", *_literal((TOP / "zfs_replicate.toml.example").read_text().splitlines()))
     yield ".Sh SEE ALSO"
     yield from (
         f".Xr {name} {number}{' ,' if place < len(SEE_ALSO) else ''}"
@@ -78,7 +77,7 @@ def man_page() -> Iterator[str]:
 
 
 def _prose() -> tuple[str, list[str], list[str]]:
-    """The manual's text beside usage, example and options: its head line, paragraphs before and after the options."""
+    """Return the manual's prose: its head line, and the paragraphs before and after the options."""
     blocks = MANUAL.strip().split("\n\n")
     prose = [block for block in blocks[1:] if not re.match(r"Usage:|Example|[A-Z][^\n]*:\n  ", block)]
     last = max(place for place, block in enumerate(blocks) if re.match(r"[A-Z][^\n]*:\n  +-", block))
@@ -105,7 +104,7 @@ def _synopsis() -> Iterator[str]:
 
 
 def _words(text: str) -> str:
-    """`-h HOST run` gives `Fl h Ar HOST Cm run`."""
+    """Given `-h HOST run`, return `Fl h Ar HOST Cm run`."""
     out = []
     for word in text.split():
         if word.startswith("-"):
@@ -140,7 +139,7 @@ def _paragraphs(blocks: list[str]) -> Iterator[str]:
 
 
 def _filled(text: str) -> Iterator[str]:
-    """Each sentence on lines of its own, as mdoc wants it."""
+    """Start each sentence on a new line, as mdoc requires."""
     for sentence in re.split(r"(?<=[.!?]) +(?=[A-Z])", text):
         yield from (_man_text(line) for line in textwrap.wrap(sentence, LINE_WIDTH, break_on_hyphens=False))
 
@@ -152,7 +151,7 @@ def _literal(lines: list[str]) -> Iterator[str]:
 
 
 def _man_text(text: str) -> str:
-    """Plain text for roff: no request at the beginning of a line, dashes of options as they are typed."""
+    """Escape plain text for roff: no request at the start of a line, and dashes that can be pasted."""
     safe = re.sub(r"(?<![A-Za-z0-9])-|-(?=-)", r"\\-", text.replace("\\", r"\e")).replace("→", r"\(->")
     return f"\\&{safe}" if safe[:1] in (".", "'") else safe
 
@@ -162,7 +161,7 @@ def _man_text(text: str) -> str:
 
 def bash_completion() -> Iterator[str]:
     words = " ".join(word for option in OPTIONS for word in (option.short, option.long) if word)
-    yield f"# bash completion of {PROGRAM}; made from its manual."
+    yield f"# bash completion of {PROGRAM}, generated from its manual"
     yield f"_{PROGRAM}_lines() {{ # TEXT: offer its lines, which may hold spaces"
     yield "\tlocal IFS=$'\\n'"
     yield '\tmapfile -t COMPREPLY < <(compgen -W "$1" -- "$current")'
@@ -193,7 +192,7 @@ _DATASETS = "zfs list -H -o name -t filesystem,volume 2>/dev/null"
 
 
 def _bash_values(option: Option) -> tuple[str, ...]:
-    """What offers values of an option; nothing where only the user knows."""
+    """Return the lines that offer the values of an option; none if only the user knows them."""
     if option.long == "--local":
         return (f'_{PROGRAM}_lines "$({_DATASETS})"',)
     if option.choices:
@@ -207,7 +206,7 @@ def _bash_values(option: Option) -> tuple[str, ...]:
 
 def zsh_completion() -> Iterator[str]:
     yield f"#compdef {PROGRAM}"
-    yield f"# made from the manual of {PROGRAM}"
+    yield f"# generated from the manual of {PROGRAM}"
     yield "local -a arguments"
     yield "arguments=("
     for option in OPTIONS:
