@@ -1,1 +1,1 @@
-"""What the program can be asked to do, one module each. The only room that knows all the others."""
+"""Carry out a request: one module for each action. The only room that may import all others but cli."""

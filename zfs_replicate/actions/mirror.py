@@ -1,4 +1,4 @@
-"""Mirror: lock the target, make passes with retries, and say what became of them. MirrorRequest → exit status."""
+"""Mirror: lock the target, make passes with retries, and report the result. MirrorRequest → exit status."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 5
 PAUSE_GROWTH = 3
-"""5 s, 15 s, 45 s: a short glitch costs little, a reboot is waited for with a few --retries."""
+"""5 s, 15 s, 45 s: a short glitch costs little, and a few --retries outlast a reboot."""
 
 
 def run_jobs(request: JobsRequest) -> int:
@@ -40,9 +40,9 @@ def run_jobs(request: JobsRequest) -> int:
 
 
 def mirror(request: MirrorRequest, title: str = "") -> int:
-    """Mirror once, and again after what may pass; report it as was asked; return the exit status.
+    """Mirror, retrying after temporary errors; publish the result; return the exit status.
 
-    `title` goes before the error that ended the run as a whole.
+    `title` is printed before an error that ends the whole run.
     """
     identity, began = new_identity(), time.time()
     subject = Subject(identity, request.connection.host, request.remote)
@@ -64,13 +64,13 @@ def mirror(request: MirrorRequest, title: str = "") -> int:
 
 
 def _check_packages(reporting: Reporting) -> None:
-    """A package that only the end of the run needs is missed before, not after hours."""
+    """Fail now, not after hours, if a package that only the end of the run needs is missing."""
     if reporting.metrics is not None and importlib.util.find_spec("prometheus_client") is None:
         raise ModuleNotFoundError(name="prometheus_client")
 
 
 def _make_attempts(request: MirrorRequest, attempts: list[Attempt]) -> int:
-    """Make passes until one ends for good, and note each; return the exit status. Raises: what ended a whole pass."""
+    """Make passes until one is final, and append each to `attempts`; return the exit status. Raises: the last error."""
     with contextlib.ExitStack() as stack:
         if not request.is_dry_run:
             stack.enter_context(locked(request.local))
@@ -78,7 +78,7 @@ def _make_attempts(request: MirrorRequest, attempts: list[Attempt]) -> int:
         for left in range(request.retries, -1, -1):
             attempt = one_pass(request)
             attempts.append(attempt)
-            problem = _may_pass(attempt)
+            problem = _temporary_error(attempt)
             if problem is None or left == 0:
                 break
             log.info("%s; trying again in %d seconds (%d more)", problem, pause, left)
@@ -91,8 +91,8 @@ def _make_attempts(request: MirrorRequest, attempts: list[Attempt]) -> int:
     return _show_result(request.reporting, attempt)
 
 
-def _may_pass(attempt: Attempt) -> ReplicateError | None:
-    """An error of the attempt after which another one is worth while."""
+def _temporary_error(attempt: Attempt) -> ReplicateError | None:
+    """Return an error of the attempt that a retry may cure, or None."""
     errors = [outcome.error for outcome in attempt.outcomes] if attempt.error is None else [attempt.error]
     return next((error for error in errors if isinstance(error, ReplicateError) and error.is_transient), None)
 
@@ -106,7 +106,7 @@ def _show_plan(request: MirrorRequest, plan: Plan) -> int:
 
 
 def _show_result(reporting: Reporting, attempt: Attempt) -> int:
-    """Say what failed, then a summary; return the exit status."""
+    """Report each failure, then a summary; return the exit status."""
     status = 0
     for outcome in attempt.outcomes:
         if outcome.error is not None:

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def one_pass(request: MirrorRequest) -> Attempt:
-    """Make one pass and return how far it got, always: what ended it as a whole, a signal too, is its `error`."""
+    """Make one pass; return how far it got. An exception that ends it, also a signal, becomes the attempt's `error`."""
     began = time.monotonic()
     attempt = Attempt()
     try:
@@ -37,6 +37,6 @@ def one_pass(request: MirrorRequest) -> Attempt:
                 context = RunContext(source, target, request.jobs, pipe, carrier(request, source), is_far)
                 with follow_live(request.reporting, plan) as observer:
                     attempt = execute(plan, context, observer)
-    except BaseException as error:  # whoever called decides what it means
+    except BaseException as error:  # the caller decides what it means
         attempt = replace(attempt, error=attempt.error or error)
     return replace(attempt, seconds=time.monotonic() - began)

@@ -1,6 +1,6 @@
-"""Retire a mirror: list what it holds on the source, ask, release it. ReleaseRequest → exit status.
+"""Retire a mirror: list its holds and bookmarks on the source, ask, and remove them. ReleaseRequest → exit status.
 
-Destroys no snapshot.
+Never destroys a snapshot.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from zfs_replicate.zfs import names
 
 @dataclass(frozen=True, slots=True)
 class HeldSnapshot:
-    """A source snapshot that carries the tag. `is_on_target` None: the target was not looked at."""
+    """A snapshot on the source that is held with the tag. `is_on_target` None: the target was not read."""
 
     name: str
     creation: int
@@ -40,14 +40,14 @@ class HeldSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """What a mirror leaves on the source: held snapshots, parents first, and its bookmarks (whole names)."""
+    """What a mirror left on the source: held snapshots, parents first, and its bookmarks (full names)."""
 
     held: tuple[HeldSnapshot, ...]
     bookmarks: tuple[str, ...]
 
 
 def release(request: ReleaseRequest, logging: contextlib.ExitStack) -> int:
-    """List the holds and bookmarks of a tag, ask, and let them go. The log stays set up until `logging` ends."""
+    """List the holds and bookmarks of a tag, ask, and remove them. The log stays set up until `logging` ends."""
     subject = Subject(new_identity(), request.connection.host, request.remote)
     logging.enter_context(logging_as(request.reporting, subject))
     with connected(request.connection) as source:
@@ -58,7 +58,7 @@ def release(request: ReleaseRequest, logging: contextlib.ExitStack) -> int:
             return 0
         if not request.is_confirmed and not _ask(leftovers, request.tag, source.name):
             return 0
-        return let_go(source, leftovers, request.tag)
+        return remove_leftovers(source, leftovers, request.tag)
 
 
 def _read(source: Host, request: ReleaseRequest) -> tuple[Inventory, Inventory | None]:
@@ -69,7 +69,7 @@ def _read(source: Host, request: ReleaseRequest) -> tuple[Inventory, Inventory |
 
 
 def find_leftovers(source: Inventory, target: Inventory | None, tag: str) -> Leftovers:
-    """Given the source's tree, return what carries the tag; with the target's, whether each snapshot is there too."""
+    """Given the source's tree, return all holds and bookmarks of the tag; given the target's, also what is there."""
     known = None
     if target is not None:
         known = {snapshot.guid for dataset in target.datasets.values() for snapshot in dataset.snapshots}
@@ -91,7 +91,7 @@ def find_leftovers(source: Inventory, target: Inventory | None, tag: str) -> Lef
 
 
 def leftover_lines(leftovers: Leftovers, tag: str, now: int) -> Iterator[str]:
-    """One line for each hold and bookmark, for a person to decide by. `now` is Unix seconds."""
+    """Yield one line for each hold and bookmark, for the user to decide. `now` is Unix seconds."""
     for snapshot in leftovers.held:
         age = counted(max(0, now - snapshot.creation) // SECONDS_PER_DAY, "day")
         where = {None: "", True: ", on the target too", False: ", not on the target"}[snapshot.is_on_target]
@@ -110,10 +110,10 @@ def _ask(leftovers: Leftovers, tag: str, host: str) -> bool:
     return input(f"Release {what} of {tag} on {host}? [y/N] ").lower() == "y"
 
 
-def let_go(source: Host, leftovers: Leftovers, tag: str) -> int:
+def remove_leftovers(source: Host, leftovers: Leftovers, tag: str) -> int:
     """Release all holds and destroy all bookmarks; return the exit status.
 
-    What has vanished meanwhile needs neither. A hold that cannot be released does not keep the bookmarks.
+    What has vanished meanwhile counts as done. A hold that cannot be released does not stop the bookmarks' removal.
     """
     held = tuple(snapshot.name for snapshot in leftovers.held)
     holds = tag_snapshots(source, Release(Side.SOURCE, tag, held), WIDTH)
@@ -124,7 +124,7 @@ def let_go(source: Host, leftovers: Leftovers, tag: str) -> int:
 
 
 def _report(failures: Failures, total: int, noun: str) -> None:
-    """One paragraph for all failures of a kind, with the first of them."""
+    """Report all failures of a kind in one paragraph that quotes the first."""
     if failures:
         first = failures[min(failures)]
         log_problem(f"{first}; {len(failures)} of {counted(total, noun)} remain on the source")

@@ -1,6 +1,6 @@
-"""Ask how a mirror stands, and print it: a first line and a table, or JSON, on stdout. StatusRequest → exit status.
+"""Print the status of a mirror on stdout: a first line and a table, or JSON. StatusRequest → exit status.
 
-Reads only. What cannot be found out is UNKNOWN, in the same form, since a monitoring system reads nothing else.
+Reads only. Errors are printed as UNKNOWN in the same form, since a monitoring system reads nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from zfs_replicate.run.survey import Place, read_both
 
 
 def show_status(request: StatusRequest, logging: contextlib.ExitStack) -> int:
-    """Read, judge and print; return 0, 1, 2 or 3. The log stays set up until `logging` ends."""
+    """Read, evaluate and print; return 0, 1, 2 or 3. The log stays set up until `logging` ends."""
     subject = Subject(new_identity(), THIS_MACHINE, request.local)
     logging.enter_context(logging_as(request.reporting, subject))
     now = int(time.time())
@@ -49,7 +49,7 @@ def show_status(request: StatusRequest, logging: contextlib.ExitStack) -> int:
 
 
 def show_unknown(problem: str) -> int:
-    """Print what went wrong as monitoring expects it; return 3."""
+    """Print a problem in the form that monitoring expects; return 3."""
     print(unknown_line(problem))
     return int(Level.UNKNOWN)
 

@@ -1,1 +1,1 @@
-"""Where those words go: log, terminal, files, hooks."""
+"""Write what a run reports: log, terminal, files, hooks."""

@@ -1,7 +1,7 @@
-"""What is under way, live on a terminal: a line for each dataset whose stream runs, and one for the whole.
+"""Show live progress on a terminal: one line for each dataset that is being received, and one for the whole run.
 
-A Plan in, a Meter out. rich is imported only where there is something to show. The display takes standard error while
-it lives, and leaves nothing behind.
+(Reporting, Plan) → Observer. rich is imported only when there is something to show. While the display is active it
+owns standard error; it erases itself at the end.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ WHOLE = "whole run"
 DRAWING_SECONDS = 0.25
 
 
-def is_wanted(reporting: Reporting, plan: Plan) -> bool:
-    """Whether there is something to show, and somebody to see it. `auto` gives way to a log that fills the terminal."""
+def is_shown(reporting: Reporting, plan: Plan) -> bool:
+    """Whether there is progress to show and someone to see it. `auto` gives way to debug, logfmt and JSON logs."""
     if reporting.progress == "never" or not plan.stream_count:
         return False
     if reporting.progress == "always":
@@ -46,8 +46,8 @@ def is_wanted(reporting: Reporting, plan: Plan) -> bool:
 
 @contextlib.contextmanager
 def follow_live(reporting: Reporting, plan: Plan) -> Iterator[Observer]:
-    """Show the streams of a plan while they move, where somebody sees it; announce each dataset that has arrived."""
-    if not is_wanted(reporting, plan):
+    """Show the progress of a plan's streams, if someone sees it, and announce each dataset that has arrived."""
+    if not is_shown(reporting, plan):
         yield Announcer(reporting)
         return
     from rich.console import Console
@@ -55,13 +55,13 @@ def follow_live(reporting: Reporting, plan: Plan) -> Iterator[Observer]:
     from rich.text import Text
 
     class RateColumn(ProgressColumn):
-        """In the units of every other line."""
+        """The rate, in the same units as all other output."""
 
         def render(self, task: Task) -> Text:
             return Text(f"{size(task.speed)}/s" if task.speed else "-")
 
     is_forced = reporting.progress == "always"
-    # rich draws nothing on a terminal without a name or a dumb one
+    # rich draws nothing if TERM is unset or dumb
     environment = os.environ | ({"TERM": "xterm"} if is_forced and os.environ.get("TERM", "dumb") == "dumb" else {})
     console = Console(file=sys.stderr, force_terminal=True if is_forced else None, _environ=environment)
     columns = (
@@ -71,29 +71,29 @@ def follow_live(reporting: Reporting, plan: Plan) -> Iterator[Observer]:
         RateColumn(),
         TimeRemainingColumn(),
     )
-    # standard output is caught only where it is the same terminal: what goes into a file or pipe must get there
+    # redirect standard output only if it is the terminal too: output for a file or pipe must get there
     catches_output = sys.stdout.isatty()
     progress = Progress(*columns, console=console, transient=True, redirect_stdout=catches_output, auto_refresh=False)
     display = Display(reporting, progress, plan)
-    with progress, _one_at_a_time(display.lock, catches_output), _redrawn(progress, display.lock):
+    with progress, _one_at_a_time(display.lock, catches_output), _redrawing(progress, display.lock):
         yield display
 
 
 @contextlib.contextmanager
 def _one_at_a_time(lock: Lock, catches_output: bool) -> Iterator[None]:
-    """Let what is printed meanwhile wait for the drawing, and the reverse.
+    """Keep printing and drawing from running at the same time.
 
-    rich computes where its lines are before it takes the terminal: two threads would leave some of them behind.
+    rich computes where its lines are before it locks the terminal: two threads would leave stale lines behind.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(contextlib.redirect_stderr(_Waiting(sys.stderr, lock)))
+        stack.enter_context(contextlib.redirect_stderr(_LockedStream(sys.stderr, lock)))
         if catches_output:
-            stack.enter_context(contextlib.redirect_stdout(_Waiting(sys.stdout, lock)))
+            stack.enter_context(contextlib.redirect_stdout(_LockedStream(sys.stdout, lock)))
         yield
 
 
-class _Waiting(io.TextIOBase):
-    """A stream that writes only while it has the lock."""
+class _LockedStream(io.TextIOBase):
+    """A stream that holds the lock while it writes."""
 
     def __init__(self, stream: TextIO, lock: Lock) -> None:
         self._stream = stream
@@ -115,12 +115,12 @@ class _Waiting(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def _redrawn(progress: Progress, lock: Lock) -> Iterator[None]:
-    """Draw again and again, from a thread of its own."""
-    over = threading.Event()
+def _redrawing(progress: Progress, lock: Lock) -> Iterator[None]:
+    """Redraw at intervals, from a separate thread."""
+    stop = threading.Event()
 
     def draw() -> None:
-        while not over.wait(DRAWING_SECONDS):
+        while not stop.wait(DRAWING_SECONDS):
             with lock:
                 progress.refresh()
 
@@ -129,14 +129,14 @@ def _redrawn(progress: Progress, lock: Lock) -> Iterator[None]:
     try:
         yield
     finally:
-        over.set()
+        stop.set()
         thread.join()
 
 
 def announce(reporting: Reporting, line: str) -> None:
-    """One line of good news: to whoever sits at a terminal, otherwise to the log."""
+    """Print a line of success on a terminal; otherwise log it."""
     if sys.stdout.isatty() and not reporting.is_json and reporting.log_format == "human":
-        # in one piece: datasets end at the same time
+        # in one write: several datasets can finish at once
         sys.stdout.write(f"{visible(line)}\n")
         sys.stdout.flush()
     else:
@@ -144,7 +144,7 @@ def announce(reporting: Reporting, line: str) -> None:
 
 
 class Announcer(Observer):
-    """Says a line for each dataset that has arrived."""
+    """Announces each dataset that has arrived."""
 
     def __init__(self, reporting: Reporting) -> None:
         self._reporting = reporting
@@ -155,17 +155,17 @@ class Announcer(Observer):
 
 @dataclass(slots=True)
 class Line:
-    """One dataset: bytes and expected size by stream, and how many streams are still to end."""
+    """One dataset: the bytes and expected size of each stream by snapshot, and how many streams have not ended."""
 
     plan: DatasetPlan
     task: TaskID | None = None
-    left: int = 0
+    unfinished: int = 0
     done: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
 
 
 class Display(Announcer):
-    """Draws what moves. Sizes are the plan's estimates until zfs tells better ones."""
+    """Draws the progress of streams. Sizes are the plan's estimates until zfs reports better ones."""
 
     wants_bytes = True
 
@@ -173,10 +173,10 @@ class Display(Announcer):
         super().__init__(reporting)
         self._progress = progress
         self.lock = threading.RLock()
-        self._lines = {each.source: Line(each) for each in plan.datasets if each.snapshot_count}
+        self._lines = {dataset.source: Line(dataset) for dataset in plan.datasets if dataset.snapshot_count}
         for line in self._lines.values():
             streams = [step for step in line.plan.steps if isinstance(step, Send | Resume)]
-            line.left = len(streams)
+            line.unfinished = len(streams)
             line.sizes = {step.snapshot: step.byte_estimate for step in streams}
         self._whole = progress.add_task(WHOLE, total=self._total())
 
@@ -194,13 +194,13 @@ class Display(Announcer):
             self._draw(line)
 
     def stream_ended(self, step: Send | Resume) -> None:
-        """What has passed is all there is, also of a stream that failed."""
+        """Count the bytes that have passed as the whole size, also if the stream failed."""
         with self.lock:
             line = self._line(step)
             line.sizes[step.snapshot] = line.done.get(step.snapshot, 0)
-            line.left -= 1
+            line.unfinished -= 1
             self._draw(line)
-            if line.left == 0 and line.task is not None:
+            if line.unfinished == 0 and line.task is not None:
                 self._progress.remove_task(line.task)
                 line.task = None
 
@@ -211,8 +211,8 @@ class Display(Announcer):
         if line.task is not None:
             total = sum(line.sizes.values())
             self._progress.update(line.task, completed=sum(line.done.values()), total=total)
-        done = sum(sum(each.done.values()) for each in self._lines.values())
+        done = sum(sum(other.done.values()) for other in self._lines.values())
         self._progress.update(self._whole, completed=done, total=self._total())
 
     def _total(self) -> int:
-        return sum(sum(each.sizes.values()) for each in self._lines.values())
+        return sum(sum(line.sizes.values()) for line in self._lines.values())

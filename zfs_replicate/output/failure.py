@@ -1,4 +1,4 @@
-"""What ended a run as a whole in, the paragraph and the exit status out."""
+"""Describe the error that ended a whole run. (exception) → (Problem, exit status)."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from zfs_replicate.report.record import Problem
 from zfs_replicate.signals import Interrupted
 
 SIGNALLED_KIND = "Ended"
-"""What reports have always called the end by a signal."""
+"""The kind of error in reports for a run ended by a signal; part of the report's format."""
 
 
 def describe_failure(error: BaseException) -> tuple[Problem, int]:
-    """Given what was raised, return what to say of it and the exit status. A mistake of ours is no traceback."""
+    """Given an exception, return the problem and the exit status. A bug of the program prints no traceback."""
     kind = type(error).__name__
     match error:
         case Interrupted():
             name = signal.Signals(error.number).name
             return (
                 Problem(
-                    SIGNALLED_KIND, f"ended by {name}; what has arrived stays, and the next run goes on from there"
+                    SIGNALLED_KIND, f"ended by {name}; what has arrived is kept, and the next run continues from there"
                 ),
                 128 + error.number,
             )
@@ -40,5 +40,5 @@ def describe_failure(error: BaseException) -> tuple[Problem, int]:
 def missing_package(name: str) -> Problem:
     return Problem(
         "ModuleNotFoundError",
-        f"the Python package {name} is missing; install it with the program: pip install .",
+        f"the Python package {name} is missing; reinstall the program with its dependencies: pip install .",
     )

@@ -1,4 +1,4 @@
-"""A file that others read while we write it: replaced as a whole, or not at all."""
+"""Write a file that others may read at any time: replace it as a whole, or not at all."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from zfs_replicate.errors import OutputFileError
 
 
 def write_atomically(path: str, data: bytes, mode: int = 0o600) -> None:
-    """Replace a file by one with this content, on disk before it has the name. Raises: OutputFileError.
+    """Replace a file with one that has this content, synced to disk before the rename. Raises: OutputFileError.
 
-    A symbolic link stays, and what it names is replaced, unless another user made the link; what is no regular file,
-    such as /dev/null, is written to as it is.
+    A symbolic link is followed and kept, unless another user made it. Anything but a regular file, such as /dev/null,
+    is written to directly.
     """
     target = Path(os.path.realpath(path))
     try:
         if Path(path).is_symlink() and os.lstat(path).st_uid not in (os.geteuid(), 0):
-            raise PermissionError(errno.EPERM, "it is a link of another user")
+            raise PermissionError(errno.EPERM, "it is another user's symbolic link")
         if target.exists() and not target.is_file():
             target.write_bytes(data)
         else:
             _replace(target, data, mode)
     except OSError as error:
         raise OutputFileError(
-            f"{path}: cannot write it: {error.strerror}; see to its directory and the free space there"
+            f"{path}: cannot be written: {error.strerror}; check its directory and the free space there"
         ) from error
 
 
 def _replace(target: Path, data: bytes, mode: int) -> None:
-    # no name that node_exporter would take for the real one, nor one that others in /tmp could foresee
+    # a name that node_exporter ignores, and that other users of /tmp cannot guess
     draft = target.with_name(f".{target.name}.{os.urandom(4).hex()}.new")
     handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:

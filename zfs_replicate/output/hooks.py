@@ -1,7 +1,7 @@
-"""The command that a user wants run once at the end: given to sh, with the report on its standard input.
+"""Run the user's command at the end of a run: with sh, and the report on its standard input.
 
-It gets a fixed time and a session of its own, which is killed as a whole when that is over. What it prints is kept for
-the message about its failure.
+It runs in its own session, which is killed as a whole after a fixed time. Its output goes to the log, or into the
+message about its failure.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from zfs_replicate.errors import HookFailed
 log = logging.getLogger(__name__)
 
 HOOK_SECONDS = 60
-"""Enough for a mail or a ping over a slow line; a run must come to its end."""
+"""Enough for a mail or a ping over a slow line; a run must end."""
 
-TOLD_BYTES = 500
+MAX_REPORTED_CHARACTERS = 500
 
 
 def run_hook(option: str, line: str, report: str, variables: Mapping[str, str], seconds: float = HOOK_SECONDS) -> None:
-    """Run the line. Raises: HookFailed, with the end of what it printed."""
+    """Run the line. Raises: HookFailed, with the end of its output."""
     log.debug("%s", shlex.join(("sh", "-c", line)))
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as said:
-        given.write(report.encode())
-        given.seek(0)
+    with tempfile.TemporaryFile() as stdin, tempfile.TemporaryFile() as output:
+        stdin.write(report.encode())
+        stdin.seek(0)
         process = subprocess.Popen(
             ("sh", "-c", line),
-            stdin=given,
-            stdout=said,
-            stderr=said,
+            stdin=stdin,
+            stdout=output,
+            stderr=output,
             env={**os.environ, **variables},
             start_new_session=True,
         )
@@ -43,14 +43,14 @@ def run_hook(option: str, line: str, report: str, variables: Mapping[str, str], 
             status = process.wait(seconds)
         except subprocess.TimeoutExpired as error:
             raise HookFailed(
-                f"{option}: the command has not ended within {seconds:g} seconds and was killed: {line}; let it hand"
-                " over what takes long, and end"
+                f"{option}: the command did not end within {seconds:g} seconds and was killed: {line}; let it do long"
+                " work in the background"
             ) from error
         finally:
             if process.poll() is None:
                 _kill(process)
-        said.seek(0)
-        printed = " ".join(said.read().decode(errors="replace").split())[-TOLD_BYTES:]
+        output.seek(0)
+        printed = " ".join(output.read().decode(errors="replace").split())[-MAX_REPORTED_CHARACTERS:]
     if status != 0:
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         raise HookFailed(f"{option}: the command {how}{f' ({printed})' if printed else ''}: {line}; try it by hand")

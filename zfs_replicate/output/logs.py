@@ -1,7 +1,7 @@
-"""The log of a run: to standard error and, where asked, to syslog; each record with run id, host and dataset.
+"""Log a run to standard error and, if asked, to syslog; each record has the run's id, a host and a dataset.
 
-`logging_as` sets it up for one run and takes it down again. Nothing hostile gets through: what a record says is made
-visible (human, logfmt) or escaped (JSON).
+`logging_as` sets the log up for one run and removes it again. Control characters in a record are made visible (human,
+logfmt) or escaped (JSON).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ log = logging.getLogger(PROGRAM)
 
 
 _PLAIN = re.compile(r"[^\s\"=\\]+")
-"""What logfmt takes without quotes."""
+"""A value that logfmt needs no quotes for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What a record is about where it says nothing itself: the run, the source's host, the root of the tree there."""
+    """Defaults for the fields of a record: the run's id, the source's host, and the root of the tree there."""
 
     run: str
     host: str
@@ -39,7 +39,7 @@ class Subject:
 
 @contextlib.contextmanager
 def logging_as(reporting: Reporting, subject: Subject) -> Iterator[None]:
-    """Log as asked while in it. A syslog that cannot be reached is said once, and ends nothing."""
+    """Log as requested inside the `with`. An unreachable syslog is reported once, and does not stop the run."""
     to_stderr = _StderrHandler(_stderr_level(reporting))
     to_stderr.setFormatter(_formatter(reporting.log_format))
     handlers: list[logging.Handler] = [to_stderr]
@@ -53,7 +53,7 @@ def logging_as(reporting: Reporting, subject: Subject) -> Iterator[None]:
     before = log.level, log.propagate
     log.setLevel(min(handler.level for handler in handlers))
     log.propagate = False
-    # paramiko logs every failed handshake with a traceback; our own errors say the same in one sentence
+    # paramiko logs every failed handshake with a traceback; our errors say the same in one sentence
     logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     try:
         yield
@@ -66,7 +66,7 @@ def logging_as(reporting: Reporting, subject: Subject) -> Iterator[None]:
 
 
 def log_problem(text: str) -> None:
-    """One paragraph for what went wrong: what cron mails. It is a record of the log where there is one."""
+    """Report a problem in one paragraph, which cron mails: as a log record if the log is set up, else on stderr."""
     if log.handlers:
         log.error("%s", text)
     else:
@@ -74,7 +74,7 @@ def log_problem(text: str) -> None:
 
 
 def print_plainly(text: str) -> None:
-    """What cannot be a record of the log."""
+    """Print on stderr what cannot be a log record."""
     print(f"{PROGRAM}:", visible(text, keep="\n"), file=sys.stderr)
 
 
@@ -89,10 +89,10 @@ def _level(name: str) -> int:
 
 
 class _StderrHandler(logging.Handler):
-    """To whatever standard error is at that moment: a live display puts itself before it for a while."""
+    """Writes to the current sys.stderr, which a live display replaces for a while."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        # who read it has left: no reason to end a mirror that is under way
+        # our reader has gone: no reason to stop a running mirror
         with contextlib.suppress(BrokenPipeError):
             print(self.format(record), file=sys.stderr, flush=True)
 
@@ -103,21 +103,21 @@ def _syslog(address: str) -> Iterator[logging.Handler]:
     try:
         yield SyslogHandler(address, PROGRAM, print_plainly)
     except OSError as error:
-        print_plainly(f"cannot log to syslog at {address}: {error}; going on without it")
+        print_plainly(f"cannot log to syslog at {address}: {error}; continuing without it")
 
 
 def _filter(subject: Subject) -> logging.Filter:
-    class Completed(logging.Filter):
+    class SubjectFilter(logging.Filter):
         def filter(self, record: logging.LogRecord) -> bool:
             record.run = subject.run
             record.host = getattr(record, "host", subject.host)
             record.dataset = current_dataset.get() or subject.dataset
             return True
 
-    return Completed()
+    return SubjectFilter()
 
 
-# --- how a record is written ---
+# --- formats ---
 
 
 def _formatter(log_format: str) -> logging.Formatter:
@@ -132,7 +132,7 @@ class _HumanFormatter(logging.Formatter):
 
 
 class _LogfmtFormatter(logging.Formatter):
-    """`time=… level=info run=… host=nas1 dataset=tank/a message="…"`; syslog has a time and a level of its own."""
+    """`time=… level=info run=… host=nas1 dataset=tank/a message="…"`; syslog adds its own time and level."""
 
     def __init__(self, has_time: bool = True) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""What a run leaves behind at its end: report, metrics, the user's command. A Run in, the exit status out.
+"""Publish a finished run: report, metrics, and the user's hook. (Run) → exit status.
 
-A report or metrics file that cannot be written makes a good run end with 1: who asked for it must not take the old one
-for new. A hook that fails is said, and changes nothing: the exit status speaks of the copies, not of the messenger.
+If a report or metrics file cannot be written, a good run ends with 1, so that nobody takes the old file for new. A hook
+that fails is reported and changes nothing: the exit status is about the copies.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from zfs_replicate.report import document, metrics
 from zfs_replicate.report.record import Problem, Run
 
 PRIVATE, PUBLIC = 0o600, 0o644
-"""A report names datasets and hosts; metrics are for node_exporter, which is another user."""
+"""Modes. A report names datasets and hosts; metrics must be readable by node_exporter, which is another user."""
 
 
 def publish(run: Run) -> int:
-    """Write and run all that was asked for; return the exit status.
+    """Write the requested files and run the hook; return the exit status.
 
-    A dry run changes no metrics and calls nobody; a run that gave way to another one leaves the files to that.
+    A dry run writes no metrics and runs no hook. A run that found another one at work writes no files and runs no hook.
     """
     reporting = run.request.reporting
     is_real = not run.request.is_dry_run and not run.is_skipped
     if reporting.report is not None and not run.is_skipped:
-        run = _written(run, reporting.report, document.text(run).encode(), PRIVATE)
+        run = _write(run, reporting.report, document.text(run).encode(), PRIVATE)
     if reporting.metrics is not None and is_real:
-        run = _written(run, reporting.metrics, metrics.render(run, _known(reporting.metrics)), PUBLIC)
+        run = _write(run, reporting.metrics, metrics.render(run, _previous(reporting.metrics)), PUBLIC)
     if is_real:
-        _call(run)
+        _run_hook(run)
     if reporting.is_json:
         sys.stdout.write(document.text(run))
         sys.stdout.flush()
     return run.exit_status
 
 
-def _written(run: Run, path: str, data: bytes, mode: int) -> Run:
-    """Write a file; return the run, which is a failed one if that failed."""
+def _write(run: Run, path: str, data: bytes, mode: int) -> Run:
+    """Write a file; return the run, as a failed one if the file cannot be written."""
     try:
         write_atomically(path, data, mode)
     except OutputFileError as error:
@@ -51,18 +51,18 @@ def _written(run: Run, path: str, data: bytes, mode: int) -> Run:
     return run
 
 
-def _known(path: str) -> metrics.PreviousMetrics:
-    """What the metrics of the run before say. A file that is none of ours is told, and replaced."""
+def _previous(path: str) -> metrics.PreviousMetrics:
+    """Read the metrics of the previous run. A file in another format is reported and will be replaced."""
     try:
         return metrics.PreviousMetrics.read(Path(path).read_text())
     except FileNotFoundError:
         return metrics.PreviousMetrics()
     except (OSError, ValueError) as error:
-        log.warning("%s: cannot read the metrics of the run before, so they start anew: %s", path, error)
+        log.warning("%s: cannot read the metrics of the previous run, so they start over: %s", path, error)
         return metrics.PreviousMetrics()
 
 
-def _call(run: Run) -> None:
+def _run_hook(run: Run) -> None:
     reporting = run.request.reporting
     option = "--on-success" if run.exit_status == 0 else "--on-failure"
     line = reporting.on_success if run.exit_status == 0 else reporting.on_failure

@@ -1,4 +1,4 @@
-"""Syslog as a handler of the log: an address in, a handler out. Apart from logs.py, since few runs need the import."""
+"""Send log records to syslog. (address) → handler. Separate from logs.py, since few runs need the import."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Print = Callable[[str], None]
 
 
 class SyslogHandler(logging.handlers.SysLogHandler):
-    """A record that does not get through is lost; that is said once, and ends nothing."""
+    """Drops records that cannot be sent; the first loss is reported, and the run goes on."""
 
     append_nul = False
     is_lost = False
@@ -26,7 +26,7 @@ class SyslogHandler(logging.handlers.SysLogHandler):
         super().__init__(where, facility=logging.handlers.SysLogHandler.LOG_DAEMON)
         self.ident = f"{ident}[{os.getpid()}]: "
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - the name is logging's
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002 - logging defines the name
         if not self.is_lost:
             self.is_lost = True
-            self.print_plainly(f"cannot log to syslog at {self._where}: {sys.exc_info()[1]}; going on without it")
+            self.print_plainly(f"cannot log to syslog at {self._where}: {sys.exc_info()[1]}; continuing without it")

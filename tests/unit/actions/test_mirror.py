@@ -1,4 +1,4 @@
-"""A run that ends early: however it does, it leaves its report and metrics, and calls."""
+"""Test runs that end early: each writes its report and metrics, and runs its hook."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Capture = pytest.CaptureFixture[str]
 def ended(
     monkeypatch: pytest.MonkeyPatch, directory: Path, error: BaseException | signal.Signals, *more: str
 ) -> tuple[int, Any]:
-    """Run a mirror that has carried out a plan and then ends so; return its status, and the run of its report."""
+    """Run a mirror that executes a plan and then ends with this error; return its exit status and its report."""
 
     def attempts(_config: MirrorRequest, noted: list[Attempt]) -> int:
-        made = plan()
-        noted.append(Attempt(made, carried_out(made)))
+        executed = plan()
+        noted.append(Attempt(executed, carried_out(executed)))
         if isinstance(error, signal.Signals):
             signal.raise_signal(error)
-            raise AssertionError("the signal comes at once")
+            raise AssertionError("the signal arrives at once")
         raise error
 
     monkeypatch.setattr(mirror, "_make_attempts", attempts)
@@ -52,9 +52,9 @@ def ended(
 def test_a_run_that_ends_early_leaves_all_and_calls(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, error: BaseException | signal.Signals, status: int, kind: str
 ) -> None:
-    found, data = ended(monkeypatch, tmp_path, error)
-    assert (found, data["run"]["exit_status"], data["run"]["error"]["kind"]) == (status, status, kind)
-    assert data["datasets"][0]["outcome"] == "received"  # what was done before is not forgotten
+    exit_status, data = ended(monkeypatch, tmp_path, error)
+    assert (exit_status, data["run"]["exit_status"], data["run"]["error"]["kind"]) == (status, status, kind)
+    assert data["datasets"][0]["outcome"] == "received"  # what was done before the end is reported
     assert json.loads((tmp_path / "failure").read_text()) == data
     assert not (tmp_path / "success").exists()
     exit_code = next(line for line in (tmp_path / "x.prom").read_text().splitlines() if "_exit_code{" in line)

@@ -1,4 +1,4 @@
-"""Release: what is listed and let go, what has vanished meanwhile, and what could not be let go."""
+"""Test release: what is listed and removed, what has vanished meanwhile, and what cannot be removed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ VANISHED = "cannot release hold from snapshot 'tank/a@x': dataset does not exist
 
 @pytest.fixture
 def nas1(monkeypatch: pytest.MonkeyPatch) -> Source:
-    """A source whose tree carries the tag on two snapshots and has two bookmarks of it."""
+    """A source with two snapshots held with the tag, and two bookmarks of it."""
 
-    def made(**answers: Answer) -> FakeHost:
+    def set_up(**answers: Answer) -> FakeHost:
         listing = {"zfs list": Answer(LISTING), "zfs holds": Answer(HOLDS)}
         by_command = {"release": "zfs release", "bookmarks": "sh -c n=0"}
         host = FakeHost("nas1", listing | {by_command[name]: answer for name, answer in answers.items()})
@@ -45,7 +45,7 @@ def nas1(monkeypatch: pytest.MonkeyPatch) -> Source:
         monkeypatch.setattr(release, "connected", connected)
         return host
 
-    return made
+    return set_up
 
 
 def run(*more: str) -> int:
@@ -53,7 +53,7 @@ def run(*more: str) -> int:
 
 
 def destroyed(host: FakeHost) -> list[str]:
-    """The bookmarks that the one command for bookmarks names."""
+    """Return the bookmarks in the one command that destroys them."""
     (command,) = host.asked_for("sh -c n=0")
     return command.partition(" sh -- ")[2].split()
 

@@ -1,4 +1,4 @@
-"""status asked and told: what goes to stdout, in colour or not, and the exit status."""
+"""Test status: its output on stdout, with and without colour, and its exit status."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from zfs_replicate.errors import PermissionDenied
 from zfs_replicate.run.inventory import read_target
 
 
-def tell(monkeypatch: pytest.MonkeyPatch, words: Sequence[str], **found: Any) -> int:
-    """Tell the status of a target that is read so."""
-    monkeypatch.setattr(status, "read_target", mock.create_autospec(read_target, **found))
-    asked = parse(["status", "-l", TARGET, *words])
-    assert isinstance(asked, StatusRequest)
+def show(monkeypatch: pytest.MonkeyPatch, words: Sequence[str], **behaviour: Any) -> int:
+    """Show the status of a target; `behaviour` is what reading it returns or raises."""
+    monkeypatch.setattr(status, "read_target", mock.create_autospec(read_target, **behaviour))
+    request = parse(["status", "-l", TARGET, *words])
+    assert isinstance(request, StatusRequest)
     with contextlib.ExitStack() as logging:
-        return status.show_status(asked, logging)
+        return status.show_status(request, logging)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_colour_is_for_terminals_that_want_it(
 ) -> None:
     monkeypatch.setenv("NO_COLOR", no_color)
     monkeypatch.setattr(sys.stdout, "isatty", lambda: is_terminal)
-    assert tell(monkeypatch, [], return_value=target_tree(TARGET, ": a^")) == 0
+    assert show(monkeypatch, [], return_value=target_tree(TARGET, ": a^")) == 0
     stdout = capsys.readouterr().out
     assert ("\033[32mOK" in stdout) is is_coloured
     assert "\033" not in stdout.splitlines()[0]
@@ -48,8 +48,8 @@ def test_colour_is_for_terminals_that_want_it(
 
 def test_what_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     error = PermissionDenied(f"{TARGET} on localhost: cannot list the datasets")
-    assert tell(monkeypatch, [], side_effect=error) == 3
+    assert show(monkeypatch, [], side_effect=error) == 3
     assert capsys.readouterr() == (f"ZFS_REPLICATE UNKNOWN - {error}\n", "")
-    assert tell(monkeypatch, ["--json"], side_effect=error) == 3
-    said = json.loads(capsys.readouterr().out)
-    assert (said["level"], said["exit_status"], said["summary"]) == ("UNKNOWN", 3, str(error))
+    assert show(monkeypatch, ["--json"], side_effect=error) == 3
+    data = json.loads(capsys.readouterr().out)
+    assert (data["level"], data["exit_status"], data["summary"]) == ("UNKNOWN", 3, str(error))

@@ -1,4 +1,4 @@
-"""What is under way, shown live: when it is wanted, what it says, and that nothing stays behind."""
+"""Test the live display: when it is shown, what it shows, and that it erases itself."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.fakes import Answer, FakeHost
 from tests.support.telling_worlds import plan
 from zfs_replicate.config import Reporting
 from zfs_replicate.observer import Observer
-from zfs_replicate.output.display import WHOLE, Display, follow_live, is_wanted
+from zfs_replicate.output.display import WHOLE, Display, follow_live, is_shown
 from zfs_replicate.run import gauge
 from zfs_replicate.run.gauge import Gauge
 from zfs_replicate.run.transfer import Cancellation, Pipe, transfer
@@ -29,15 +29,15 @@ class Terminal(io.StringIO):
 
 
 def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """To be called by the test itself: between a fixture and its test pytest puts its own streams back."""
-    made = Terminal()
-    monkeypatch.setattr(sys, "stderr", made)
+    """Make stderr a terminal. The test must call this itself: pytest restores its streams after each fixture."""
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    return made
+    return terminal
 
 
-def sends(made: Plan) -> list[Send]:
-    return [step for each in made.datasets for step in each.steps if isinstance(step, Send)]
+def sends(plan: Plan) -> list[Send]:
+    return [step for dataset in plan.datasets for step in dataset.steps if isinstance(step, Send)]
 
 
 def lines(progress: Progress) -> dict[str, tuple[float, float | None]]:
@@ -49,7 +49,7 @@ def lines(progress: Progress) -> dict[str, tuple[float, float | None]]:
 
 def test_it_is_shown_where_there_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     at_a_terminal(monkeypatch)
-    assert is_wanted(Reporting(), TWO)
+    assert is_shown(Reporting(), TWO)
 
 
 @pytest.mark.parametrize(
@@ -57,19 +57,19 @@ def test_it_is_shown_where_there_is_a_terminal(monkeypatch: pytest.MonkeyPatch) 
 )
 def test_it_gives_way(monkeypatch: pytest.MonkeyPatch, reporting: Reporting) -> None:
     at_a_terminal(monkeypatch)
-    assert not is_wanted(reporting, TWO)
+    assert not is_shown(reporting, TWO)
 
 
 def test_a_dumb_terminal_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     at_a_terminal(monkeypatch)
     monkeypatch.setenv("TERM", "dumb")
-    assert not is_wanted(Reporting(), TWO)
+    assert not is_shown(Reporting(), TWO)
 
 
 def test_without_a_terminal_it_is_shown_only_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
-    assert not is_wanted(Reporting(), TWO)
-    assert is_wanted(Reporting(progress="always"), TWO)
+    assert not is_shown(Reporting(), TWO)
+    assert is_shown(Reporting(progress="always"), TWO)
 
 
 @pytest.mark.parametrize("term", ["dumb", None])
@@ -120,10 +120,10 @@ def test_a_stream_larger_than_expected_does_not_pass_its_end() -> None:
 
 
 def test_a_dataset_with_two_streams_has_one_line() -> None:
-    made = plan((":a+500 b+700 c",), ())
+    two_streams = plan((":a+500 b+700 c",), ())
     progress = Progress(console=Console(file=io.StringIO()))
-    display = Display(Reporting(), progress, made)
-    first, second = sends(made)
+    display = Display(Reporting(), progress, two_streams)
+    first, second = sends(two_streams)
     display.stream_began(first)
     display.stream_moved(first, 600, 600)
     display.stream_ended(first)
@@ -151,7 +151,7 @@ def test_it_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_printed_meanwhile_waits_for_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Otherwise lines of the display stay behind on the screen, where several threads print (lab: OpenZFS 2.3)."""
+    """Otherwise stale lines of the display stay on the screen when several threads print (lab: OpenZFS 2.3)."""
     terminal = at_a_terminal(monkeypatch)
     with follow_live(Reporting(), TWO) as display:
         assert isinstance(display, Display)
@@ -165,11 +165,11 @@ def test_what_is_printed_meanwhile_waits_for_the_drawing(monkeypatch: pytest.Mon
     assert "a line of the log" in terminal.getvalue()
 
 
-# --- the figures, from a stream ---
+# --- figures from a stream ---
 
 
 class Notes(Observer):
-    """Writes down what it is told."""
+    """Records its calls."""
 
     wants_bytes = True
 
@@ -197,8 +197,8 @@ def test_a_stream_tells_bytes_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_stream_that_fails_has_ended_too_and_its_error_is_clean() -> None:
     notes = Notes()
-    said = "full\ttank/a@b\t30\nsize\t30\nwarning: cannot send 'tank/a@b': Input/output error\n"
-    source = FakeHost("nas1", {"zfs send": Answer(b"", status=1, stderr=said)})
+    stderr = "full\ttank/a@b\t30\nsize\t30\nwarning: cannot send 'tank/a@b': Input/output error\n"
+    source = FakeHost("nas1", {"zfs send": Answer(b"", status=1, stderr=stderr)})
     with pytest.raises(Exception, match="Input/output error") as caught:
         transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(observer=notes), Cancellation())
     assert "size" not in str(caught.value)
@@ -208,8 +208,8 @@ def test_a_stream_that_fails_has_ended_too_and_its_error_is_clean() -> None:
 def test_a_compressed_stream_is_measured_as_zfs_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gauge, "INTERVAL_SECONDS", 0)
     notes = Notes()
-    said = "size\t3000\n10:00:00\t2000\ttank/a@b\n"
-    source = FakeHost("nas1", {"": Answer(b"x" * 10, stderr=said)})
+    stderr = "size\t3000\n10:00:00\t2000\ttank/a@b\n"
+    source = FakeHost("nas1", {"": Answer(b"x" * 10, stderr=stderr)})
     with source.start(("zfs", "send")) as sender:
         Gauge(notes, sends(TWO)[0], sender).passed(10)
     assert notes.calls == [(2000, 3000)]

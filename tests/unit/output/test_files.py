@@ -1,4 +1,4 @@
-"""Files that others read: replaced whole or not at all."""
+"""Test that files are replaced as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_link_that_another_user_made_is_not_followed(tmp_path: Path, monkeypat
     (tmp_path / "passwd").write_bytes(b"old")
     (tmp_path / "report").symlink_to("passwd")
     os.lchown(tmp_path / "report", 12345, -1) if os.geteuid() == 0 else monkeypatch.setattr(os, "geteuid", lambda: 1)
-    with pytest.raises(OutputFileError, match="it is a link of another user"):
+    with pytest.raises(OutputFileError, match="it is another user's symbolic link"):
         write_atomically(str(tmp_path / "report"), b"new")
     assert (tmp_path / "passwd").read_bytes() == b"old"
 
@@ -56,7 +56,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputFileError, match=r"report\.json: cannot write it: No space left on device"):
+    with pytest.raises(OutputFileError, match=r"report\.json: cannot be written: No space left on device"):
         write_atomically(str(path), b"new")
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]

@@ -1,4 +1,4 @@
-"""The user's command at the end: what it gets, how long it may take, and how its failure is told."""
+"""Test the hooks: their input, their time limit, and the message when one fails."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ def test_what_it_prints_goes_to_the_log(capfd: pytest.CaptureFixture[str], caplo
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "problem"),
     [
         ("echo no route >&2; exit 7", r"ended with status 7 \(no route\): echo"),
         ("kill -9 $$", "was killed by signal 9"),
         ("/nonexistent/command", "ended with status 127"),
     ],
 )
-def test_its_failure_is_told(line: str, said: str) -> None:
-    with pytest.raises(HookFailed, match=f"--on-failure: the command {said}"):
+def test_its_failure_is_told(line: str, problem: str) -> None:
+    with pytest.raises(HookFailed, match=f"--on-failure: the command {problem}"):
         run_hook("--on-failure", line, "", {})
 
 
 def test_it_is_killed_with_all_its_children_when_its_time_is_over(tmp_path: Path) -> None:
     line = f"sleep 60 & echo $! > {tmp_path}/child; wait"
-    with pytest.raises(HookFailed, match=r"has not ended within 0\.5 seconds and was killed"):
+    with pytest.raises(HookFailed, match=r"did not end within 0\.5 seconds and was killed"):
         run_hook("--on-failure", line, "", {}, seconds=0.5)
     assert ended(int((tmp_path / "child").read_text()))
 
 
 def ended(process: int) -> bool:
-    """Wait for the end of somebody else's child; the kernel needs a moment after a SIGKILL."""
+    """Wait for the end of a process that is not our child; the kernel needs a moment after SIGKILL."""
     for _attempt in range(500):
         try:
             if Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z":

@@ -1,4 +1,4 @@
-"""The log: its three forms, what each record carries, its level, and syslog."""
+"""Test the log: its three formats, the fields of a record, the level, and syslog."""
 
 from __future__ import annotations
 
@@ -131,9 +131,9 @@ def test_syslog_gets_what_a_silent_run_did(tmp_path: Path, capsys: Capture) -> N
         with logging_as(Reporting(syslog=str(tmp_path / "log")), SUBJECT):
             log.debug("a command")
             log.info("a step")
-        got = server.recv(4096).decode()
-    assert got.startswith("<30>zfs_replicate[")  # daemon.info
-    assert got.endswith(']: run=0123456789abcdef host=nas1 dataset=tank/a message="a step"')
+        record = server.recv(4096).decode()
+    assert record.startswith("<30>zfs_replicate[")  # daemon.info
+    assert record.endswith(']: run=0123456789abcdef host=nas1 dataset=tank/a message="a step"')
     assert capsys.readouterr().err == ""
 
 
@@ -144,8 +144,8 @@ def test_syslog_may_be_another_host(capsys: Capture) -> None:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         with logging_as(Reporting(syslog=address, log_format="json"), SUBJECT):
             log_problem("it failed")
-        got = server.recv(4096).decode()
-    assert json.loads(got.partition(": ")[2])["message"] == "it failed"
+        record = server.recv(4096).decode()
+    assert json.loads(record.partition(": ")[2])["message"] == "it failed"
     assert "it failed" in capsys.readouterr().err
 
 
@@ -159,7 +159,7 @@ def test_a_syslog_that_is_not_there_is_said_once_and_ends_nothing(tmp_path: Path
 
 def test_a_syslog_host_without_an_address_is_said(capsys: Capture) -> None:
     with logging_as(Reporting(syslog="no-such-host.invalid:514"), SUBJECT):
-        log.warning("still told")
+        log.warning("still logged")
     text = capsys.readouterr().err
     assert "cannot log to syslog at no-such-host.invalid:514" in text
-    assert "still told" in text
+    assert "still logged" in text

@@ -1,4 +1,4 @@
-"""What is left behind at the end of each kind of run, and what a failure of that does to the exit status."""
+"""Test what each kind of run leaves behind, and how a failure to write it changes the exit status."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EXIT_CODE = "zfs_replicate_exit_code{"
 
 
 def words(directory: Path) -> list[str]:
-    """Options that ask for everything."""
+    """Return options for all outputs."""
     return [
         *("--report", f"{directory}/report.json", "--metrics", f"{directory}/mirror.prom"),
         *("--on-success", f"cat > {directory}/success", "--on-failure", f"cat > {directory}/failure"),
@@ -58,11 +58,10 @@ def test_a_run_that_gave_way_leaves_the_files_to_the_other_one(tmp_path: Path, c
 
 
 def test_a_report_that_cannot_be_written_makes_a_good_run_fail(tmp_path: Path, capsys: Capture) -> None:
-    asked = words(tmp_path)
-    one = good_run(*asked)
+    good = good_run(*words(tmp_path))
     (tmp_path / "report.json").symlink_to("no/such/directory")
-    assert publish(one) == 1
-    assert "cannot write it" in capsys.readouterr().err
+    assert publish(good) == 1
+    assert "cannot be written" in capsys.readouterr().err
     failure = json.loads((tmp_path / "failure").read_text())["run"]
     assert (failure["error"]["kind"], failure["exit_status"]) == ("OutputFileError", 1)
     (line,) = (line for line in (tmp_path / "mirror.prom").read_text().splitlines() if line.startswith(EXIT_CODE))
@@ -70,9 +69,9 @@ def test_a_report_that_cannot_be_written_makes_a_good_run_fail(tmp_path: Path, c
 
 
 def test_a_file_that_cannot_be_written_does_not_hide_a_worse_status(tmp_path: Path) -> None:
-    one = lost_run(*words(tmp_path))
+    lost = lost_run(*words(tmp_path))
     (tmp_path / "report.json").symlink_to("no/such/directory")
-    assert publish(one) == 3
+    assert publish(lost) == 3
 
 
 def test_a_hook_that_fails_is_told_and_changes_no_status(capsys: Capture) -> None:
@@ -81,14 +80,14 @@ def test_a_hook_that_fails_is_told_and_changes_no_status(capsys: Capture) -> Non
 
 
 def test_a_hook_knows_the_run_from_its_environment(tmp_path: Path) -> None:
-    line = f'echo "$ZFS_REPLICATE_RUN_ID $ZFS_REPLICATE_RESULT $ZFS_REPLICATE_EXIT_STATUS" > {tmp_path}/said'
+    line = f'echo "$ZFS_REPLICATE_RUN_ID $ZFS_REPLICATE_RESULT $ZFS_REPLICATE_EXIT_STATUS" > {tmp_path}/result'
     publish(lost_run("--on-failure", line))
-    assert (tmp_path / "said").read_text() == "0123456789abcdef failure 3\n"
+    assert (tmp_path / "result").read_text() == "0123456789abcdef failure 3\n"
 
 
 def test_a_metrics_file_that_is_none_is_said_and_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "mirror.prom"
     path.write_text("what is this {")
     assert publish(good_run("--metrics", str(path))) == 0
-    assert "cannot read the metrics of the run before" in caplog.text
+    assert "cannot read the metrics of the previous run" in caplog.text
     assert "zfs_replicate_exit_code" in path.read_text()
