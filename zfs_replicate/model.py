@@ -1,9 +1,9 @@
-"""The nouns. Frozen values that cross module borders; nothing here acts.
+"""Define what each side has and what the user asks for. Frozen values; nothing here acts.
 
-What a side has: Snapshot, Bookmark, ResumeToken, Dataset, Inventory, Capabilities. What is wanted: Policy, PlanContext.
-What will be done about it is in steps.py.
+Read from a side: Snapshot, Bookmark, ResumeToken, Dataset, Inventory, Capabilities. Asked for: Policy, PlanContext.
+The steps of a plan are in steps.py.
 
-Two rules hold everywhere. Identity is the guid, names are for people. createtxg orders snapshots
+Two rules hold everywhere. A snapshot is identified by its guid; names are for people. createtxg orders snapshots
 within one pool only and means nothing across pools.
 """
 
@@ -18,13 +18,13 @@ from zfs_replicate.errors import PoolMissing
 SECONDS_PER_DAY = 86_400
 
 PLACEHOLDER_PROPERTY = "zfs_replicate:placeholder"
-"""User property that marks a dataset which we made only so that its children have a parent."""
+"""User property that marks a dataset created only so that its children have a parent."""
 
 TARGET_SUFFIX = ":target"
-"""What the tag of a hold on the target has more than that on the source."""
+"""Added to the hold tag of the source to give the hold tag of the target."""
 
 COMPRESSORS = {"zstd": "zstd -qc", "lz4": "lz4 -qc", "pigz": "pigz -c"}
-"""What may make streams smaller, and what each is called with for that; -d is added to undo it."""
+"""Each compressor that streams can go through, and its command line; with -d added it decompresses."""
 
 
 class Kind(Enum):
@@ -32,14 +32,14 @@ class Kind(Enum):
     VOLUME = "volume"
 
 
-# --- what a side has ---------------------------------------------------------------------------
+# --- what each side has ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One snapshot. `name` is the part after the @; `creation` is Unix seconds, copied by receive.
 
-    `has_partial_receive`: the saved state of a cut receive hangs on it.
+    `has_partial_receive`: an interrupted receive on top of it has saved its state.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """One bookmark. `name` is the part after the #; guid, createtxg and creation are its snapshot's."""
+    """One bookmark. `name` is the part after the #; guid, createtxg and creation are those of its snapshot."""
 
     name: str
     guid: int
@@ -64,7 +64,7 @@ class Bookmark:
 
 @dataclass(frozen=True, slots=True)
 class TokenContents:
-    """What a resume token says: which one snapshot it continues, and from which base (None: a full send)."""
+    """A decoded resume token: the snapshot that it continues, and the base of the stream (None: a full send)."""
 
     to_name: str
     to_guid: int
@@ -74,7 +74,7 @@ class TokenContents:
 
 @dataclass(frozen=True, slots=True)
 class ResumeToken:
-    """The saved state of a cut receive. `contents` is None where zfs could not decode the text."""
+    """The saved state of an interrupted receive. `contents` is None if zfs could not decode the text."""
 
     text: str
     contents: TokenContents | None
@@ -99,7 +99,10 @@ class Dataset:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All datasets at and below `root`, by name, parents first. `root` itself may be absent on a target."""
+    """All datasets at and below `root`, by name, parents first. On a target, `root` itself may not exist.
+
+    `missing_ancestors`: the parents of `root` that do not exist either, top first.
+    """
 
     root: str
     datasets: Mapping[str, Dataset]
@@ -108,7 +111,7 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one side can do: read by one probe command before anything else."""
+    """What one side can do, as read by one probe command."""
 
     zfs_version: str
     programs: frozenset[str]
@@ -125,10 +128,9 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Both sides as they were read, at about the same moment. `source_host` is what messages call the source's host.
+    """Both sides, read at about the same time. `source_host` is the name that messages use for the source's host.
 
-    `target_capabilities` is a PoolMissing where the target's pool is not there: nothing can be planned then, but a
-    status can be told.
+    `target_capabilities` is a PoolMissing if the target's pool does not exist: then there is a status, but no plan.
     """
 
     source_host: str
@@ -138,14 +140,14 @@ class Survey:
     target_capabilities: Capabilities | PoolMissing
 
 
-# --- what a command leaves ---------------------------------------------------------------------
+# --- how a command ended --------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Exit:
     """How a command ended. A negative status is the number of the signal that killed it on this machine.
 
-    `is_killed`: it ended without a status of its own, by a signal here or on the other side.
+    `is_killed`: a signal ended it, here or on the other side, so it has no status of its own.
     """
 
     command: tuple[str, ...]
@@ -154,12 +156,12 @@ class Exit:
     is_killed: bool = False
 
 
-# --- what is wanted ----------------------------------------------------------------------------
+# --- what the user asks for ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The user's wishes as far as the plan depends on them. `keep_days` None: nothing ever expires."""
+    """The options that the plan depends on. `keep_days` None: nothing ever expires."""
 
     tag: str
     keep_days: int | None = None
@@ -173,7 +175,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """How streams between these two pools are written; constant for one target (OpenZFS #6224)."""
+    """How streams between these two pools are written; the same for every stream to one target (OpenZFS #6224)."""
 
     large_blocks: bool = True
     compressed: bool = True
@@ -181,10 +183,10 @@ class StreamOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """What every dataset's plan depends on besides the dataset itself. `now` is Unix seconds."""
+    """What the plan of every dataset depends on, besides the dataset itself. `now` is Unix seconds."""
 
     policy: Policy
     options: StreamOptions
     now: int
     has_bookmarks: bool = False
-    """Whether the source pool can keep bookmarks."""
+    """Whether the source pool supports bookmarks."""

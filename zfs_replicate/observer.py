@@ -1,4 +1,4 @@
-"""Follow a run: what is told of its streams while they move, and of each dataset that has arrived."""
+"""Follow a run: be called as its streams start, move and end, and once for each dataset that has arrived."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from zfs_replicate.steps import Outcome, Resume, Send
 
 
 class Observer:
-    """Is told how a run goes on, from the threads of its streams. Does nothing by itself: override what you need."""
+    """Called by a run from the threads of its streams. Each method does nothing: override those that you need."""
 
     wants_bytes = False
-    """Whether `stream_moved` is to be called: zfs is then asked for its figures, too."""
+    """Whether to call `stream_moved`; `zfs send` is then asked to report its progress, too."""
 
     def stream_began(self, step: Send | Resume) -> None: ...
 
     def stream_moved(self, step: Send | Resume, byte_count: int, expected: int | None) -> None:
-        """So many bytes have arrived; `expected`: what zfs expects the stream to be, None: not known yet."""
+        """`byte_count` bytes have arrived; `expected` is the size that zfs expects, None while it is not known."""
 
     def stream_ended(self, step: Send | Resume) -> None: ...
 
     def dataset_arrived(self, outcome: Outcome) -> None:
-        """All streams of a dataset have arrived. Called once for each."""
+        """All streams of this dataset have arrived."""

@@ -1,6 +1,6 @@
-"""What will be done, and what was: the Steps of a plan in their order, the Plan itself, the Outcomes. Frozen values.
+"""Define the steps of a plan, the Plan itself, and the Outcomes of carrying it out. Frozen values.
 
-A step says what, not how: zfs/commands.py knows the words, the executor the order of phases.
+A step says what to do, not how: zfs/commands.py builds the commands, and the executor orders the phases.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from zfs_replicate.units import size
 
 @dataclass(frozen=True, slots=True)
 class AbortReceive:
-    """Throw away the saved state of a cut receive; for an unfinished first receive that is the dataset itself."""
+    """Discard the saved state of an interrupted receive; an unfinished first receive is discarded with its dataset."""
 
     target: str
     reason: str
@@ -27,7 +27,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Place the tag on these snapshots of one side (whole names)."""
+    """Place a hold with this tag on these snapshots of one side (whole names)."""
 
     side: Side
     tag: str
@@ -36,7 +36,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Take the tag off these snapshots of one side (whole names)."""
+    """Release the hold with this tag from these snapshots of one side (whole names)."""
 
     side: Side
     tag: str
@@ -45,9 +45,9 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """Discard what the target has beyond `snapshot` (whole name): bytes written, newer snapshots (whole names).
+    """Roll the target back to `snapshot` (whole name), which discards `byte_count` bytes and the snapshots in `lost`.
 
-    `release`: those of the newer ones that carry our own target tag, which goes first.
+    `lost`: whole names, oldest first. `release`: the holds of ours on them, released first.
     """
 
     target: str
@@ -58,14 +58,14 @@ class Rollback:
 
     @property
     def text(self) -> str:
-        """What a rollback discards, in words."""
+        """The rollback in words: `roll back to off/a@x: discards 64.0 KiB written since then`."""
         lost = f", and the snapshots {', '.join(self.lost)}" if self.lost else ""
-        return f"roll back to {self.snapshot}: discards {size(self.byte_count)} written since{lost}"
+        return f"roll back to {self.snapshot}: discards {size(self.byte_count)} written since then{lost}"
 
 
 @dataclass(frozen=True, slots=True)
 class CreateParent:
-    """Create a dataset that only serves as a parent: unmounted, canmount=off."""
+    """Create a dataset that only serves as a parent: unmounted, with canmount=off."""
 
     target: str
     is_placeholder: bool
@@ -73,7 +73,7 @@ class CreateParent:
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """How the target takes a stream: where, and with what settings."""
+    """Where the target receives a stream, and with which settings."""
 
     target: str
     kind: Kind
@@ -83,10 +83,10 @@ class Receiving:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One stream up to `snapshot`, from `base` (a snapshot or bookmark by full name; None: a full send).
+    """Send one stream up to `snapshot`, from `base` (the whole name of a snapshot or bookmark; None: a full send).
 
-    `snapshot_count`: how many arrive; with more than one, all in between travel too (`-I`). `byte_estimate`: about
-    what was written since the base, as the listing tells it; the stream itself may be smaller or larger.
+    `snapshot_count`: how many snapshots arrive; if more than one, all snapshots in between are sent too (`-I`).
+    `byte_estimate`: the bytes written since the base, from the listing; the stream may be smaller or larger.
     """
 
     snapshot: str
@@ -100,7 +100,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Continue the cut stream of one snapshot (full name) from its token. `byte_estimate` is that of the whole."""
+    """Continue the interrupted stream of one snapshot (whole name). `byte_estimate` is for the whole stream."""
 
     snapshot: str
     token: str
@@ -111,14 +111,14 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class ClearPlaceholder:
-    """The placeholder has become a real copy: take its mark away."""
+    """Remove the placeholder mark, because the dataset is now a real copy."""
 
     target: str
 
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """The target must now have this snapshot (full name) with this guid."""
+    """Check that the target has this snapshot (whole name) with this guid."""
 
     snapshot: str
     guid: int
@@ -126,9 +126,10 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class BookmarkSource:
-    """Bookmark the new base on the source (whole names; None: it is there), then destroy our older bookmarks.
+    """Bookmark the new base on the source, then destroy our older bookmarks (whole names).
 
-    A safety net below the hold: it may fail where the user has no right to it, and nothing depends on it.
+    `bookmark` None: there is one already. A fallback in case the hold is lost: it may fail if the user lacks the
+    permission, and nothing depends on it.
     """
 
     snapshot: str
@@ -167,9 +168,9 @@ Step = (
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """Why a dataset cannot be mirrored without a decision by a person, with its evidence and the ways out.
+    """Why a dataset cannot be mirrored until a person decides: the evidence, and the possible next steps.
 
-    `rollback`: what --rollback would do about it, where it can.
+    `rollback`: what --rollback would do; None if it cannot help.
     """
 
     what: str
@@ -185,10 +186,11 @@ class KeptSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class DatasetPlan:
-    """What will happen to one dataset: the steps in the order in which they run, or a conflict and no step.
+    """What a run does to one dataset: the steps in the order in which they run, or a conflict and no steps.
 
-    `base`: the newest common snapshot as it is; `tip`: as it will be, the newest of the source. `held`: snapshots of
-    the source that carry the tag once the holds are placed, oldest first.
+    `base`: the newest common snapshot now; `tip`: the newest one afterwards, which is the newest of the source.
+    `held`: the source snapshots that have our hold once it is placed, oldest first. `kept`: the target snapshots that
+    have expired but stay.
     """
 
     source: str
@@ -203,7 +205,7 @@ class DatasetPlan:
 
     @property
     def snapshot_count(self) -> int:
-        """How many snapshots arrive when all goes well."""
+        """How many snapshots arrive if all goes well."""
         return sum(step.snapshot_count for step in self.steps if isinstance(step, Send | Resume))
 
     @property
@@ -212,7 +214,7 @@ class DatasetPlan:
 
     @property
     def creates_target(self) -> bool:
-        """Whether children must wait for this dataset: it does not exist yet, or is replaced."""
+        """Whether child datasets must wait for this one, because it is created or replaced."""
         return any(
             isinstance(step, CreateParent) or (isinstance(step, Send | Resume) and step.receiving.is_first)
             for step in self.steps
@@ -221,7 +223,10 @@ class DatasetPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All dataset plans, parents first; and what is not a dataset's own: missing ancestors, orphans."""
+    """The plans of all datasets, parents first, the ancestors to create, and the orphans.
+
+    An orphan is a dataset of the target that is not on the source.
+    """
 
     ancestors: tuple[CreateParent, ...] = ()
     datasets: tuple[DatasetPlan, ...] = ()
@@ -229,16 +234,16 @@ class Plan:
 
     @property
     def stream_count(self) -> int:
-        """How many datasets have something to receive."""
+        """How many datasets receive something."""
         return sum(1 for dataset in self.datasets if dataset.snapshot_count)
 
 
-# --- what was done -----------------------------------------------------------------------------
+# --- what a run did ----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step that was carried out; bytes and seconds where it is a stream."""
+    """A step that was carried out; with its bytes and seconds if it is a stream."""
 
     step: Step
     byte_count: int = 0
@@ -247,9 +252,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one dataset ended. `error` None: all its steps were carried out.
+    """How a run ended for one dataset. `error` None: all its steps were carried out.
 
-    `failed`: the step at which it ended; None where that is no step of its own, such as a conflict.
+    `failed`: the step that failed; None if it was none of its steps, as with a conflict.
     """
 
     plan: DatasetPlan
@@ -265,8 +270,8 @@ class Outcome:
 class Attempt:
     """One pass, however it ended. `plan` None: it ended before there was one.
 
-    `outcomes`: in the plan's order; empty: nothing was carried out. `error`: what ended the pass as a whole, a signal
-    too. `seconds`: wall time.
+    `outcomes`: in the plan's order; empty if nothing was carried out. `error`: what ended the whole pass, possibly a
+    signal. `seconds`: wall-clock time.
     """
 
     plan: Plan | None = None
