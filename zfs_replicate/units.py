@@ -1,4 +1,4 @@
-"""Sizes, rates, ages, dates and counts as people read them. Pure."""
+"""Format sizes, rates, ages, dates and counts for people. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
 def size(byte_count: float) -> str:
-    """`1.5 GiB`: three digits are enough for a person."""
+    """Given a number of bytes, return it as text: 512 gives `512 B`, 1536 gives `1.5 KiB`."""
     for unit in _UNITS:
         if byte_count < 1024 or unit == _UNITS[-1]:
             return f"{byte_count:.0f} {unit}" if unit == "B" else f"{byte_count:.1f} {unit}"
@@ -17,15 +17,17 @@ def size(byte_count: float) -> str:
 
 
 def rate(byte_count: int, seconds: float) -> str:
+    """Given bytes and how long they took, return the rate: 3 MiB in 1.5 s gives `2.0 MiB/s`."""
     return f"{size(byte_count / max(seconds, 0.001))}/s"
 
 
 def counted(count: int, noun: str) -> str:
+    """Given a count and a regular noun, return both: `1 hold`, `2 holds`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def age(seconds: int) -> str:
-    """Two units are enough for a person: 93784 gives `1 day 2 h`, 45 gives `45 s`."""
+    """Given seconds, return at most two units: 93784 gives `1 day 2 h`, 45 gives `45 s`."""
     parts: list[str] = []
     for unit, length in (("day", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
         count, seconds = divmod(seconds, length)
@@ -34,10 +36,6 @@ def age(seconds: int) -> str:
     return " ".join(filter(None, parts[:2])) or "0 s"
 
 
-def days(count: int) -> str:
-    return f"{count} day" if count == 1 else f"{count} days"
-
-
 def date(seconds: int) -> str:
-    """`2026-01-10 06:00 UTC`."""
+    """Given Unix seconds, return the date to the minute: `2026-01-10 06:00 UTC`."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

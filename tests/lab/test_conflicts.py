@@ -41,7 +41,7 @@ def test_conflict_target_changed_since_the_base(world: World) -> None:
     world.write("offsite/data", "change")
     world.snapshot("tank/data@two")
     said = refused(world)
-    assert "was changed since the newest common snapshot @one" in said
+    assert "has changed since the newest common snapshot @one" in said
     assert "zfs rollback offsite/data@one" in said
     zfs("rollback", "offsite/data@one")
     world.replicate()
@@ -104,7 +104,7 @@ def test_conflict_shows_in_the_dry_run(world: World) -> None:
     zfs("create", "offsite/data")
     world.snapshot("tank/data@one")
     done = world.replicate("-n", expect=1)
-    assert "conflict: it exists without any snapshot" in done.stdout
+    assert "conflict: it exists but has no snapshots" in done.stdout
 
 
 def test_changed_target_is_no_conflict_while_nothing_is_to_be_sent(world: World) -> None:

@@ -107,7 +107,7 @@ def test_snapshot_taken_on_the_target_meanwhile_clears_the_saved_state(world: Wo
     cut_incremental(world, cutting_port)
     world.snapshot("offsite/data@auto")
     done = world.replicate()
-    assert "a snapshot was taken on the target meanwhile: @auto" in done.stderr
+    assert "a snapshot has since been taken on the target: @auto" in done.stderr
     assert world.snapshots("offsite/data") == ["zero", "auto", "one", "two"]
 
 

@@ -25,7 +25,7 @@ TEXT_ARGUMENT = {
     "InvalidValue": 0,
     "_complain": 2,
     "_known": 2,
-    "_troubled": 2,
+    "_add_problem": 2,
     "Problem": 1,
     "print_plainly": 0,
     "log_problem": 0,
@@ -33,7 +33,7 @@ TEXT_ARGUMENT = {
 """The position of the text among the arguments of a call."""
 
 LOG_LEVELS = ("warning", "error", "critical")
-RETURNED = re.compile(r"\w*_problem|resumable|_misplaced")
+RETURNED = re.compile(r"\w*_problem|resumable|_stale_reason")
 """Functions that return a message, or the core of one."""
 
 WHOLE = {"_notes"}

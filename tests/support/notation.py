@@ -1,37 +1,37 @@
-"""One line is one case: worlds written as short text, plans read back as short text.
+"""Write one case in one line: datasets as short text, and their plans as short text.
 
     >>> steps("a! b c", "a^")
     'hold c; send a..c (2); verify c; hold-target c; release-target a; release a'
 
-A dataset is written as words, oldest first. A letter is a snapshot: its name, and (by the letter) its guid.
+A dataset is written as words, oldest first. A letter is a snapshot: it gives both the name and the guid.
 
     a       the snapshot @a                     #a      a bookmark of @a
     a!      our tag holds it                    a=old   it has the guid of a, but is called @old
-    a^      our target tag holds it             a~      it is called @a, but has another guid
-    a%      another tag holds it                a:40    it is 40 days old (otherwise 0)
-    a&      it was cloned                       a+512   512 bytes were written between it and the one before
+    a^      our target tag holds it             a~      it is called @a, but has a different guid
+    a%      another tag holds it                a:40    it is 40 days old (default: 0)
+    a&      it was cloned                       a+512   512 bytes were written since the previous snapshot
 
-Suffixes add up: `a!%:40` is 40 days old, and held twice. Other words speak of the dataset:
+Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe the dataset:
 
-    absent              there is no such dataset (target only)
+    absent              the dataset does not exist (target only)
     empty               it exists, without snapshots
-    placeholder         it carries our mark
+    placeholder         it has our placeholder mark
     changed             65536 bytes were written since its newest snapshot
-    encrypted, volume   as they say
-    resume(b)           a first receive of b was cut
-    resume(a..b)        a receive of b on top of a was cut; resume(a..b,raw) of a raw stream
-    resume(a..b=old)    so it was, and b was called @old then
+    encrypted, volume   it is encrypted, or a volume
+    resume(b)           a first receive of b was interrupted
+    resume(a..b)        a receive of b on top of a was interrupted; resume(a..b,raw): of a raw stream
+    resume(a..b=old)    the same, and b was called @old at that time
     resume(damaged)     zfs cannot decode the token
 
-A plan is rendered step by step; names are short where they belong to the dataset at hand, and whole where not.
+A plan is rendered step by step. Names within the planned dataset are short, all others are whole.
 
-    send c as new               a full stream that makes the dataset; `onto placeholder`: with -F
+    send c as new               a full stream that creates the dataset; `onto placeholder`: with -F
     send a..b, send a..c (2)    -i from a, -I from a with two snapshots arriving; `send #a..b` from a bookmark
     hold, release               on the source;  hold-target, release-target: on the target
-    rollback a -x -y            what -x and -y name is lost
+    rollback a -x -y            back to a; x and y are lost
     bookmark c as #c -#b        on the source; the bookmark #b is destroyed
     abort, resume b, create, create placeholder, clear placeholder, verify b, expire a b
-    conflict, nothing           no step at all: with a conflict, without one
+    conflict, nothing           no steps, because of a conflict or because nothing is to be done
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ OTHER_TAG = "other"
 CLONE = "tank/clone"
 
 SOURCE_TXG, TARGET_TXG = 1000, 10
-"""Where each pool counts from: far apart, so that comparing across pools goes wrong visibly."""
+"""The first createtxg of each pool: far apart, so that comparing across pools fails visibly."""
 
 _SNAPSHOT = re.compile(r"(?P<mark>#?)(?P<letter>[a-z])(?P<suffixes>(?:[!^%&~]|=[\w.-]+|[+:]\d+)*)")
 _SUFFIX = re.compile(r"[!^%&~]|=[\w.-]+|[+:]\d+")
@@ -117,13 +117,14 @@ def target(text: str, name: str = TARGET, source_name: str = SOURCE) -> Dataset 
 
 def tree(root: str, *lines: str) -> Inventory:
     """Given lines `PATH: words` (an empty path is the root), return a source's inventory, parents first."""
-    return Inventory(root, {each.name: each for each in (source(text, name) for name, text in _named(root, lines))})
+    datasets = (source(text, name) for name, text in _named(root, lines))
+    return Inventory(root, {dataset.name: dataset for dataset in datasets})
 
 
 def target_tree(root: str, *lines: str, missing: tuple[str, ...] = ()) -> Inventory:
     """Given lines `PATH: words`, return a target's inventory; `missing`: ancestors that do not exist."""
-    found = (target(text, name) for name, text in _named(root, lines))
-    return Inventory(root, {each.name: each for each in found if each is not None}, missing)
+    datasets = (target(text, name) for name, text in _named(root, lines))
+    return Inventory(root, {dataset.name: dataset for dataset in datasets if dataset is not None}, missing)
 
 
 def _named(root: str, lines: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -200,11 +201,11 @@ def planned(
     target_text: str,
     keep_days: int | None = None,
     is_parent: bool = False,
-    wishes: PlanContext | None = None,
+    plan_context: PlanContext | None = None,
 ) -> DatasetPlan:
-    """Given both sides in words, return the dataset's plan. `wishes` is for what keep_days does not say."""
-    wanted = context(keep_days) if wishes is None else wishes
-    return plan_dataset(Pair.of(source(source_text), TARGET, target(target_text)), is_parent, wanted)
+    """Given both sides in words, return the dataset's plan. `plan_context` replaces keep_days."""
+    chosen = context(keep_days) if plan_context is None else plan_context
+    return plan_dataset(Pair.of(source(source_text), TARGET, target(target_text)), is_parent, chosen)
 
 
 def steps(
@@ -212,76 +213,76 @@ def steps(
     target_text: str,
     keep_days: int | None = None,
     is_parent: bool = False,
-    wishes: PlanContext | None = None,
+    plan_context: PlanContext | None = None,
 ) -> str:
     """Given both sides in words, return the plan's steps as text."""
-    return rendered(planned(source_text, target_text, keep_days, is_parent, wishes))
+    return rendered(planned(source_text, target_text, keep_days, is_parent, plan_context))
 
 
-def tree_steps(theirs: Inventory, ours: Inventory, excludes: tuple[str, ...] = ()) -> dict[str, str]:
+def tree_steps(source: Inventory, target: Inventory, excludes: tuple[str, ...] = ()) -> dict[str, str]:
     """Given both trees, return the steps as text by the target's names."""
-    return {each.target: rendered(each) for each in plan_of(theirs, ours, excludes).datasets}
+    return {plan.target: rendered(plan) for plan in plan_of(source, target, excludes).datasets}
 
 
-def plan_of(theirs: Inventory, ours: Inventory, excludes: tuple[str, ...] = ()) -> Plan:
-    return plan_trees(theirs, ours, context(excludes=excludes))
+def plan_of(source: Inventory, target: Inventory, excludes: tuple[str, ...] = ()) -> Plan:
+    return plan_trees(source, target, context(excludes=excludes))
 
 
-def rendered(made: DatasetPlan) -> str:
-    if made.conflict is not None:
-        return "; ".join(["conflict", *(_step(made, step) for step in made.steps)])
-    return "; ".join(_step(made, step) for step in made.steps) or "nothing"
+def rendered(plan: DatasetPlan) -> str:
+    if plan.conflict is not None:
+        return "; ".join(["conflict", *(_step(plan, step) for step in plan.steps)])
+    return "; ".join(_step(plan, step) for step in plan.steps) or "nothing"
 
 
-def _step(made: DatasetPlan, step: Step) -> str:
+def _step(plan: DatasetPlan, step: Step) -> str:
     match step:
         case Send() | Resume():
-            return _stream(made, step)
+            return _stream(plan, step)
         case Hold(side, _tag, snapshots) | Release(side, _tag, snapshots):
             verb = "hold" if isinstance(step, Hold) else "release"
             if side is Side.SOURCE:
-                return _many(verb, made.source, snapshots)
-            return _many(f"{verb}-target", made.target, snapshots)
+                return _many(verb, plan.source, snapshots)
+            return _many(f"{verb}-target", plan.target, snapshots)
         case Verify(snapshot, _guid):
-            return _many("verify", made.target, (snapshot,))
+            return _many("verify", plan.target, (snapshot,))
         case Rollback(target=_where, snapshot=snapshot):
-            return _many("rollback", made.target, (snapshot, *(f"-{_short(name, made.target)}" for name in step.lost)))
+            return _many("rollback", plan.target, (snapshot, *(f"-{_short(name, plan.target)}" for name in step.lost)))
         case BookmarkSource():
-            return _bookmark(made, step)
+            return _bookmark(plan, step)
         case Expire(_target, expiring):
-            return _at(f"expire {' '.join(snapshot.name for snapshot in expiring)}", made, step.target)
+            return _at(f"expire {' '.join(snapshot.name for snapshot in expiring)}", plan, step.target)
         case CreateParent(_target, is_placeholder):
-            return _at("create placeholder" if is_placeholder else "create", made, step.target)
+            return _at("create placeholder" if is_placeholder else "create", plan, step.target)
         case AbortReceive() | ClearPlaceholder():
-            return _at("abort" if isinstance(step, AbortReceive) else "clear placeholder", made, step.target)
+            return _at("abort" if isinstance(step, AbortReceive) else "clear placeholder", plan, step.target)
 
 
-def _stream(made: DatasetPlan, step: Send | Resume) -> str:
-    tip = _short(step.snapshot, made.source)
+def _stream(plan: DatasetPlan, step: Send | Resume) -> str:
+    tip = _short(step.snapshot, plan.source)
     if isinstance(step, Resume):
         text = f"resume {tip}"
         count = ""
     else:
-        text = f"send {tip}" if step.base is None else f"send {_short(step.base, made.source)}..{tip}"
+        text = f"send {tip}" if step.base is None else f"send {_short(step.base, plan.source)}..{tip}"
         text += " raw" if step.is_raw else ""
         count = f" ({step.snapshot_count})" if step.snapshot_count > 1 else ""
     text += " as new" if step.receiving.is_first else ""
     text += " onto placeholder" if step.receiving.onto_placeholder else ""
-    return _at(text + count, made, step.receiving.target)
+    return _at(text + count, plan, step.receiving.target)
 
 
-def _bookmark(made: DatasetPlan, step: BookmarkSource) -> str:
-    words = [] if step.bookmark is None else [_short(step.bookmark, made.source)]
-    words += [f"-{_short(name, made.source)}" for name in step.obsolete]
-    return f"bookmark {_short(step.snapshot, made.source)} as {' '.join(words)}"
+def _bookmark(plan: DatasetPlan, step: BookmarkSource) -> str:
+    words = [] if step.bookmark is None else [_short(step.bookmark, plan.source)]
+    words += [f"-{_short(name, plan.source)}" for name in step.obsolete]
+    return f"bookmark {_short(step.snapshot, plan.source)} as {' '.join(words)}"
 
 
 def _many(verb: str, dataset: str, names: tuple[str, ...]) -> str:
     return " ".join([verb, *(_short(name, dataset) for name in names)])
 
 
-def _at(text: str, made: DatasetPlan, where: str) -> str:
-    return text if where == made.target else f"{text} at {where}"
+def _at(text: str, plan: DatasetPlan, where: str) -> str:
+    return text if where == plan.target else f"{text} at {where}"
 
 
 def _short(name: str, dataset: str) -> str:

@@ -1,7 +1,7 @@
-"""What a dataset plan does to both sides, as values: a plan carried out without ZFS, which refuses what ZFS refuses.
+"""Carry out a dataset plan on values, without ZFS. (source, target, DatasetPlan) → both sides afterwards.
 
-Only what the planner's properties need: snapshots, bookmarks, holds. A step that real ZFS would refuse is an
-AssertionError that says why.
+Covers what the properties of the planner need: snapshots, bookmarks, holds. A step that real ZFS would refuse raises an
+AssertionError that gives the reason.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Moment:
 
 
 def moments(source: Dataset, target: Dataset | None, plan: DatasetPlan) -> Iterator[Moment]:
-    """Given both sides and a plan, yield the world before each step, and at last the world after the last one."""
+    """Given both sides and a plan, yield both sides before each step, and finally after the last one."""
     for step in plan.steps:
         yield Moment(step, source, target)
         source, target = _after(step, source, target)
@@ -59,7 +59,7 @@ def guids(dataset: Dataset | None) -> frozenset[int]:
 
 
 def arriving_guids(step: Send | Resume, source: Dataset) -> list[int]:
-    """Given a stream, return the guids that it carries, oldest first."""
+    """Given a stream, return the guids that it brings, oldest first."""
     tip = _named(source, step.snapshot)
     until = source.snapshots.index(tip) + 1
     return [snapshot.guid for snapshot in source.snapshots[until - step.snapshot_count : until]]
@@ -99,9 +99,9 @@ def _target_after(step: Step, target: Dataset) -> Dataset | None:
         case Release(Side.TARGET, _, names):
             return _untagged(target, names, TARGET_TAG)
         case Expire(_name, expiring):
-            doomed = [_named(target, f"{target.name}@{each.name}") for each in expiring]
+            doomed = [_named(target, f"{target.name}@{expired.name}") for expired in expiring]
             assert not any(snapshot.holds or snapshot.clones for snapshot in doomed), "held or cloned"
-            return replace(target, snapshots=tuple(each for each in target.snapshots if each not in doomed))
+            return replace(target, snapshots=tuple(kept for kept in target.snapshots if kept not in doomed))
     return target
 
 
@@ -116,10 +116,10 @@ def _received(step: Send | Resume, source: Dataset, target: Dataset | None) -> D
     else:
         assert target is None or target.resume_token is None, "contains partially-complete state"
         base, first = _base(step, source)
-        assert tip + 1 - first == step.snapshot_count, "the count is not what the stream carries"
+        assert tip + 1 - first == step.snapshot_count, "the count is wrong for this stream"
     if base is None:
         assert target is None or not target.snapshots, "destination has snapshots"
-        assert receiving.is_first, "a full stream makes a dataset"
+        assert receiving.is_first, "a full stream creates a dataset"
         if target is not None and not isinstance(step, Resume):
             assert target.is_placeholder, "destination exists"
             assert receiving.onto_placeholder, "must specify -F"
@@ -135,19 +135,21 @@ def _base(step: Send, source: Dataset) -> tuple[int | None, int]:
     if step.base is None:
         return None, tip
     entries = source.bookmarks if "#" in step.base else source.snapshots
-    (base,) = (each for each in entries if step.base in (f"{source.name}#{each.name}", f"{source.name}@{each.name}"))
+    (base,) = (
+        entry for entry in entries if step.base in (f"{source.name}#{entry.name}", f"{source.name}@{entry.name}")
+    )
     assert not (entries is source.bookmarks and step.snapshot_count > 1), "-I does not start from a bookmark"
-    carried = [index for index, each in enumerate(source.snapshots[: tip + 1]) if each.createtxg > base.createtxg]
+    carried = [index for index, entry in enumerate(source.snapshots[: tip + 1]) if entry.createtxg > base.createtxg]
     assert carried, "not an earlier snapshot from the same fs"
     return base.guid, carried[0]
 
 
 def _with_arrived(target: Dataset, arrived: tuple[Snapshot, ...]) -> Dataset:
     taken = {snapshot.name: snapshot.guid for snapshot in target.snapshots}
-    new = [each for each in arrived if each.guid not in guids(target)]
-    assert not any(each.name in taken for each in new), "destination already exists"
+    new = [snapshot for snapshot in arrived if snapshot.guid not in guids(target)]
+    assert not any(snapshot.name in taken for snapshot in new), "destination already exists"
     txg = ARRIVED_TXG + len(target.snapshots)
-    copies = (replace(each, createtxg=txg + n, holds=(), clones=(), written=0) for n, each in enumerate(new))
+    copies = (replace(copy, createtxg=txg + n, holds=(), clones=(), written=0) for n, copy in enumerate(new))
     return replace(target, snapshots=(*target.snapshots, *copies), resume_token=None)
 
 
@@ -155,39 +157,39 @@ def _rolled_back(step: Rollback, target: Dataset, to: Snapshot) -> Dataset:
     until = target.snapshots.index(to) + 1
     freed = _untagged(target, step.release.snapshots if step.release else (), TARGET_TAG)
     doomed = freed.snapshots[until:]
-    assert tuple(f"{target.name}@{each.name}" for each in doomed) == step.lost, "what is lost was not told"
-    assert not any(each.holds or each.clones for each in doomed), "held or cloned"
+    assert tuple(f"{target.name}@{snapshot.name}" for snapshot in doomed) == step.lost, "the step lists other losses"
+    assert not any(snapshot.holds or snapshot.clones for snapshot in doomed), "held or cloned"
     return replace(freed, snapshots=freed.snapshots[:until], written=0)
 
 
 def _bookmarked(step: BookmarkSource, source: Dataset) -> Dataset:
-    found = _named(source, step.snapshot)
-    left = tuple(each for each in source.bookmarks if f"{source.name}#{each.name}" not in step.obsolete)
+    snapshot = _named(source, step.snapshot)
+    left = tuple(mark for mark in source.bookmarks if f"{source.name}#{mark.name}" not in step.obsolete)
     if step.bookmark is None:
         return replace(source, bookmarks=left)
     name = step.bookmark.removeprefix(f"{source.name}#")
-    assert name not in {each.name for each in source.bookmarks}, "bookmark exists"
-    made = Bookmark(name, found.guid, found.createtxg, found.creation)
-    return replace(source, bookmarks=tuple(sorted((*left, made), key=lambda each: each.createtxg)))
+    assert name not in {mark.name for mark in source.bookmarks}, "bookmark exists"
+    bookmark = Bookmark(name, snapshot.guid, snapshot.createtxg, snapshot.creation)
+    return replace(source, bookmarks=tuple(sorted((*left, bookmark), key=lambda mark: mark.createtxg)))
 
 
 def _tagged(dataset: Dataset, names: tuple[str, ...], tag: str) -> Dataset:
-    wanted = [_named(dataset, name) for name in names]
-    return _mapped(dataset, {each.guid: replace(each, holds=(*each.holds, tag)) for each in wanted})
+    snapshots = [_named(dataset, name) for name in names]
+    return _mapped(dataset, {one.guid: replace(one, holds=(*one.holds, tag)) for one in snapshots})
 
 
 def _untagged(dataset: Dataset, names: tuple[str, ...], tag: str) -> Dataset:
-    wanted = [_named(dataset, name) for name in names]
-    assert all(tag in each.holds for each in wanted), "no such tag on this dataset"
-    changed = {each.guid: replace(each, holds=tuple(held for held in each.holds if held != tag)) for each in wanted}
+    snapshots = [_named(dataset, name) for name in names]
+    assert all(tag in snapshot.holds for snapshot in snapshots), "no such tag on this dataset"
+    changed = {one.guid: replace(one, holds=tuple(held for held in one.holds if held != tag)) for one in snapshots}
     return _mapped(dataset, changed)
 
 
 def _mapped(dataset: Dataset, changed: dict[int, Snapshot]) -> Dataset:
-    return replace(dataset, snapshots=tuple(changed.get(each.guid, each) for each in dataset.snapshots))
+    return replace(dataset, snapshots=tuple(changed.get(old.guid, old) for old in dataset.snapshots))
 
 
 def _named(dataset: Dataset, name: str) -> Snapshot:
-    found = [each for each in dataset.snapshots if f"{dataset.name}@{each.name}" == name]
-    assert len(found) == 1, f"there is no {name}"
-    return found[0]
+    matches = [snapshot for snapshot in dataset.snapshots if f"{dataset.name}@{snapshot.name}" == name]
+    assert len(matches) == 1, f"{name} does not exist"
+    return matches[0]

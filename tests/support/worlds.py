@@ -1,7 +1,7 @@
-"""Random histories of one dataset and its mirror, for hypothesis.
+"""Generate random histories of one dataset and its mirror, for hypothesis.
 
-A timeline of events, oldest first. Each is a snapshot that was taken on the source, and may since have been copied,
-destroyed, bookmarked, renamed, held on either side; or one that was taken on the target.
+A history is a list of events, oldest first. Each is a snapshot taken on the source, which may since have been copied,
+destroyed, bookmarked, renamed, or held on either side; or a snapshot taken on the target.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class World:
 
 @dataclass
 class _Sides:
-    """The two histories while they are made."""
+    """The two histories while they are generated."""
 
     source: list[Snapshot]
     bookmarks: list[Bookmark]
@@ -48,17 +48,17 @@ class _Sides:
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Any world: an absent, empty or diverged target, tokens of all kinds, encryption on either side."""
+    """Generate any world: an absent, empty or diverged target, tokens of all kinds, encryption on either side."""
     sides = _Sides([], [], [])
-    reached = draw(st.integers(0, 7))  # what is younger than this was never copied
+    reached = draw(st.integers(0, 7))  # newer snapshots were never copied
     ages = sorted(draw(st.lists(st.sampled_from([0, 1, 5, 29, 30, 31, 90]), min_size=7, max_size=7)), reverse=True)
     for index in range(draw(st.integers(0, 7))):
         draw(_event(sides, index, NOW - ages[index] * SECONDS_PER_DAY, index < reached))
     kind = draw(st.sampled_from(list(Kind)))
     is_encrypted = draw(st.booleans())
     source = Dataset(SOURCE, kind, is_encrypted, snapshots=tuple(sides.source), bookmarks=tuple(sides.bookmarks))
-    wanted = context(draw(KEEP_DAYS), (), draw(st.booleans()), draw(st.booleans()))
-    return World(source, draw(_target(source, sides)), draw(st.booleans()), wanted)
+    plan_context = context(draw(KEEP_DAYS), (), draw(st.booleans()), draw(st.booleans()))
+    return World(source, draw(_target(source, sides)), draw(st.booleans()), plan_context)
 
 
 @st.composite
@@ -72,10 +72,11 @@ def _event(draw: st.DrawFn, sides: _Sides, index: int, creation: int, is_copied:
     if not is_own and draw(st.integers(0, 2)) == 0:
         sides.bookmarks.append(Bookmark(name, guid, 1000 + index, creation))
     if is_own or (is_copied and draw(st.integers(0, 3)) > 0):
-        here = draw(st.sampled_from([name, name, name, f"renamed{index}", f"s{index + 2}"]))
-        if here not in {snapshot.name for snapshot in sides.target}:
+        target_name = draw(st.sampled_from([name, name, name, f"renamed{index}", f"s{index + 2}"]))
+        if target_name not in {snapshot.name for snapshot in sides.target}:
             written = draw(WRITTEN)
-            sides.target.append(Snapshot(here, guid, 10 + index, creation, written, draw(TARGET_HOLDS), draw(CLONES)))
+            holds, clones = draw(TARGET_HOLDS), draw(CLONES)
+            sides.target.append(Snapshot(target_name, guid, 10 + index, creation, written, holds, clones))
 
 
 @st.composite
@@ -92,14 +93,14 @@ def _target(draw: st.DrawFn, source: Dataset, sides: _Sides) -> Dataset | None:
 
 @st.composite
 def _tokens(draw: st.DrawFn, source: Dataset, sides: _Sides) -> ResumeToken:
-    """A token as receive leaves it: on top of the newest copied snapshot, or of none; now and then a damaged one."""
+    """Generate a token as receive leaves it: on top of the newest copied snapshot, or of none; sometimes damaged."""
     if draw(st.integers(0, 7)) == 0:
         return ResumeToken("1-token", None)
     known = {snapshot.guid for snapshot in source.snapshots} | {bookmark.guid for bookmark in source.bookmarks}
     common = [snapshot.guid for snapshot in sides.target if snapshot.guid in known]
     base = common[-1] if common else None
-    younger = [snapshot for snapshot in source.snapshots if base is None or snapshot.guid > base]
-    tip = draw(st.sampled_from(younger)) if younger and draw(st.integers(0, 3)) > 0 else None
+    newer = [snapshot for snapshot in source.snapshots if base is None or snapshot.guid > base]
+    tip = draw(st.sampled_from(newer)) if newer and draw(st.integers(0, 3)) > 0 else None
     guid, name = (tip.guid, tip.name) if tip else (1, "vanished")
     is_raw = source.is_encrypted if draw(st.integers(0, 5)) else draw(st.booleans())
     return ResumeToken("1-token", TokenContents(f"{SOURCE}@{name}", guid, base, is_raw))

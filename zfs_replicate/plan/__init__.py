@@ -1,1 +1,1 @@
-"""Decisions: two inventories become a plan or a status. Pure: no clock, no I/O, no log."""
+"""Decide what a run does, or how a mirror is doing. (Inventory, Inventory) → Plan or Status. Pure: no clock, no I/O."""

@@ -1,8 +1,8 @@
 """Plan every dataset. make_plan(Survey, MirrorRequest, now) → Plan. Pure.
 
-The table in docs/design.md is the specification. Its rows live in resume.py (tokens), conflicts.py (what a person must
-decide), route.py (the streams) and protection.py (holds, expiry); this module checks that there is something to plan,
-maps names, and puts a plan together.
+The table in docs/design.md is the specification. Its rows are in resume.py (tokens), conflicts.py (what a person must
+decide), route.py (streams) and protection.py (holds, expiry). This module checks the request, maps names, and puts the
+plan together.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from zfs_replicate.zfs import names
 
 
 def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
-    """Given both sides, return what a mirror run will do; `now` is Unix seconds.
+    """Given both sides, return what a mirror run will do. `now` is Unix seconds.
 
-    Raises: PoolMissing where the target has no pool; ReplicateError where the request cannot be carried out on these
-    two sides: a mirror within itself (UsageError), a source without snapshots, a limit without mbuffer.
+    Raises: PoolMissing if the target's pool does not exist; UsageError if source and target overlap; ReplicateError if
+    the source has no snapshots, or a rate limit is asked for without mbuffer.
     """
     target_capabilities = survey.target_capabilities
     if isinstance(target_capabilities, PoolMissing):
         raise target_capabilities
-    _check(survey, target_capabilities, request)
+    _check_request(survey, target_capabilities, request)
     source_capabilities = survey.source_capabilities
     context = PlanContext(
         request.policy,
@@ -42,7 +42,7 @@ def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
 
 
 def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:
-    """Given both ends, return how streams are written: what the target pool takes (zfs-send(8), zpool-features(7))."""
+    """Given both sides, return how to write streams that the target pool accepts (zfs-send(8), zpool-features(7))."""
     takes_zstd = target.has_feature("zstd_compress") or not source.uses_feature("zstd_compress")
     return StreamOptions(
         large_blocks=source.has_feature("large_blocks") and target.has_feature("large_blocks"),
@@ -51,15 +51,15 @@ def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:
 
 
 def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Plan:
-    """Given both inventories, return the plan for every dataset of the source that is not excluded, parents first.
+    """Given both inventories, return the plan for every source dataset that is not excluded, parents first.
 
     Names map by their path below the roots: with roots `tank/a` and `off/b`, `tank/a/c` goes to `off/b/c`.
     """
     excludes = context.policy.excludes
-    wanted = _not_excluded(source, excludes)
-    parents = {ancestor for name, dataset in wanted.items() if dataset.snapshots for ancestor in names.ancestors(name)}
+    datasets = _not_excluded(source, excludes)
+    parents = {name for dataset in datasets.values() if dataset.snapshots for name in names.ancestors(dataset.name)}
     plans: list[DatasetPlan] = []
-    for name, dataset in wanted.items():
+    for name, dataset in datasets.items():
         target_name = target.root + name[len(source.root) :]
         pair = Pair.of(dataset, target_name, target.datasets.get(target_name))
         plans.append(plan_dataset(pair, name in parents, context))
@@ -71,22 +71,23 @@ def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Pl
 
 
 def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPlan:
-    """Given one dataset and its counterpart, return its plan.
+    """Given a source dataset and its counterpart, return its plan.
 
-    `is_parent`: some descendant has snapshots, so the target needs at least a placeholder here.
+    `is_parent`: some descendant has snapshots, so the target needs at least a placeholder here. Source `a b`, target
+    `a`: hold b, send a..b, verify b, hold b on the target, release a on both sides.
     """
     before: tuple[Step, ...] = ()
     resumed = None
     if pair.target is not None and pair.target.resume_token is not None:
-        resumed, stale = resumable(pair, pair.target.resume_token)
+        resumed, stale_reason = resumable(pair, pair.target.resume_token)
         if resumed is None:
-            before = (AbortReceive(pair.target_name, stale),)
+            before = (AbortReceive(pair.target_name, stale_reason),)
             pair = pair.with_target(after_abort(pair.target))
     target_tag = context.policy.target_tag
     conflict = find_conflict(pair, resumed is not None, target_tag)
     if conflict is not None and conflict.rollback is not None and pair.target and context.policy.may_roll_back:
         if resumed is not None:
-            before, resumed = (AbortReceive(pair.target_name, "the target is rolled back"),), None
+            before, resumed = (AbortReceive(pair.target_name, "the target will be rolled back"),), None
         before = (*before, conflict.rollback)
         pair = pair.with_target(rolled_back(pair.target, conflict.rollback))
         conflict = find_conflict(pair, False, target_tag)
@@ -96,27 +97,29 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
         tip = source.snapshots[-1] if source.snapshots else None
         return DatasetPlan(source.name, pair.target_name, conflict=conflict, base=pair.base, tip=tip, held=held)
     if not source.snapshots:
-        is_wanted = pair.target is None and is_parent
-        create = (CreateParent(pair.target_name, is_placeholder=True),) if is_wanted else ()
-        return DatasetPlan(source.name, pair.target_name, (*before, *create), notes=("the source has no snapshot yet",))
+        needs_parent = pair.target is None and is_parent
+        create = (CreateParent(pair.target_name, is_placeholder=True),) if needs_parent else ()
+        return DatasetPlan(
+            source.name, pair.target_name, (*before, *create), notes=("the source has no snapshots yet",)
+        )
     route = route_to_tip(pair, resumed, context)
     return protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)
 
 
-def _check(survey: Survey, target_capabilities: Capabilities, request: MirrorRequest) -> None:
-    """Whether there is anything to plan on these two sides. Raises: ReplicateError, UsageError."""
+def _check_request(survey: Survey, target_capabilities: Capabilities, request: MirrorRequest) -> None:
+    """Check that the request can be planned for these two sides. Raises: ReplicateError, UsageError."""
     if request.bytes_per_second is not None and "mbuffer" not in target_capabilities.programs:
         raise ReplicateError("--bwlimit needs mbuffer on this machine; install it (apt install mbuffer)")
     source, host = survey.source, survey.source_host
     is_same_pool = survey.source_capabilities.pool_guid == target_capabilities.pool_guid
     if is_same_pool and names.overlaps(source.root, survey.target.root):
         raise UsageError(
-            f"{source.root} on {host} is in the very pool that {survey.target.root} is in, and they overlap; a mirror"
-            " cannot lie within itself"
+            f"{source.root} on {host} is in the same pool as {survey.target.root}, and they overlap; choose a target"
+            " outside the source"
         )
     if not any(dataset.snapshots for dataset in source.datasets.values()):
         raise ReplicateError(
-            f"{source.root} on {host}: there is no snapshot to mirror; take one there: zfs snapshot -r"
+            f"{source.root} on {host}: there are no snapshots to mirror; take one there: zfs snapshot -r"
             f" {source.root}@NAME"
         )
 

@@ -1,7 +1,7 @@
-"""What keeps the copy safe around its streams: holds, verification, releases, expiry. Pure.
+"""Add the steps that keep a copy safe: holds, verification, releases, expiry. (Pair, Route, PlanContext) → plan. Pure.
 
-The order is the safety: hold before anything is sent; move holds only after the guid on the target was verified;
-release before expiry. So a crash anywhere leaves more protection than needed, never less.
+Safety comes from the order: hold before sending anything; move holds only after verifying the guid on the target;
+release before expiring. A crash at any point leaves more protection than needed, never less.
 """
 
 from __future__ import annotations
@@ -25,43 +25,47 @@ from zfs_replicate.steps import (
     Step,
     Verify,
 )
+from zfs_replicate.units import counted
 from zfs_replicate.zfs import names
 
-MOST_BOOKMARKS = 3
-"""So many older bookmarks of ours mean that they cannot be destroyed."""
+MAX_BOOKMARKS = 3
+"""With this many older bookmarks of ours, the user evidently may not destroy them: create no more."""
 
 NEWEST_COMMON = "newest common snapshot"
 
 
 @dataclass(frozen=True, slots=True)
-class _After:
-    """The target as it will be once everything has arrived: its snapshots in order, and where the newest common is."""
+class _TargetAfter:
+    """The target once everything has arrived: its snapshots in order, and the index of the newest common one."""
 
     name: str
     snapshots: tuple[Snapshot, ...]
-    place: int
+    base_index: int
 
     @property
     def new_base(self) -> Snapshot:
-        return self.snapshots[self.place]
+        return self.snapshots[self.base_index]
 
     @property
     def older(self) -> tuple[Snapshot, ...]:
-        return self.snapshots[: self.place]
+        return self.snapshots[: self.base_index]
 
     @property
     def newer(self) -> tuple[Snapshot, ...]:
-        return self.snapshots[self.place + 1 :]
+        return self.snapshots[self.base_index + 1 :]
 
 
 def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPlan:
-    """Given a route, return the dataset's plan: the streams with all that must happen before and after them."""
+    """Given a route, return the dataset's plan: its streams, and the steps before and after them that protect the copy.
+
+    Source `a b` with a held, target `a`, stream a..b: hold b, send a..b, verify b, hold b on the target, release a.
+    """
     source, target_name = pair.source, pair.target_name
     tag, target_tag = context.policy.tag, context.policy.target_tag
-    after = _after(pair, route)
+    after = _target_after(pair, route)
     steps: list[Step] = []
     known = {snapshot.guid for snapshot in after.snapshots}
-    # the newest common snapshot that can be held: older than the tip where of that only a bookmark is left
+    # the newest common snapshot that can be held: if only a bookmark is left of the tip, an older one
     anchor = [snapshot for snapshot in source.snapshots if snapshot.guid in known][-1:]
     guards = {entry.guid for entry in (route.base, *route.waypoints, *anchor) if isinstance(entry, Snapshot)}
     to_hold = [snapshot for snapshot in source.snapshots if snapshot.guid in guards and tag not in snapshot.holds]
@@ -72,9 +76,9 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
         steps.append(Verify(f"{target_name}@{after.new_base.name}", after.new_base.guid))
     if target_tag not in after.new_base.holds:
         steps.append(Hold(Side.TARGET, target_tag, _whole_names(target_name, [after.new_base])))
-    released_here = [snapshot for snapshot in after.older if target_tag in snapshot.holds]
-    if released_here:
-        steps.append(Release(Side.TARGET, target_tag, _whole_names(target_name, released_here)))
+    released_on_target = [snapshot for snapshot in after.older if target_tag in snapshot.holds]
+    if released_on_target:
+        steps.append(Release(Side.TARGET, target_tag, _whole_names(target_name, released_on_target)))
 
     bookmark = _bookmark(source, route, context)
     if bookmark is not None:
@@ -87,8 +91,8 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     expire, kept = _expiry(after, anchor, context)
     if expire is not None:
         steps.append(expire)
-    strangers = [snapshot for snapshot in tagged if snapshot.guid not in known]
-    notes = _notes(source, route, after, strangers, tag)
+    unknown = [snapshot for snapshot in tagged if snapshot.guid not in known]
+    notes = _notes(source, route, after, unknown, tag)
     return DatasetPlan(
         source.name,
         target_name,
@@ -102,37 +106,37 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
 
 
 def _bookmark(source: Dataset, route: Route, context: PlanContext) -> BookmarkSource | None:
-    """One bookmark per tag and dataset, on the newest common snapshot; none where it has no room in a name.
+    """Return the step that keeps one bookmark per tag and dataset, on the newest common snapshot; None if not needed.
 
-    Where old ones pile up, since the user may not destroy them, no more are made.
+    No bookmark is created if its name would be too long, or if older ones pile up.
     """
     if not context.has_bookmarks or not isinstance(route.tip, Snapshot):
         return None
     tag = context.policy.tag
-    wanted = f"{names.bookmark_prefix(tag)}{route.tip.name}"
-    ours = [bookmark for bookmark in source.bookmarks if names.is_bookmark_of(tag, bookmark.name)]
-    is_there = any(bookmark.name == wanted and bookmark.guid == route.tip.guid for bookmark in ours)
-    obsolete = tuple(f"{source.name}#{bookmark.name}" for bookmark in ours if bookmark.name != wanted)
-    is_name = names.is_bookmark_of(tag, wanted) and len(source.name) + 1 + len(wanted) <= names.MAX_NAME_LENGTH
-    is_wanted = is_name and not is_there and len(obsolete) < MOST_BOOKMARKS
-    made = f"{source.name}#{wanted}" if is_wanted else None
-    return BookmarkSource(f"{source.name}@{route.tip.name}", made, obsolete) if made or obsolete else None
+    name = f"{names.bookmark_prefix(tag)}{route.tip.name}"
+    existing = [bookmark for bookmark in source.bookmarks if names.is_bookmark_of(tag, bookmark.name)]
+    is_present = any(bookmark.name == name and bookmark.guid == route.tip.guid for bookmark in existing)
+    obsolete = tuple(f"{source.name}#{bookmark.name}" for bookmark in existing if bookmark.name != name)
+    is_valid = names.is_bookmark_of(tag, name) and len(source.name) + 1 + len(name) <= names.MAX_NAME_LENGTH
+    is_missing = is_valid and not is_present and len(obsolete) < MAX_BOOKMARKS
+    bookmark = f"{source.name}#{name}" if is_missing else None
+    return BookmarkSource(f"{source.name}@{route.tip.name}", bookmark, obsolete) if bookmark or obsolete else None
 
 
-def _after(pair: Pair, route: Route) -> _After:
-    here = pair.target.snapshots if pair.target else ()
+def _target_after(pair: Pair, route: Route) -> _TargetAfter:
+    present = pair.target.snapshots if pair.target else ()
     arriving = (replace(snapshot, holds=(), clones=(), written=0) for snapshot in route.arriving)
-    snapshots = (*here, *arriving)
-    place = next(place for place, snapshot in enumerate(snapshots) if snapshot.guid == route.tip.guid)
-    return _After(pair.target_name, snapshots, place)
+    snapshots = (*present, *arriving)
+    base_index = next(index for index, snapshot in enumerate(snapshots) if snapshot.guid == route.tip.guid)
+    return _TargetAfter(pair.target_name, snapshots, base_index)
 
 
 def _expiry(
-    after: _After, anchor: list[Snapshot], context: PlanContext
+    after: _TargetAfter, anchor: list[Snapshot], context: PlanContext
 ) -> tuple[Expire | None, tuple[KeptSnapshot, ...]]:
-    """Given the target as it will be, return what expires, and what stays although it is past its time.
+    """Given the target as it will be, return what expires, and what is kept although it is overdue.
 
-    Our own older holds on the target are released before; they do not keep a snapshot.
+    Our own older holds on the target do not keep a snapshot: they are released before it expires.
     """
     keep_days, target_tag = context.policy.keep_days, context.policy.target_tag
     if keep_days is None:
@@ -151,7 +155,7 @@ def _expiry(
 
 
 def _kept(verdicts: Iterable[Verdict]) -> tuple[KeptSnapshot, ...]:
-    """Those that are past their time and stay all the same, with the reason."""
+    """Return the overdue snapshots that are still kept, with the reason."""
     return tuple(
         KeptSnapshot(verdict.snapshot.name, verdict.reason)
         for verdict in verdicts
@@ -159,15 +163,18 @@ def _kept(verdicts: Iterable[Verdict]) -> tuple[KeptSnapshot, ...]:
     )
 
 
-def _notes(source: Dataset, route: Route, after: _After, strangers: list[Snapshot], tag: str) -> tuple[str, ...]:
+def _notes(source: Dataset, route: Route, after: _TargetAfter, unknown: list[Snapshot], tag: str) -> tuple[str, ...]:
     notes = [
-        f"the hold {tag} on {source.name}@{snapshot.name} stays: the target does not know that snapshot"
-        for snapshot in strangers
+        f"the hold {tag} on {source.name}@{snapshot.name} stays: the target does not have that snapshot"
+        for snapshot in unknown
     ]
     if isinstance(route.tip, Bookmark):
-        notes.append(f"of the newest common snapshot only the bookmark #{route.tip.name} is left, which cannot be held")
+        notes.append(
+            f"only the bookmark #{route.tip.name} is left of the newest common snapshot, and a bookmark cannot be held"
+        )
     if after.newer:
-        notes.append(f"the target has {len(after.newer)} newer of its own since @{after.new_base.name}; they stay")
+        newer = counted(len(after.newer), "newer snapshot")
+        notes.append(f"the target has {newer} of its own since @{after.new_base.name}; kept")
     return tuple(notes)
 
 

@@ -1,7 +1,7 @@
-"""How one dataset gets to the source's tip: (source, target, what is resumed) → the streams. Pure.
+"""Plan the streams that bring one dataset to the source's newest snapshot. (Pair, resumed, PlanContext) → Route. Pure.
 
-The base is found by guid. As few streams as can be: `-I` carries everything up to the tip; a stream of its own is
-needed only for a full send, for what a token continues, and for the first step away from a bookmark (zfs-send(8)).
+The base is found by guid. There are as few streams as possible: one `-I` carries everything up to the tip. Only a full
+send, a resumed stream and the first increment from a bookmark need a stream of their own (zfs-send(8)).
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from zfs_replicate.steps import ClearPlaceholder, Receiving, Resume, Send, Step
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The streams to the tip, and the source snapshots that arrive by them, oldest first.
+    """The streams to the tip, and the source snapshots that they bring, oldest first.
 
-    `waypoints` are the ends of streams: each is a base for the next one, and is held like one.
+    `waypoints`: the snapshots at which streams end. Each is the base of the next stream, and is held like a base.
     """
 
     base: Snapshot | Bookmark | None
@@ -31,8 +31,9 @@ class Route:
 def route_to_tip(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> Route:
     """Given a source that has snapshots, return the streams to its newest: a resumed or full one, then increments.
 
-    Source `a b c d`, target `a b`: one stream `-I b d`. Target absent: full `a` (or the oldest inside the keep window),
-    then `-I a d`. Target `a` and a token for `b`: resume `b`, then `-I b d`.
+    `resumed`: the snapshot that the target's token continues. Source `a b c d`, target `a b`: one stream `-I b d`.
+    No target: a full send of `a` (or of the oldest in the keep window), then `-I a d`. Target `a` with a token for `b`:
+    resume `b`, then `-I b d`.
     """
     source, target = pair.source, pair.target
     is_placeholder = target is not None and target.is_placeholder and not target.snapshots
@@ -57,7 +58,7 @@ def route_to_tip(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> 
 
 
 class _Streams:
-    """Collects streams, each starting where the one before it ended."""
+    """Collects streams. Each starts from `reached`, where the previous one ended."""
 
     def __init__(self, pair: Pair, context: PlanContext) -> None:
         self.source = pair.source
@@ -69,25 +70,27 @@ class _Streams:
         self.waypoints: list[Snapshot] = []
 
     def send(self, snapshot: Snapshot, count: int, receiving: Receiving | None = None) -> None:
-        """Add the stream of the next `count` snapshots, up to this one."""
-        since = self.reached
-        mark = "#" if isinstance(since, Bookmark) else "@"
-        base = None if since is None else f"{self.source.name}{mark}{since.name}"
+        """Add a stream of the next `count` snapshots, up to this one."""
+        mark = "#" if isinstance(self.reached, Bookmark) else "@"
+        base = None if self.reached is None else f"{self.source.name}{mark}{self.reached.name}"
         name = f"{self.source.name}@{snapshot.name}"
         estimate = self._written_up_to(snapshot)
         self.steps.append(Send(name, base, count, self.is_raw, self.options, receiving or self.later, estimate))
         self._arrive(snapshot)
 
     def resume(self, snapshot: Snapshot, token: str, receiving: Receiving) -> None:
+        """Add the rest of the interrupted stream of this snapshot."""
         estimate = self._written_up_to(snapshot)
         name = f"{self.source.name}@{snapshot.name}"
         self.steps.append(Resume(name, token, receiving, byte_estimate=estimate))
         self._arrive(snapshot)
 
     def _written_up_to(self, tip: Snapshot) -> int:
-        """The bytes written from what is reached so far (nothing: from the beginning) to this snapshot."""
-        since = -1 if self.reached is None else self.reached.createtxg
-        return sum(each.written for each in self.source.snapshots if since < each.createtxg <= tip.createtxg)
+        """Return the bytes written from the snapshot reached so far (none: from the beginning) up to this one."""
+        base_txg = -1 if self.reached is None else self.reached.createtxg
+        return sum(
+            snapshot.written for snapshot in self.source.snapshots if base_txg < snapshot.createtxg <= tip.createtxg
+        )
 
     def _arrive(self, snapshot: Snapshot) -> None:
         self.reached = snapshot
@@ -95,7 +98,7 @@ class _Streams:
 
 
 def _first_to_send(source: Dataset, context: PlanContext) -> Snapshot:
-    """The oldest snapshot inside the keep window, so that nothing is sent only to expire; else the newest."""
+    """Return the oldest snapshot in the keep window, so that nothing is sent only to expire; if none is, the newest."""
     keep_days = context.policy.keep_days
     if keep_days is None:
         return source.snapshots[0]

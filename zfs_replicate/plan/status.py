@@ -1,7 +1,7 @@
-"""How well a mirror stands: (target inventory, source inventory or none, wishes, now) → a verdict per dataset. Pure.
+"""Judge how well a mirror is doing. (target Inventory, source Inventory or None, StatusOptions, now) → Status. Pure.
 
-The newest mirrored snapshot is what counts, not the newest on the target, which may have been taken there. With the
-source it is the newest that both sides have, by guid; without, the newest that carries a mirror's target tag.
+What counts is the newest mirrored snapshot: the newest on the target may have been taken there. If the source was read,
+that is the newest snapshot on both sides, by guid; otherwise it is the newest with a mirror's hold on the target.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from zfs_replicate.zfs import names
 
 
 class Level(IntEnum):
-    """As monitoring plugins exit."""
+    """Each value is the exit status of a monitoring plugin."""
 
     OK = 0
     WARNING = 1
@@ -28,10 +28,10 @@ class Level(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class DatasetStatus:
-    """One copy. `newest` is its newest mirrored snapshot (the part after the @), `age_seconds` that one's age.
+    """One copy. `newest` is its newest mirrored snapshot (the part after the @), `age_seconds` the age of that.
 
-    `behind` counts the snapshots of the source that are newer; holds are True where they stand; None in these: not
-    known, or without meaning here. `problems` made the level; `notes` did not.
+    `behind` counts the newer snapshots of the source. None in a field: not known, or it does not apply. `problems`
+    raised the level; `notes` did not.
     """
 
     name: str
@@ -62,143 +62,158 @@ class Status:
 
     @property
     def oldest(self) -> DatasetStatus | None:
-        """The copy whose newest mirrored snapshot is the oldest; orphans, which nothing will renew, do not count."""
-        known = [each for each in self.datasets if each.age_seconds is not None and not each.is_orphan]
-        return max(known, key=lambda each: each.age_seconds or 0, default=None)
+        """The copy with the oldest newest mirrored snapshot. Orphans do not count, because nothing renews them."""
+        candidates = [dataset for dataset in self.datasets if dataset.age_seconds is not None and not dataset.is_orphan]
+        return max(candidates, key=lambda dataset: dataset.age_seconds or 0, default=None)
 
 
-def evaluate(target: Inventory, source: Inventory | None, wishes: StatusOptions, now: int) -> Status:
-    """Given the target's tree and (if it was asked) the source's, return how each copy stands at `now`.
+def evaluate(target: Inventory, source: Inventory | None, options: StatusOptions, now: int) -> Status:
+    """Given the target's tree and the source's (None: not asked), return each copy's status at `now`, Unix seconds.
 
-    Source `a b c`, target `a b`, with the holds on b: one dataset, newest b, 1 behind. A target that does not exist
-    has no dataset without the source, and all of the source's with it.
+    Source `a b c`, target `a b`, with the holds on b: one dataset, newest b, 1 behind. If the target does not exist,
+    the status lists the datasets of the source, or none if the source was not asked.
     """
-    found = _alone(target, wishes, now) if source is None else _compared(target, source, wishes, now)
-    return Status(target.root, tuple(sorted(found, key=lambda dataset: dataset.name.split("/"))))
+    statuses = _without_source(target, options, now) if source is None else _with_source(target, source, options, now)
+    return Status(target.root, tuple(sorted(statuses, key=lambda status: status.name.split("/"))))
 
 
-def _wanted(inventory: Inventory, wishes: StatusOptions) -> Iterator[Dataset]:
+def _not_excluded(inventory: Inventory, options: StatusOptions) -> Iterator[Dataset]:
     for name, dataset in inventory.datasets.items():
-        if not names.is_excluded(names.below(name, inventory.root), wishes.excludes):
+        if not names.is_excluded(names.below(name, inventory.root), options.excludes):
             yield dataset
 
 
 # --- without the source ---
 
 
-def _alone(target: Inventory, wishes: StatusOptions, now: int) -> Iterator[DatasetStatus]:
-    for dataset in _wanted(target, wishes):
-        found = replace(_seen(dataset), has_target_hold=None)
+def _without_source(target: Inventory, options: StatusOptions, now: int) -> Iterator[DatasetStatus]:
+    for dataset in _not_excluded(target, options):
+        status = _initial_status(dataset)
         if dataset.is_placeholder and not dataset.snapshots:
-            yield replace(found, notes=(*found.notes, "only a parent: the source had no snapshot of it"))
+            yield replace(status, notes=(*status.notes, "only a parent: the source had no snapshots of it"))
         elif not dataset.snapshots:
-            yield _troubled(found, Level.WARNING, "there is no snapshot on it")
+            yield _add_problem(status, Level.WARNING, "it has no snapshots")
         else:
-            held = [each for each in dataset.snapshots if _is_held_by_mirror(each, wishes.tag)]
+            held = [snapshot for snapshot in dataset.snapshots if _is_held_by_mirror(snapshot, options.tag)]
             newest = held[-1] if held else dataset.snapshots[-1]
-            yield _held(_aged(found, newest, wishes, now), has_target_hold=bool(held), tag=wishes.tag)
+            yield _set_target_hold(_set_age(status, newest, options, now), bool(held), options.tag)
 
 
 def _is_held_by_mirror(snapshot: Snapshot, tag: str | None) -> bool:
     if tag is None:
-        return any(each.endswith(TARGET_SUFFIX) for each in snapshot.holds)
+        return any(hold.endswith(TARGET_SUFFIX) for hold in snapshot.holds)
     return f"{tag}{TARGET_SUFFIX}" in snapshot.holds
 
 
 # --- with the source ---
 
 
-def _compared(target: Inventory, source: Inventory, wishes: StatusOptions, now: int) -> Iterator[DatasetStatus]:
+def _with_source(target: Inventory, source: Inventory, options: StatusOptions, now: int) -> Iterator[DatasetStatus]:
     mapped: set[str] = set()
-    for theirs in _wanted(source, wishes):
-        name = target.root + theirs.name[len(source.root) :]
+    for dataset in _not_excluded(source, options):
+        name = target.root + dataset.name[len(source.root) :]
         mapped.add(name)
-        ours = target.datasets.get(name)
-        if theirs.snapshots or ours is not None:
-            yield _compared_pair(Pair.of(theirs, name, ours), wishes, now)
-    for dataset in _wanted(target, wishes):
+        copy = target.datasets.get(name)
+        if dataset.snapshots or copy is not None:
+            yield _compare(Pair.of(dataset, name, copy), options, now)
+    for dataset in _not_excluded(target, options):
         if dataset.name not in mapped:
             newest = dataset.snapshots[-1] if dataset.snapshots else None
             yield replace(
-                _seen(dataset),
+                _initial_status(dataset),
                 newest=None if newest is None else newest.name,
                 age_seconds=None if newest is None else max(0, now - newest.creation),
                 is_orphan=True,
-                notes=("not on the source, or no longer; kept",),
+                notes=("not on the source; kept",),
             )
 
 
-def _compared_pair(pair: Pair, wishes: StatusOptions, now: int) -> DatasetStatus:
-    theirs, ours, base = pair.source, pair.target, pair.base
-    found = replace(DatasetStatus(pair.target_name) if ours is None else _seen(ours), source=theirs.name)
-    if not theirs.snapshots and base is None:
-        return replace(found, notes=(*found.notes, "the source has no snapshot of it"))
-    if base is None or ours is None:
-        found = replace(found, behind=len(theirs.snapshots), behind_seconds=_span(theirs.snapshots))
-        if ours is not None and ours.snapshots:
-            return _troubled(found, Level.CRITICAL, "no common snapshot is left")
-        waiting = max(0, now - theirs.snapshots[0].creation)
-        level = _judge_age(waiting, wishes) if wishes.warn_seconds or wishes.crit_seconds else Level.WARNING
-        text = f"not mirrored yet; its first snapshot is {age(waiting)} old"
-        return replace(found, notes=(*found.notes, text)) if level is Level.OK else _troubled(found, level, text)
+def _compare(pair: Pair, options: StatusOptions, now: int) -> DatasetStatus:
+    source, target, base = pair.source, pair.target, pair.base
+    status = DatasetStatus(pair.target_name) if target is None else _initial_status(target)
+    status = replace(status, source=source.name)
+    if not source.snapshots and base is None:
+        return replace(status, notes=(*status.notes, "the source has no snapshots of it"))
+    if base is None or target is None:
+        return _compare_without_base(status, source, target, options, now)
     newer = pair.newer_than(base)
-    newest = next(snapshot for snapshot in ours.snapshots if snapshot.guid == base.guid)
-    found = _aged(found, newest, wishes, now)
-    found = replace(
-        found, behind=len(newer), behind_seconds=max(0, newer[-1].creation - newest.creation) if newer else 0
+    newest = next(snapshot for snapshot in target.snapshots if snapshot.guid == base.guid)
+    status = replace(
+        _set_age(status, newest, options, now),
+        behind=len(newer),
+        behind_seconds=max(0, newer[-1].creation - newest.creation) if newer else 0,
     )
-    return _compared_holds(found, theirs, ours, wishes.tag)
+    return _check_holds(status, source, target, options.tag)
 
 
-def _compared_holds(found: DatasetStatus, theirs: Dataset, ours: Dataset, tag: str | None) -> DatasetStatus:
-    """Any common snapshot will do: while a run is at work, the hold may stand on the one before the newest."""
-    common = {snapshot.guid for snapshot in theirs.snapshots} & {snapshot.guid for snapshot in ours.snapshots}
+def _compare_without_base(
+    status: DatasetStatus, source: Dataset, target: Dataset | None, options: StatusOptions, now: int
+) -> DatasetStatus:
+    status = replace(status, behind=len(source.snapshots), behind_seconds=_span_seconds(source.snapshots))
+    if target is not None and target.snapshots:
+        return _add_problem(status, Level.CRITICAL, "no common snapshot is left")
+    waiting = max(0, now - source.snapshots[0].creation)
+    level = _level_of_age(waiting, options) if options.warn_seconds or options.crit_seconds else Level.WARNING
+    text = f"not mirrored yet; its first snapshot is {age(waiting)} old"
+    return replace(status, notes=(*status.notes, text)) if level is Level.OK else _add_problem(status, level, text)
+
+
+def _check_holds(status: DatasetStatus, source: Dataset, target: Dataset, tag: str | None) -> DatasetStatus:
+    """A hold on any common snapshot is enough: during a run it may still be on an older one than the newest."""
+    common = {snapshot.guid for snapshot in source.snapshots} & {snapshot.guid for snapshot in target.snapshots}
     if not common:
-        return _troubled(found, Level.WARNING, "the source has only a bookmark of it left, which cannot be held")
-    on_target = any(_is_held_by_mirror(each, tag) for each in ours.snapshots if each.guid in common)
-    found = _held(found, on_target, tag)
+        return _add_problem(
+            status, Level.WARNING, "only a bookmark of it is left on the source, and a bookmark cannot be held"
+        )
+    on_target = any(_is_held_by_mirror(snapshot, tag) for snapshot in target.snapshots if snapshot.guid in common)
+    status = _set_target_hold(status, on_target, tag)
     if tag is None:
-        return found
-    on_source = any(tag in each.holds for each in theirs.snapshots if each.guid in common)
-    found = replace(found, has_source_hold=on_source)
-    return found if on_source else _troubled(found, Level.WARNING, f"the hold {tag} on the source is missing")
+        return status
+    on_source = any(tag in snapshot.holds for snapshot in source.snapshots if snapshot.guid in common)
+    status = replace(status, has_source_hold=on_source)
+    if on_source:
+        return status
+    return _add_problem(status, Level.WARNING, f"the hold {tag} on the source is missing")
 
 
-# --- the parts of a verdict ---
+# --- one part of a status each ---
 
 
-def _seen(dataset: Dataset) -> DatasetStatus:
+def _initial_status(dataset: Dataset) -> DatasetStatus:
     is_unfinished = dataset.resume_token is not None
-    notes = ("a receive is unfinished: at work, or to be continued by the next run",) if is_unfinished else ()
+    notes = ("a receive is unfinished: it is running now, or the next run continues it",) if is_unfinished else ()
     return DatasetStatus(dataset.name, is_unfinished=is_unfinished, notes=notes)
 
 
-def _aged(found: DatasetStatus, newest: Snapshot, wishes: StatusOptions, now: int) -> DatasetStatus:
+def _set_age(status: DatasetStatus, newest: Snapshot, options: StatusOptions, now: int) -> DatasetStatus:
     seconds = max(0, now - newest.creation)
-    found = replace(found, newest=newest.name, age_seconds=seconds)
-    level = _judge_age(seconds, wishes)
-    return found if level is Level.OK else _troubled(found, level, f"{age(seconds)} old")
+    status = replace(status, newest=newest.name, age_seconds=seconds)
+    level = _level_of_age(seconds, options)
+    return status if level is Level.OK else _add_problem(status, level, f"{age(seconds)} old")
 
 
-def _held(found: DatasetStatus, has_target_hold: bool, tag: str | None) -> DatasetStatus:
-    found = replace(found, has_target_hold=has_target_hold)
-    whose = "of a mirror" if tag is None else f"{tag}{TARGET_SUFFIX}"
-    return found if has_target_hold else _troubled(found, Level.WARNING, f"the hold {whose} on the target is missing")
+def _set_target_hold(status: DatasetStatus, has_target_hold: bool, tag: str | None) -> DatasetStatus:
+    status = replace(status, has_target_hold=has_target_hold)
+    if has_target_hold:
+        return status
+    if tag is None:
+        return _add_problem(status, Level.WARNING, "no mirror holds it on the target")
+    return _add_problem(status, Level.WARNING, f"the hold {tag}{TARGET_SUFFIX} on the target is missing")
 
 
-def _judge_age(seconds: int, wishes: StatusOptions) -> Level:
-    """At the age itself it is time."""
-    if wishes.crit_seconds is not None and seconds >= wishes.crit_seconds:
+def _level_of_age(seconds: int, options: StatusOptions) -> Level:
+    """A limit is reached at exactly that age."""
+    if options.crit_seconds is not None and seconds >= options.crit_seconds:
         return Level.CRITICAL
-    if wishes.warn_seconds is not None and seconds >= wishes.warn_seconds:
+    if options.warn_seconds is not None and seconds >= options.warn_seconds:
         return Level.WARNING
     return Level.OK
 
 
-def _troubled(found: DatasetStatus, level: Level, problem: str) -> DatasetStatus:
-    return replace(found, level=max(found.level, level), problems=(*found.problems, problem))
+def _add_problem(status: DatasetStatus, level: Level, problem: str) -> DatasetStatus:
+    return replace(status, level=max(status.level, level), problems=(*status.problems, problem))
 
 
-def _span(snapshots: Iterable[Snapshot]) -> int:
+def _span_seconds(snapshots: Iterable[Snapshot]) -> int:
     creations = [snapshot.creation for snapshot in snapshots]
     return max(creations) - min(creations)

@@ -1,4 +1,4 @@
-"""From a Survey to a Plan: how streams are written, and what is refused before anything is planned."""
+"""make_plan chooses how streams are written, and refuses what cannot be planned."""
 
 from __future__ import annotations
 
@@ -45,19 +45,19 @@ def plan_between(source: Inventory, target: Inventory, *more: str, pool_guids: t
     return make_plan(survey, parsed(*more), 0)
 
 
-def test_a_source_without_any_snapshot_is_an_error_that_says_how_to_take_one() -> None:
+def test_a_source_without_snapshots_is_an_error_with_a_remedy() -> None:
     with pytest.raises(errors.ReplicateError, match=r"tank/a on nas1: .* zfs snapshot -r tank/a@NAME"):
         plan_between(tree("tank/a", ":empty"), target_tree("off"))
 
 
 @pytest.mark.parametrize(("remote", "local"), [("tank/a", "tank/a"), ("tank/a", "tank/a/b"), ("tank/a/b", "tank/a")])
 def test_a_mirror_within_itself_is_refused_even_over_ssh(remote: str, local: str) -> None:
-    """The pool's guid tells that the host at the other end is this one."""
-    with pytest.raises(errors.UsageError, match="a mirror cannot lie within itself"):
+    """The guid of the pool shows that both hosts are the same machine."""
+    with pytest.raises(errors.UsageError, match="choose a target outside the source"):
         plan_between(tree(remote, ":x"), target_tree(local), pool_guids=(1, 1))
 
 
-def test_equal_names_in_two_pools_are_no_mirror_within_itself() -> None:
+def test_equal_names_in_two_pools_do_not_overlap() -> None:
     assert len(plan_between(tree("tank/a", ":x"), target_tree("tank/a")).datasets) == 1
 
 

@@ -1,4 +1,4 @@
-"""What holds for every plan of every world: the copy is never at risk, and one pass is enough."""
+"""Every plan of every world keeps these properties: the copy is never at risk, and one pass is enough."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EXAMPLES = 150
 
 
 def for_every_world(function: Callable[[World], None]) -> Callable[[], None]:
-    """Run a property on random worlds; without deadlines, since machines are noisy."""
+    """Check a property on random worlds; without deadlines, because machines are noisy."""
     return settings(deadline=None, max_examples=EXAMPLES)(given(world=worlds())(function))
 
 
@@ -36,7 +36,7 @@ def planned(world: World) -> DatasetPlan:
 
 
 def newest_common(source: Dataset, target: Dataset | None) -> int | None:
-    """The guid of the newest snapshot or bookmark of the source that is on the target."""
+    """Return the guid of the newest source snapshot or bookmark that is on the target."""
     entries: list[Snapshot | Bookmark] = [*source.snapshots, *source.bookmarks]
     entries.sort(key=lambda entry: entry.createtxg)
     return next((entry.guid for entry in reversed(entries) if entry.guid in guids(target)), None)
@@ -52,13 +52,13 @@ def held(plan: DatasetPlan, side: Side) -> list[int]:
 
 def find(dataset: Dataset | None, whole_name: str) -> Snapshot:
     assert dataset is not None
-    (found,) = (each for each in dataset.snapshots if f"{dataset.name}@{each.name}" == whole_name)
-    return found
+    (snapshot,) = (one for one in dataset.snapshots if f"{dataset.name}@{one.name}" == whole_name)
+    return snapshot
 
 
 @for_every_world
 def test_a_plan_never_meets_a_refusal(world: World) -> None:
-    """The replay refuses what ZFS would: a base that is not there, a dataset in the way, destroying what is held."""
+    """The replay refuses what ZFS would: a missing base, a dataset that already exists, destroying a held snapshot."""
     plan = planned(world)
     event("conflict" if plan.conflict else f"{len(places(plan, Send, Resume))} streams")
     result(world.source, world.target, plan)
@@ -74,7 +74,7 @@ def test_a_conflict_has_no_step(world: World) -> None:
 def test_the_newest_common_snapshot_never_expires(world: World) -> None:
     for moment in moments(world.source, world.target, planned(world)):
         if isinstance(moment.step, Expire):
-            names = [f"{TARGET}@{each.name}" for each in moment.step.snapshots]
+            names = [f"{TARGET}@{expired.name}" for expired in moment.step.snapshots]
             assert newest_common(moment.source, moment.target) not in {find(moment.target, name).guid for name in names}
 
 
@@ -89,9 +89,9 @@ def test_a_base_is_never_lost(world: World) -> None:
 def test_what_is_held_or_cloned_never_expires(world: World) -> None:
     for moment in moments(world.source, world.target, planned(world)):
         if isinstance(moment.step, Expire):
-            for each in moment.step.snapshots:
-                found = find(moment.target, f"{TARGET}@{each.name}")
-                assert (found.holds, found.clones) == ((), ())
+            for expired in moment.step.snapshots:
+                snapshot = find(moment.target, f"{TARGET}@{expired.name}")
+                assert (snapshot.holds, snapshot.clones) == ((), ())
 
 
 @for_every_world
@@ -100,18 +100,18 @@ def test_without_keep_days_or_inside_them_nothing_expires(world: World) -> None:
     for moment in moments(world.source, world.target, planned(world)):
         if isinstance(moment.step, Expire):
             assert keep_days is not None
-            creations = [find(moment.target, f"{TARGET}@{each.name}").creation for each in moment.step.snapshots]
+            creations = [find(moment.target, f"{TARGET}@{old.name}").creation for old in moment.step.snapshots]
             assert keep_days == 0 or max(creations) <= now - keep_days * 86_400
 
 
 @for_every_world
-def test_holds_come_before_streams_and_verification_before_anything_is_let_go(world: World) -> None:
+def test_holds_precede_streams_and_verification_precedes_release(world: World) -> None:
     plan = planned(world)
     hold, streams, verify = held(plan, Side.SOURCE), places(plan, Send, Resume), places(plan, Verify)
-    let_go = places(plan, Release, Expire)
+    releases = places(plan, Release, Expire)
     assert len(verify) == (1 if streams else 0)
     assert hold + streams + verify == sorted(hold + streams + verify)
-    assert verify + held(plan, Side.TARGET) + let_go == sorted(verify + held(plan, Side.TARGET) + let_go)
+    assert verify + held(plan, Side.TARGET) + releases == sorted(verify + held(plan, Side.TARGET) + releases)
 
 
 @for_every_world
@@ -124,7 +124,7 @@ def test_base_and_tip_are_held_while_a_stream_runs(world: World) -> None:
 
 
 @for_every_world
-def test_a_hold_on_what_the_target_does_not_know_is_never_released(world: World) -> None:
+def test_a_hold_on_what_the_target_lacks_is_never_released(world: World) -> None:
     for moment in moments(world.source, world.target, planned(world)):
         if isinstance(moment.step, Release) and moment.step.side is Side.SOURCE:
             released = {find(moment.source, name).guid for name in moment.step.snapshots}
@@ -140,26 +140,26 @@ def test_what_the_target_has_is_never_sent(world: World) -> None:
 
 @for_every_world
 def test_without_a_conflict_the_target_ends_with_the_source_tip(world: World) -> None:
-    """The tip is its newest snapshot; or a bookmark that is newer still, when only that is left of the target's."""
+    """The tip is the newest snapshot of the source, or a newer bookmark if its snapshot is only on the target."""
     plan = planned(world)
     _source, target = result(world.source, world.target, plan)
     if plan.conflict is None and world.source.snapshots:
         newest = world.source.snapshots[-1]
-        bookmarks = [each for each in world.source.bookmarks if each.guid in guids(world.target)]
-        is_beyond = any(each.createtxg > newest.createtxg for each in bookmarks)
-        assert newest.guid in guids(target) or is_beyond
+        bookmarks = [mark for mark in world.source.bookmarks if mark.guid in guids(world.target)]
+        has_newer_bookmark = any(mark.createtxg > newest.createtxg for mark in bookmarks)
+        assert newest.guid in guids(target) or has_newer_bookmark
 
 
 @for_every_world
-def test_in_the_end_the_newest_common_snapshot_is_held_on_both_sides(world: World) -> None:
+def test_the_newest_common_snapshot_ends_up_held_on_both_sides(world: World) -> None:
     plan = planned(world)
     source, target = result(world.source, world.target, plan)
     if plan.conflict is None and source.snapshots:
         guid = newest_common(source, target)
-        mine = [snapshot.holds for snapshot in source.snapshots if snapshot.guid == guid]
-        ours = [snapshot.holds for snapshot in target.snapshots if snapshot.guid == guid] if target else []
-        assert all(TAG in holds for holds in mine)
-        assert [f"{TAG}:target" in holds for holds in ours] == [True]
+        on_source = [snapshot.holds for snapshot in source.snapshots if snapshot.guid == guid]
+        on_target = [snapshot.holds for snapshot in target.snapshots if snapshot.guid == guid] if target else []
+        assert all(TAG in holds for holds in on_source)
+        assert [f"{TAG}:target" in holds for holds in on_target] == [True]
 
 
 @for_every_world

@@ -1,4 +1,4 @@
-"""Holds, verification, releases and expiry around the streams: what keeps the copy safe, step by step."""
+"""Holds, verification, releases and expiry around the streams keep the copy safe at every step."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from zfs_replicate.steps import Expire, ExpiringSnapshot, KeptSnapshot, Verify
         # the run after it
         ("a! b", "a^", "hold b; send a..b; verify b; hold-target b; release-target a; release a"),
         ("a! b c", "a^", "hold c; send a..c (2); verify c; hold-target c; release-target a; release a"),
-        # a hold that is there already is not placed again
+        # an existing hold is not placed again
         ("a! b!", "a^", "send a..b; verify b; hold-target b; release-target a; release a"),
         # a bookmark cannot be held; the stream's end is
         ("#a b c", "a^", "hold b c; send #a..b; send b..c; verify c; hold-target c; release-target a; release b"),
@@ -39,11 +39,11 @@ def test_streams_are_held_before_and_verified_after(source: str, target: str, ex
         ("a b", "a b", "hold b; hold-target b"),
         ("a! b", "a^ b", "hold b; hold-target b; release-target a; release a"),
         ("a! b!", "a^ b^", "release-target a; release a"),
-        # another's hold is not ours
+        # a hold of another tag is not ours
         ("a%", "a%", "hold a; hold-target a"),
-        # the two tags are not each other
+        # our two tags are not interchangeable
         ("a^", "a!", "hold a; hold-target a"),
-        # under another name it is the same snapshot
+        # it is the same snapshot under another name
         ("a=x", "a=y", "hold x; hold-target y"),
     ],
 )
@@ -57,12 +57,12 @@ def test_holds_are_repaired_with_nothing_to_send(source: str, target: str, expec
         # all common snapshots older than the new base
         ("a! b! c! d!", "a b c d^", "release a b c"),
         ("a! b! c!", "b c^", "release b"),
-        # never one that the target does not know: it may be another mirror's
+        # never one that the target does not have: it may be another mirror's
         ("x! a!", "a^", "nothing"),
         ("a! x! b!", "a b^", "release a"),
-        # never the one under the same name with another guid
+        # never one with the same name but another guid
         ("a~! b!", "a b^", "nothing"),
-        # never another tag's
+        # never one of another tag
         ("a% b!", "a b^", "nothing"),
         # what arrives in this very run is common too
         ("a! b! c! d", "a^", "hold d; send a..d (3); verify d; hold-target d; release-target a; release a b c"),
@@ -72,14 +72,14 @@ def test_releases_only_older_common_snapshots(source: str, target: str, expected
     assert steps(source, target) == expected
 
 
-def test_a_held_snapshot_that_the_target_does_not_know_is_noted() -> None:
+def test_a_held_snapshot_that_the_target_lacks_is_noted() -> None:
     plan = planned("x! a!", "a^")
-    assert plan.notes == ("the hold offsite on tank/data@x stays: the target does not know that snapshot",)
+    assert plan.notes == ("the hold offsite on tank/data@x stays: the target does not have that snapshot",)
 
 
-def test_held_snapshots_before_the_keep_window_are_noted_not_released() -> None:
+def test_held_snapshots_before_the_keep_window_are_only_noted() -> None:
     plan = planned("a!:40 b:10", "absent", keep_days=30)
-    assert plan.notes == ("the hold offsite on tank/data@a stays: the target does not know that snapshot",)
+    assert plan.notes == ("the hold offsite on tank/data@a stays: the target does not have that snapshot",)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_held_snapshots_before_the_keep_window_are_noted_not_released() -> None:
         ("a^ b^ c^", "release-target a b"),
         ("a^ b c", "hold-target c; release-target a"),
         ("a c", "hold-target c"),
-        # a hold on a newer one of the target's own is not older
+        # a hold on a newer snapshot of the target's own stays
         ("c^ x^", "nothing"),
         # other tags are not ours to release
         ("a! b% c^", "nothing"),
@@ -99,13 +99,13 @@ def test_the_target_hold_moves_to_the_base(target: str, expected: str) -> None:
 
 
 def test_newer_snapshots_of_the_target_are_noted() -> None:
-    assert planned("a!", "a^ x y").notes == ("the target has 2 newer of its own since @a; they stay",)
+    assert planned("a!", "a^ x y").notes == ("the target has 2 newer snapshots of its own since @a; kept",)
 
 
 def test_a_base_that_is_only_a_bookmark_is_noted() -> None:
-    assert planned("#a", "a^").notes == ("the source has no snapshot yet",)
+    assert planned("#a", "a^").notes == ("the source has no snapshots yet",)
     assert planned("a! #b", "a b^").notes == (
-        "of the newest common snapshot only the bookmark #b is left, which cannot be held",
+        "only the bookmark #b is left of the newest common snapshot, and a bookmark cannot be held",
     )
 
 
@@ -120,9 +120,9 @@ def test_verify_asks_for_the_tip_by_guid() -> None:
 @pytest.mark.parametrize(
     ("source", "target", "keep_days", "expected"),
     [
-        # absent -k: nothing
+        # without -k nothing expires
         ("c!", "a:4000 b:3000 c^", None, "nothing"),
-        # older than, or just as old as
+        # older than the limit, or exactly as old
         ("c!", "a:40 b:30 c^", 30, "expire a b"),
         ("c!", "a:40 b:29 c^", 30, "expire a"),
         ("c!", "a:29 b:20 c^", 30, "nothing"),
@@ -131,18 +131,18 @@ def test_verify_asks_for_the_tip_by_guid() -> None:
         # 0: only the newest common snapshot
         ("c!", "a:2 b:1 c^", 0, "expire a b"),
         ("c!", "a b c^", 0, "expire a b"),
-        # the newest common one never, however old
+        # never the newest common one, however old
         ("b!:90", "a:99 b^:90", 30, "expire a"),
         ("b!:90", "a:99 b^:90 x:89", 30, "expire a x"),
         ("a!", "a^", 0, "nothing"),
-        # held or cloned ones never
+        # never a held or cloned one
         ("c!", "a%:40 b:40 c^", 30, "expire b"),
         ("c!", "a&:40 b:40 c^", 30, "expire b"),
         ("c!", "a!:40 c^", 30, "nothing"),
-        # our own target hold on an older one goes first
+        # our own hold on an older one is released first
         ("c!", "a^:40 c^", 30, "release-target a; expire a"),
         ("c!", "a^%:40 c^", 30, "release-target a"),
-        # but not the one on a newer one of the target's own
+        # but not our hold on a newer snapshot of the target's own
         ("a!:50", "a^:50 x^:40", 30, "nothing"),
         # the old base goes once the new one is verified
         (
@@ -151,7 +151,7 @@ def test_verify_asks_for_the_tip_by_guid() -> None:
             30,
             "hold b; send a..b; verify b; hold-target b; release-target a; release a; expire a",
         ),
-        # arriving ones may be overdue already; the tip never is
+        # arriving snapshots may already be overdue; the tip never is
         (
             "a!:90 b:80 c:70",
             "a^:90",
@@ -167,7 +167,7 @@ def test_expiry(source: str, target: str, keep_days: int | None, expected: str) 
 
 
 def test_an_arriving_snapshot_brings_neither_holds_nor_clones() -> None:
-    """They belong to the source's pool; so they keep nothing here."""
+    """They belong to the source's pool, so they keep nothing on the target."""
     assert steps("a!:90 b%&:80 c!:70", "a^:90", 30).endswith("release a; expire a b")
 
 
@@ -182,9 +182,9 @@ def test_an_arriving_snapshot_brings_neither_holds_nor_clones() -> None:
         ("a:40 b:5 c^", ()),
     ],
 )
-def test_what_stays_past_its_time_is_told_with_the_reason(target: str, kept: tuple[KeptSnapshot, ...]) -> None:
-    found = planned("c!", target, keep_days=30).kept
-    assert tuple(sorted(found, key=lambda each: each.name)) == kept
+def test_overdue_snapshots_that_are_kept_have_a_reason(target: str, kept: tuple[KeptSnapshot, ...]) -> None:
+    plan = planned("c!", target, keep_days=30)
+    assert tuple(sorted(plan.kept, key=lambda snapshot: snapshot.name)) == kept
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,10 @@ def test_expiry_gives_its_reason(keep_days: int, reason: str) -> None:
     assert expire == Expire(TARGET, (ExpiringSnapshot("a", reason),))
 
 
-def test_the_last_hold_stays_where_only_a_bookmark_is_left_of_the_base() -> None:
+def test_the_last_hold_stays_if_the_base_is_only_a_bookmark() -> None:
     assert steps("a! #b", "a b") == "hold-target b"
 
 
 def test_the_held_snapshot_below_a_bookmark_does_not_expire() -> None:
-    made = planned("a!:50 #b", "a:50 b:40", keep_days=30)
-    assert [step for step in made.steps if isinstance(step, Expire)] == []
+    plan = planned("a!:50 #b", "a:50 b:40", keep_days=30)
+    assert [step for step in plan.steps if isinstance(step, Expire)] == []

@@ -1,4 +1,4 @@
-"""(snapshots, rule, now) → keep or expire, each with its reason."""
+"""Each snapshot is kept or expires, with a reason."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pytest
 from tests.support.notation import NOW, guid_of, source
 from zfs_replicate.model import SECONDS_PER_DAY, Snapshot
 from zfs_replicate.plan.retention import judge
-from zfs_replicate.units import days
+from zfs_replicate.units import counted
 
 
 def judged(text: str, keep_days: int, protected: dict[int, str] | None = None) -> str:
-    """Given snapshots in words, return the verdicts as text: + is kept, - expires, ! is kept though overdue."""
+    """Given snapshots in words, return the verdicts as text: + kept, - expires, ! kept although overdue."""
     verdicts = judge(source(text).snapshots, keep_days, protected or {}, NOW)
     marks = {(False, False): "+", (True, True): "-", (False, True): "!"}
-    return " ".join(f"{marks[each.expires, each.is_overdue]}{each.snapshot.name}" for each in verdicts)
+    return " ".join(f"{marks[judged.expires, judged.is_overdue]}{judged.snapshot.name}" for judged in verdicts)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_what_is_protected_is_kept_whatever_its_age() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "expires"), [(0, True), (-1, False), (1, True)])
-def test_the_border_is_exact_to_the_second(seconds: int, expires: bool) -> None:
+def test_the_limit_is_exact_to_the_second(seconds: int, expires: bool) -> None:
     snapshot = Snapshot("a", 1, 1, NOW - 30 * SECONDS_PER_DAY - seconds)
     assert judge([snapshot], 30, {}, NOW)[0].expires is expires
 
@@ -67,5 +67,5 @@ def test_protection_is_the_first_reason_to_keep() -> None:
     assert verdict.reason == "because"
 
 
-def test_days_in_words() -> None:
-    assert (days(0), days(1), days(2)) == ("0 days", "1 day", "2 days")
+def test_counts_have_a_plural() -> None:
+    assert [counted(count, "day") for count in (0, 1, 2)] == ["0 days", "1 day", "2 days"]

@@ -1,4 +1,4 @@
-"""--rollback, and the bookmarks that stand below the holds: what is planned only when it is wanted or possible."""
+"""Rollbacks are planned only with --rollback, bookmarks only if the source pool supports them."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tests.support.notation import context, planned, steps
 from zfs_replicate.steps import Release, Rollback, Side
 
 ROLLING_BACK = context(may_roll_back=True)
-MARKING = context(has_bookmarks=True)
-MARK = "#zfs_replicate_offsite_"
+WITH_BOOKMARKS = context(has_bookmarks=True)
+PREFIX = "#zfs_replicate_offsite_"
 
 
 @pytest.mark.parametrize(
@@ -19,54 +19,54 @@ MARK = "#zfs_replicate_offsite_"
         ("a^ changed", "rollback a; send a..b"),
         # newer snapshots of its own, with bytes
         ("a^ x+20000 y", "rollback a -x -y; send a..b"),
-        # a coming name is taken
+        # an arriving name is taken
         ("a^ b~", "rollback a -b; send a..b"),
-        # our own hold on what is lost is no obstacle
+        # our own hold on a lost snapshot does not prevent it
         ("a^ x^ changed", "rollback a -x; send a..b"),
-        # a token for what is rolled back is of no use then
+        # a token is useless after a rollback
         ("a^ changed resume(a..b)", "abort; rollback a; send a..b"),
         ("a^ changed resume(damaged)", "abort; rollback a; send a..b"),
-        # nothing in the way: nothing is rolled back
+        # without a conflict nothing is rolled back
         ("a^", "send a..b"),
         ("a^ x", "send a..b"),
     ],
 )
 def test_a_rollback_discards_down_to_the_base_and_no_further(target: str, expected: str) -> None:
-    assert f"hold b; {expected}; verify b" in steps("a! b", target, wishes=ROLLING_BACK)
+    assert f"hold b; {expected}; verify b" in steps("a! b", target, plan_context=ROLLING_BACK)
 
 
 @pytest.mark.parametrize(
     ("source", "target"),
     [
-        # another's hold, a clone
+        # somebody else's hold, a clone
         ("a! b", "a^ x% changed"),
         ("a! b", "a^ x& changed"),
         ("a! b", "a^ x+20000 y%"),
         ("a! b", "a^ b~%"),
         # the taken name is older than the base
         ("a b! c=z", "z=z~ b^"),
-        # what a rollback cannot mend
+        # conflicts that a rollback cannot resolve
         ("a", "empty changed"),
         ("a b", "x"),
         ("volume a b", "a changed"),
     ],
 )
 def test_a_rollback_never_goes_through_what_others_need(source: str, target: str) -> None:
-    assert steps(source, target, wishes=ROLLING_BACK) == "conflict"
+    assert steps(source, target, plan_context=ROLLING_BACK) == "conflict"
 
 
-def test_nothing_is_rolled_back_where_nothing_would_arrive() -> None:
-    assert steps("a!", "a^ x+20000 changed", wishes=ROLLING_BACK) == "nothing"
+def test_nothing_is_rolled_back_if_nothing_would_arrive() -> None:
+    assert steps("a!", "a^ x+20000 changed", plan_context=ROLLING_BACK) == "nothing"
 
 
 def test_without_being_asked_nothing_is_rolled_back() -> None:
     assert steps("a! b", "a^ changed") == "conflict"
 
 
-def test_a_rollback_says_what_is_lost() -> None:
+def test_a_rollback_lists_what_is_lost() -> None:
     (rollback,) = (
         step
-        for step in planned("a! b", "a^ x^+20000 y changed", wishes=ROLLING_BACK).steps
+        for step in planned("a! b", "a^ x^+20000 y changed", plan_context=ROLLING_BACK).steps
         if isinstance(step, Rollback)
     )
     assert rollback == Rollback(
@@ -84,32 +84,32 @@ def test_a_rollback_says_what_is_lost() -> None:
 @pytest.mark.parametrize(
     ("source", "target", "expected"),
     [
-        ("a", "a^", f"hold a; bookmark a as {MARK}a"),
-        ("a! b!", "b^", f"bookmark b as {MARK}b"),
-        # it is there already
-        (f"a! #a={MARK[1:]}a", "a^", "nothing"),
-        # an older one of ours goes
-        (f"#a={MARK[1:]}a b!", "b^", f"bookmark b as {MARK}b -{MARK}a"),
+        ("a", "a^", f"hold a; bookmark a as {PREFIX}a"),
+        ("a! b!", "b^", f"bookmark b as {PREFIX}b"),
+        # it already exists
+        (f"a! #a={PREFIX[1:]}a", "a^", "nothing"),
+        # an older one of ours is destroyed
+        (f"#a={PREFIX[1:]}a b!", "b^", f"bookmark b as {PREFIX}b -{PREFIX}a"),
         # others stay
-        ("#a=mine b!", "b^", f"bookmark b as {MARK}b"),
-        ("#a=zfs_replicate_other_a b!", "b^", f"bookmark b as {MARK}b"),
-        # and those of a tag that goes on where ours ends
-        ("#a=zfs_replicate_offsite__too_a b!", "b^", f"bookmark b as {MARK}b"),
-        # a name that would look like one of such a tag gets none
+        ("#a=mine b!", "b^", f"bookmark b as {PREFIX}b"),
+        ("#a=zfs_replicate_other_a b!", "b^", f"bookmark b as {PREFIX}b"),
+        # and those of a longer tag that begins with ours
+        ("#a=zfs_replicate_offsite__too_a b!", "b^", f"bookmark b as {PREFIX}b"),
+        # no bookmark if its name would look like one of such a tag
         ("a=_x!", "a^", "nothing"),
         # only a bookmark is left: there is nothing to bookmark
-        (f"x #a={MARK[1:]}a", "a^", "nothing"),
+        (f"x #a={PREFIX[1:]}a", "a^", "nothing"),
     ],
 )
 def test_the_newest_common_snapshot_has_a_bookmark(source: str, target: str, expected: str) -> None:
-    assert steps(source, target, wishes=MARKING) == expected
+    assert steps(source, target, plan_context=WITH_BOOKMARKS) == expected
 
 
-def test_a_bookmark_is_made_after_verification_and_before_the_release() -> None:
-    assert steps("a! b", "a^", wishes=MARKING) == (
-        f"hold b; send a..b; verify b; hold-target b; release-target a; bookmark b as {MARK}b; release a"
+def test_a_bookmark_is_created_between_verify_and_release() -> None:
+    assert steps("a! b", "a^", plan_context=WITH_BOOKMARKS) == (
+        f"hold b; send a..b; verify b; hold-target b; release-target a; bookmark b as {PREFIX}b; release a"
     )
 
 
-def test_a_source_that_keeps_no_bookmarks_gets_none() -> None:
+def test_a_source_without_the_bookmarks_feature_gets_none() -> None:
     assert steps("a!", "a^") == "nothing"

@@ -1,6 +1,6 @@
-"""The planning table, row by row: which streams bring a dataset to the source's tip.
+"""Each row of the planning table: which streams bring a dataset to the source's newest snapshot.
 
-Holds, releases and expiry have tables of their own (test_planner_protection), conflicts and tokens too.
+Holds and expiry are tested in test_protection, conflicts in test_conflicts, tokens in test_resume.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from zfs_replicate.steps import Receiving, Send
 
 
 def streams(text: str) -> str:
-    """Given rendered steps, keep what moves data or makes datasets."""
+    """Given rendered steps, return those that move data or create datasets."""
     moving = ("abort", "create", "send", "resume", "clear", "conflict", "nothing")
     return "; ".join(step for step in text.split("; ") if step.startswith(moving))
 
@@ -45,7 +45,7 @@ def streams(text: str) -> str:
         # our placeholder is filled
         ("a", "placeholder", "send a as new onto placeholder; clear placeholder"),
         ("a b c", "placeholder", "send a as new onto placeholder; send a..c (2); clear placeholder"),
-        # a placeholder that has become a real copy is none any more
+        # a placeholder that has snapshots is a real copy
         ("a b", "placeholder a", "send a..b"),
     ],
 )
@@ -81,7 +81,7 @@ def test_renamed_snapshots_are_common_by_guid(source: str, target: str, expected
         ("#a b c", "a b", "send b..c"),
         ("a #b c", "a b", "send #b..c"),
         ("a #b", "a b", ""),
-        # a bookmark that the target does not know is no base
+        # a bookmark is not a base if the target does not have its snapshot
         ("a #b c", "a", "send a..c"),
     ],
 )
@@ -128,7 +128,7 @@ def test_a_source_without_snapshots_needs_at_most_a_placeholder(
 
 
 def test_a_source_without_snapshots_is_noted() -> None:
-    assert planned("empty", "absent").notes == ("the source has no snapshot yet",)
+    assert planned("empty", "absent").notes == ("the source has no snapshots yet",)
 
 
 @pytest.mark.parametrize(
@@ -166,9 +166,7 @@ def test_a_stream_carries_whole_names_and_its_receiver() -> None:
         ("a", "a", 0, False),
     ],
 )
-def test_a_plan_counts_what_arrives_and_knows_whether_children_wait(
-    source: str, target: str, count: int, creates: bool
-) -> None:
+def test_a_plan_counts_arrivals_and_makes_children_wait(source: str, target: str, count: int, creates: bool) -> None:
     plan = planned(source, target)
     assert (plan.snapshot_count, plan.creates_target) == (count, creates)
 

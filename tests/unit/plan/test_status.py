@@ -1,4 +1,4 @@
-"""How a mirror stands: worlds in the notation, verdicts read back; and the lines that monitoring reads."""
+"""The status of a mirror is judged correctly, and formatted as monitoring expects."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def inventories(source: str, target: str) -> tuple[Inventory, Inventory]:
     return tree(SOURCE, f": {source}"), target_tree(TARGET, f": {target}")
 
 
-def status(source: str | None, target: str, wishes: StatusOptions = LIMITS) -> Status:
-    """Of one dataset; source None: not asked."""
-    theirs, ours = inventories(source or "empty", target)
-    return evaluate(ours, None if source is None else theirs, wishes, NOW)
+def status(source: str | None, target: str, options: StatusOptions = LIMITS) -> Status:
+    """Return the status of one dataset. `source` None: not asked."""
+    source_tree, copy_tree = inventories(source or "empty", target)
+    return evaluate(copy_tree, None if source is None else source_tree, options, NOW)
 
 
-def one(source: str | None, target: str, wishes: StatusOptions = LIMITS) -> DatasetStatus:
-    (found,) = status(source, target, wishes).datasets
-    return found
+def status_of(source: str | None, target: str, options: StatusOptions = LIMITS) -> DatasetStatus:
+    (dataset,) = status(source, target, options).datasets
+    return dataset
 
 
-def told(found: DatasetStatus) -> str:
-    """`LEVEL newest behind: problems`."""
-    behind = "" if found.behind is None else f" {found.behind}"
-    problems = f": {'; '.join(found.problems)}" if found.problems else ""
-    return f"{found.level.name} {found.newest}{behind}{problems}"
+def as_text(dataset: DatasetStatus) -> str:
+    """Return `LEVEL newest behind: problems`."""
+    behind = "" if dataset.behind is None else f" {dataset.behind}"
+    problems = f": {'; '.join(dataset.problems)}" if dataset.problems else ""
+    return f"{dataset.level.name} {dataset.newest}{behind}{problems}"
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def told(found: DatasetStatus) -> str:
         ("a:9 b^:1", "OK b"),
         ("b^:2", "WARNING b: 2 days old"),
         ("b^:5", "CRITICAL b: 5 days old"),
-        # what was taken on the target itself says nothing of the mirror
+        # snapshots taken on the target itself do not count
         ("a^:3 o", "WARNING a: 3 days old"),
         ("a b", f"WARNING b: the hold {TAG}:target on the target is missing"),
         ("a:6", f"CRITICAL a: 6 days old; the hold {TAG}:target on the target is missing"),
         ("a%", f"WARNING a: the hold {TAG}:target on the target is missing"),
-        ("empty", "WARNING None: there is no snapshot on it"),
+        ("empty", "WARNING None: it has no snapshots"),
         ("placeholder", "OK None"),
         ("a^ resume(a..b)", "OK a"),
     ],
 )
 def test_a_target_alone(target: str, expected: str) -> None:
-    assert told(one(None, target)) == expected
+    assert as_text(status_of(None, target)) == expected
 
 
 @pytest.mark.parametrize(
@@ -70,11 +70,11 @@ def test_a_target_alone(target: str, expected: str) -> None:
         ("a!", "a^", "OK a 0"),
         ("a!:1 b c", "a^:1", "OK a 2"),
         ("a!:3 b", "a^:3", "WARNING a 1: 3 days old"),
-        # the hold may stand on the one before, while a run is at work
+        # during a run, the hold may still be on the previous snapshot
         ("a! b", "a^ b", "OK b 0"),
         ("a b", "a^ b", f"WARNING b 0: the hold {TAG} on the source is missing"),
         ("a! b", "a b", f"WARNING b 0: the hold {TAG}:target on the target is missing"),
-        ("#a b", "a^", "WARNING a 1: the source has only a bookmark of it left, which cannot be held"),
+        ("#a b", "a^", "WARNING a 1: only a bookmark of it is left on the source, and a bookmark cannot be held"),
         ("b! c", "a^", "CRITICAL None 2: no common snapshot is left"),
         ("a b", "absent", "OK None 2"),
         ("a:3 b", "absent", "WARNING None 2: not mirrored yet; its first snapshot is 3 days old"),
@@ -83,50 +83,51 @@ def test_a_target_alone(target: str, expected: str) -> None:
     ],
 )
 def test_a_target_and_its_source(source: str, target: str, expected: str) -> None:
-    assert told(one(source, target)) == expected
+    assert as_text(status_of(source, target)) == expected
 
 
 def test_without_limits_what_was_never_mirrored_is_a_warning() -> None:
-    assert one("a", "absent", StatusOptions(TAG)).level is Level.WARNING
+    assert status_of("a", "absent", StatusOptions(TAG)).level is Level.WARNING
 
 
-def test_without_a_tag_any_mirror_will_do() -> None:
-    assert one(None, "a^:1 o", StatusOptions()).newest == "a"
-    assert one("a", "a^", StatusOptions()).has_source_hold is None
+def test_without_a_tag_the_hold_of_any_mirror_counts() -> None:
+    assert status_of(None, "a^:1 o", StatusOptions()).newest == "a"
+    assert status_of("a", "a^", StatusOptions()).has_source_hold is None
 
 
-def test_a_source_without_snapshot_and_without_copy_is_not_told() -> None:
+def test_a_source_without_snapshots_or_copy_is_not_listed() -> None:
     assert status("empty", "absent").datasets == ()
 
 
-def test_an_orphan_is_told_but_never_too_old() -> None:
-    theirs, ours = inventories("a!", "a^")
-    orphan = replace(ours.datasets[TARGET], name=f"{TARGET}/gone")
-    old = replace(orphan, snapshots=tuple(replace(each, creation=0) for each in orphan.snapshots))
-    ours = replace(ours, datasets={**ours.datasets, old.name: old})
-    found = evaluate(ours, theirs, LIMITS, NOW)
-    assert found.level is Level.OK
-    assert [(each.name, each.is_orphan) for each in found.datasets] == [(TARGET, False), (f"{TARGET}/gone", True)]
-    assert found.oldest is not None
-    assert found.oldest.name == TARGET
+def test_an_orphan_is_listed_but_never_too_old() -> None:
+    source, target = inventories("a!", "a^")
+    orphan = replace(target.datasets[TARGET], name=f"{TARGET}/gone")
+    old = replace(orphan, snapshots=tuple(replace(snapshot, creation=0) for snapshot in orphan.snapshots))
+    target = replace(target, datasets={**target.datasets, old.name: old})
+    result = evaluate(target, source, LIMITS, NOW)
+    assert result.level is Level.OK
+    assert {dataset.name: dataset.is_orphan for dataset in result.datasets} == {TARGET: False, f"{TARGET}/gone": True}
+    assert result.oldest is not None
+    assert result.oldest.name == TARGET
 
 
-def test_excluded_datasets_are_not_told() -> None:
-    theirs, ours = inventories("a!", "a^")
-    child = replace(ours.datasets[TARGET], name=f"{TARGET}/swap", snapshots=())
-    ours = replace(ours, datasets={**ours.datasets, child.name: child})
-    wishes = replace(LIMITS, excludes=("swap",))
-    assert [each.name for each in evaluate(ours, theirs, wishes, NOW).datasets] == [TARGET]
-    assert [each.name for each in evaluate(ours, None, wishes, NOW).datasets] == [TARGET]
+def test_excluded_datasets_are_not_listed() -> None:
+    source, target = inventories("a!", "a^")
+    child = replace(target.datasets[TARGET], name=f"{TARGET}/swap", snapshots=())
+    target = replace(target, datasets={**target.datasets, child.name: child})
+    options = replace(LIMITS, excludes=("swap",))
+    assert [dataset.name for dataset in evaluate(target, source, options, NOW).datasets] == [TARGET]
+    assert [dataset.name for dataset in evaluate(target, None, options, NOW).datasets] == [TARGET]
 
 
-def test_an_unfinished_receive_is_told_and_no_problem() -> None:
-    found = one(None, "a^ resume(a..b)")
-    assert found.is_unfinished
-    assert "a receive is unfinished" in found.notes[0]
+def test_an_unfinished_receive_is_a_note_and_not_a_problem() -> None:
+    dataset = status_of(None, "a^ resume(a..b)")
+    assert dataset.is_unfinished
+    assert "a receive is unfinished" in dataset.notes[0]
+    assert dataset.level is Level.OK
 
 
-# --- what is read ---
+# --- formatting ---
 
 
 def test_the_first_line_when_all_is_well() -> None:
@@ -136,7 +137,7 @@ def test_the_first_line_when_all_is_well() -> None:
     )
 
 
-def test_the_first_line_names_the_worst_first_and_counts_the_rest() -> None:
+def test_the_first_line_begins_with_the_worst_datasets() -> None:
     warning = DatasetStatus("off/w", Level.WARNING, problems=("3 days old",))
     critical = DatasetStatus("off/c", Level.CRITICAL, problems=("9 days old",))
     line = first_line(Status("off", (warning, warning, warning, warning, critical)), LIMITS)
@@ -145,31 +146,31 @@ def test_the_first_line_names_the_worst_first_and_counts_the_rest() -> None:
 
 
 def test_a_target_that_does_not_exist_is_critical() -> None:
-    found = status(None, "absent")
-    assert found.level is Level.CRITICAL
-    assert first_line(found, LIMITS).startswith(f"ZFS_REPLICATE CRITICAL - {TARGET}: there is no copy")
-    assert list(table(found, is_coloured=False)) == []
+    absent = status(None, "absent")
+    assert absent.level is Level.CRITICAL
+    assert first_line(absent, LIMITS).startswith(f"ZFS_REPLICATE CRITICAL - {TARGET}: there is no copy")
+    assert list(table(absent, is_coloured=False)) == []
 
 
-def test_an_error_has_no_bar_that_would_begin_figures() -> None:
+def test_an_error_text_cannot_begin_the_performance_data() -> None:
     assert unknown_line("nas1: it | said\nso") == "ZFS_REPLICATE UNKNOWN - nas1: it / said so"
 
 
 def test_the_table_is_aligned_and_coloured_only_when_asked() -> None:
-    found = status("a!:3 b", "a^:3")
-    head, row = table(found, is_coloured=False)
+    late = status("a!:3 b", "a^:3")
+    head, row = table(late, is_coloured=False)
     assert head.split() == ["DATASET", "NEWEST", "AGE", "BEHIND", "HOLDS", "STATE"]
     assert head.index("NEWEST") == row.index("@a")
     assert row.endswith("  stand  WARNING: 3 days old")
     assert "\033" not in head + row
-    assert "\033[33mWARNING\033[0m" in "".join(table(found, is_coloured=True))
+    assert "\033[33mWARNING\033[0m" in "".join(table(late, is_coloured=True))
 
 
-def test_the_table_says_behind_only_when_the_source_was_asked() -> None:
+def test_the_table_shows_behind_only_if_the_source_was_asked() -> None:
     assert "BEHIND" not in next(table(status(None, "a^"), is_coloured=False))
 
 
-def test_data_says_what_the_table_says() -> None:
+def test_the_data_agrees_with_the_table() -> None:
     data = as_data(status("a!:1 b", "a^:1"), LIMITS, SOURCE, NOW)
     assert (data["level"], data["exit_status"], data["target"], data["source"]) == ("OK", 0, TARGET, SOURCE)
     datasets = data["datasets"]
@@ -183,7 +184,7 @@ def test_data_says_what_the_table_says() -> None:
 @pytest.mark.parametrize(
     ("source", "target"), [(None, "a"), ("a", "absent"), ("a! b", "a^ o"), ("b", "a resume(a..b)"), (None, "absent")]
 )
-def test_data_is_as_its_schema_says(source: str | None, target: str) -> None:
+def test_the_data_matches_its_schema(source: str | None, target: str) -> None:
     jsonschema.validate(as_data(status(source, target), LIMITS, SOURCE, NOW), SCHEMA)
     jsonschema.validate(unknown_data("lost", TARGET, NOW), SCHEMA)
 

@@ -44,7 +44,7 @@ def test_the_catalog_finds_all_kinds_of_messages() -> None:
         "the hold … on the source is missing",  # a problem in the status
         "…: clearing the saved state of a cut receive: …",  # a warning in the log
         "the saved state is damaged",  # the reason in another message
-        "the target has … newer of its own since @…",  # a note
+        "the target has … of its own since @…",  # a note
         "check: takes only --config",  # a bad line
     ):
         assert known in headings

@@ -92,7 +92,7 @@ def test_a_conflict_is_told_with_evidence_way_out_and_what_a_rollback_would_lose
     made = plan((":a!:2 b:1",), (":a^:2 x+20000",))
     dataset = told_dataset(run(made, Ledger(made).outcomes(), exit_status=1))
     assert (dataset["outcome"], dataset["error"]["kind"]) == ("conflict", "ConflictFound")
-    assert "20000 bytes were written" in dataset["conflict"]["what"]
+    assert "19.5 KiB were written" in dataset["conflict"]["what"]
     assert dataset["conflict"]["rollback"]["discarded_snapshots"] == ["off/a@x"]
     assert (dataset["newest_common"]["name"], dataset["lag_seconds"]) == ("a", 86400)
 
@@ -154,9 +154,9 @@ def test_every_kind_of_step_fits_the_schema(source: str, target: str, action: st
 
 
 def test_bookmarks_rollbacks_and_placeholders_fit_the_schema() -> None:
-    bookmarked = Plan(datasets=(planned("a! b", "a^", wishes=context(has_bookmarks=True)),))
+    bookmarked = Plan(datasets=(planned("a! b", "a^", plan_context=context(has_bookmarks=True)),))
     assert "bookmark" in [step["action"] for step in told_dataset(run(bookmarked))["steps"]]
-    discarding = Plan(datasets=(planned("a! b", "a^ changed", wishes=context(may_roll_back=True)),))
+    discarding = Plan(datasets=(planned("a! b", "a^ changed", plan_context=context(may_roll_back=True)),))
     assert "rollback" in [step["action"] for step in told_dataset(run(discarding))["steps"]]
     tree = told(run(plan((":empty", "b:a"), ()), (), "-n"))
     assert tree["datasets"][0]["steps"][0]["action"] == "create"

@@ -57,7 +57,7 @@ def test_steps_are_told_in_the_order_in_which_they_run() -> None:
         ("a #b", "a b", "hold offsite on tank/a@a: the newest common snapshot that can be held"),
         ("a", "placeholder", "clear the placeholder mark: it is a real copy now, no placeholder any more"),
         ("a b", "a resume(damaged)", "clear the saved state of a cut receive: the saved state is damaged"),
-        ("x! a!", "a^", "note: the hold offsite on tank/a@x stays: the target does not know that snapshot"),
+        ("x! a!", "a^", "note: the hold offsite on tank/a@x stays: the target does not have that snapshot"),
     ],
 )
 def test_each_kind_of_step_has_its_words(source: str, target: str, line: str) -> None:
@@ -71,7 +71,7 @@ def test_a_resume_names_its_snapshot() -> None:
 
 def test_a_conflict_is_told_with_its_way_out() -> None:
     (line,) = plan_text("a", "empty")
-    assert line.startswith("conflict: it exists without any snapshot")
+    assert line.startswith("conflict: it exists but has no snapshots")
     assert "zfs rename" in line
 
 
@@ -110,7 +110,7 @@ def test_missing_ancestors_come_first_and_orphans_last() -> None:
 def test_details_tell_what_was_kept_noted_and_orphaned() -> None:
     made = plan_of(tree("tank/a", ":x! a!"), target_tree("off/a", ":a^", "gone:a^"))
     assert list(text.detail_lines(made)) == [
-        "off/a: the hold offsite on tank/a@x stays: the target does not know that snapshot",
+        "off/a: the hold offsite on tank/a@x stays: the target does not have that snapshot",
         "off/a/gone: not on the source, or no longer: kept",
     ]
 

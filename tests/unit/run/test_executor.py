@@ -139,7 +139,7 @@ def test_placeholders_are_created_filled_and_cleared() -> None:
 
 
 def test_a_rollback_frees_our_own_holds_before_it() -> None:
-    made = planned("a! b", "a^ x^ changed", wishes=context(may_roll_back=True))
+    made = planned("a! b", "a^ x^ changed", plan_context=context(may_roll_back=True))
     target = FakeHost("here", {"zfs list": Answer(b"off/copy@b\t7098\n")})
     machinery = RunContext(FakeHost("nas1"), target, 1, Pipe())
     (outcome,) = outcomes_of(Plan(datasets=(made,)), machinery)

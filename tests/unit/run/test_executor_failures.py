@@ -190,8 +190,10 @@ def test_a_failed_expiry_is_told() -> None:
 # --- rollback, bookmarks, full targets ---
 
 
-ROLLBACK = Plan(datasets=(planned("a! b", "a^ x^ changed", wishes=context(may_roll_back=True)),))
-BOOKMARK = Plan(datasets=(planned("a! b! #a=zfs_replicate_offsite_a", "a^ b^", wishes=context(has_bookmarks=True)),))
+ROLLBACK = Plan(datasets=(planned("a! b", "a^ x^ changed", plan_context=context(may_roll_back=True)),))
+BOOKMARK = Plan(
+    datasets=(planned("a! b! #a=zfs_replicate_offsite_a", "a^ b^", plan_context=context(has_bookmarks=True)),)
+)
 
 
 @pytest.mark.parametrize("refused", ["zfs release", "zfs destroy", "zfs rollback"])
