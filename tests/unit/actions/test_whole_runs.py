@@ -146,7 +146,7 @@ def test_what_never_passes_ends_after_the_last_attempt(site: Site, capsys: Captu
 def test_what_cannot_pass_is_not_tried_again(site: Site, capsys: Capture) -> None:
     data = report()
     assert (data["run"]["exit_status"], data["run"]["attempts"], site.pauses) == (1, 1, [])
-    assert "there is no snapshot to mirror" in capsys.readouterr().err
+    assert "there are no snapshots to mirror" in capsys.readouterr().err
 
 
 def test_a_job_that_fails_does_not_stop_the_next(site: Site, capsys: Capture) -> None:
