@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant(
         "begin before the parent is made",
         "zfs_replicate/run/lanes.py",
-        "if self._unmade.intersection",
+        "if self._uncreated.intersection",
         "if set().intersection",
     ),
     Mutant(

@@ -52,7 +52,7 @@ def test_mirror_verbose_tells_each_step(world: World) -> None:
     make_tree(world)
     done = world.replicate("-v")
     for expected in (
-        "hold mirror on tank/data/a/b@one",
+        "tank/data/a/b@one: place the hold mirror",
         "tank/data/a/b@one → offsite/data/a/b",
         "5 datasets, 5 received",
     ):
@@ -153,7 +153,7 @@ def test_mirror_dry_run_prints_the_plan_and_changes_nothing(world: World) -> Non
     before = world.everything()
     done = world.replicate("-n")
     assert "send tank/data/a/b@one in full" in done.stdout
-    assert "hold mirror on tank/data/a/b@one" in done.stdout
+    assert "place the hold mirror on tank/data/a/b@one" in done.stdout
     assert world.everything() == before
 
 

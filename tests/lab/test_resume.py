@@ -81,7 +81,8 @@ def test_stale_token_of_a_first_send_is_cleared_and_said(world: World, cutting_p
     world.snapshot("tank/data@two")
     done = world.replicate()
     assert (
-        "offsite/data: clearing the saved state of a cut receive: the source no longer has tank/data@one" in done.stderr
+        "offsite/data: clearing the saved state of an interrupted receive: the source no longer has tank/data@one"
+        in done.stderr
     )
     assert world.guids("offsite/data") == world.guids("tank/data")
 

@@ -153,7 +153,7 @@ def test_csh_as_login_shell(one: World, tmp_path: Path) -> None:
 
 def test_user_without_rights_is_told_so(one: World) -> None:
     done = one.replicate(host="lab@127.0.0.1", expect=1)
-    assert "tank/data@one on lab@127.0.0.1: cannot hold mirror on: the user has no permission for this" in done.stderr
+    assert "tank/data@one on lab@127.0.0.1: cannot place the hold mirror: the user has no permission for this" in done.stderr
     assert not one.exists("offsite/data")
 
 

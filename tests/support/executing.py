@@ -1,4 +1,4 @@
-"""Carry a plan out between two hosts that answer from tables."""
+"""Carry out a plan between two fake hosts that answer from tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DENIED = "permission denied"
 
 @dataclass
 class Run:
-    """A plan that was carried out: the hosts remember what they were asked."""
+    """A plan that was carried out. The hosts remember their commands; `moved` lists the targets that arrived."""
 
     source: FakeHost
     target: FakeHost
@@ -26,11 +26,11 @@ class Run:
     moved: list[str]
 
     def errors(self) -> dict[str, type[Exception] | None]:
-        return {each.plan.target: type(each.error) if each.error else None for each in self.outcomes}
+        return {outcome.plan.target: type(outcome.error) if outcome.error else None for outcome in self.outcomes}
 
 
 class Arrivals(Observer):
-    """Notes the targets of datasets that have arrived."""
+    """Records the targets of the datasets that have arrived."""
 
     def __init__(self) -> None:
         self.targets: list[str] = []
@@ -40,7 +40,7 @@ class Arrivals(Observer):
 
 
 def outcomes_of(plan: Plan, context: RunContext) -> tuple[Outcome, ...]:
-    """Carry a plan out; return its outcomes. Raises: what ended it as a whole."""
+    """Carry out a plan; return its outcomes. Raises: the error that ended it as a whole."""
     attempt = executor.execute(plan, context, Observer())
     if attempt.error is not None:
         raise attempt.error
@@ -48,26 +48,26 @@ def outcomes_of(plan: Plan, context: RunContext) -> tuple[Outcome, ...]:
 
 
 def guid_answer(plan: Plan) -> Answer:
-    """What `zfs list -o name,guid` prints when all has arrived."""
-    wanted = [step for each in plan.datasets for step in each.steps if isinstance(step, Verify)]
-    return Answer("".join(f"{step.snapshot}\t{step.guid}\n" for step in wanted).encode())
+    """Return what `zfs list -o name,guid` prints once everything has arrived."""
+    verifies = [step for dataset in plan.datasets for step in dataset.steps if isinstance(step, Verify)]
+    return Answer("".join(f"{step.snapshot}\t{step.guid}\n" for step in verifies).encode())
 
 
 def execute(
-    theirs: Inventory,
-    ours: Inventory,
+    source: Inventory,
+    target: Inventory,
     at_source: dict[str, Answer] | None = None,
     at_target: dict[str, Answer] | None = None,
 ) -> Run:
-    """Plan both trees and carry the plan out; the hosts answer as told, and well where nothing is told."""
-    plan = plan_of(theirs, ours)
-    source = FakeHost("nas1", {"zfs send": Answer(b"stream")} | (at_source or {}))
-    target = FakeHost("here", {"zfs list": guid_answer(plan)} | (at_target or {}))
+    """Plan both trees and carry out the plan; the hosts give these answers, and succeed at everything else."""
+    plan = plan_of(source, target)
+    source_host = FakeHost("nas1", {"zfs send": Answer(b"stream")} | (at_source or {}))
+    target_host = FakeHost("here", {"zfs list": guid_answer(plan)} | (at_target or {}))
     observer = Arrivals()
-    attempt = executor.execute(plan, RunContext(source, target, 2, Pipe()), observer)
+    attempt = executor.execute(plan, RunContext(source_host, target_host, 2, Pipe()), observer)
     if attempt.error is not None:
         raise attempt.error
-    return Run(source, target, attempt.outcomes, observer.targets)
+    return Run(source_host, target_host, attempt.outcomes, observer.targets)
 
 
 NEW = (tree("t", ":a"), target_tree("o"))

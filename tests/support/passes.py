@@ -1,4 +1,4 @@
-"""One pass between two hosts of a test: what actions.one_pass does between those of a request."""
+"""Run one pass between two given hosts, as actions.one_pass does between the hosts of a request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zfs_replicate.steps import Attempt
 
 
 def one_pass(request: MirrorRequest, source: Host, target: TargetHost, now: int) -> Attempt:
-    """Read both sides, plan and execute. Raises: what goes wrong before there is a plan."""
+    """Read both sides, plan and execute. Raises: an error from before there is a plan."""
     survey = read_both(Place(source, request.remote), Place(target, request.local), at_once=request.jobs > 1)
     plan = make_plan(survey, request, now)
     pipe = choose_pipe(request, survey, plan, target.is_root)

@@ -1,4 +1,4 @@
-"""One stream, and a source that sends it."""
+"""Provide one stream, and a source that sends it."""
 
 from __future__ import annotations
 

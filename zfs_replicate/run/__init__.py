@@ -1,1 +1,1 @@
-"""Reading both sides and carrying a plan out. Never decides: it imports nothing of plan."""
+"""Read both sides, and carry out a plan. Never decides anything: it imports nothing from plan."""

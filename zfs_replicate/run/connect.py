@@ -1,4 +1,4 @@
-"""The way to the source, and to this machine. paramiko is imported only where there is a connection to make."""
+"""Connect to the source. connected(Connection) → Host; a local run never imports paramiko."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.run.context import Carrier
 
 LARGE_STREAM_BYTES = 64 << 20
-"""From here on a process of its own is worth the time of a second login: paramiko takes about 0.2 s of CPU for it."""
+"""From this size on, a second login by the ssh program pays off: paramiko needs about 0.2 s of CPU for 64 MiB."""
 
 
 @contextlib.contextmanager
 def connected(connection: Connection) -> Iterator[Host]:
-    """The source: this machine, or a connection that is closed at the end. A local run never imports paramiko."""
+    """Connect to the source, and close the connection at the end. The source may be this machine."""
     if connection.is_local:
         yield here(connection)
         return
@@ -33,12 +33,12 @@ def connected(connection: Connection) -> Iterator[Host]:
 
 
 def here(connection: Connection) -> TargetHost:
-    """This machine, with sudo where that was asked for and we are not root."""
+    """Return this machine as a host; with sudo if that was asked for and we are not root."""
     return ElevatedTarget(LocalHost()) if connection.is_elevated and os.geteuid() != 0 else LocalHost()
 
 
 def carrier(request: MirrorRequest, source: Host) -> Carrier | None:
-    """What carries streams from a connected source, by their size. None: the source itself carries them all."""
+    """Given a connected source, return what chooses the host for a stream by its size; None: always the source."""
     if request.connection.is_local or request.transport == "paramiko":
         return None
     connection = request.connection

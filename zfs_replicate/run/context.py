@@ -1,4 +1,4 @@
-"""Collect what a plan is carried out with: both hosts, the pipe, and which way each stream goes."""
+"""Collect what carrying out a plan needs: both hosts, the pipe, and the route of each stream."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from zfs_replicate.zfs.properties import Settings
 log = logging.getLogger(__name__)
 
 Carrier = Callable[[int], Host]
-"""Given about how many bytes a stream has, return the host that carries it: the source, by one way or another."""
+"""Given the estimated bytes of a stream, return the host that sends it: the source, by one connection or another."""
 
 WIDTH = 4
-"""How many commands run side by side where each waits for a pool to write. sshd allows 10 sessions on one connection,
-unless it was told otherwise (MaxSessions)."""
+"""How many commands run in parallel when each waits for a pool to write. By default sshd allows 10 sessions on one
+connection (MaxSessions)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a plan is carried out with. `jobs`: how many datasets receive at a time.
+    """What carrying out a plan needs. `jobs`: how many datasets receive in parallel.
 
-    `is_bundling`: whether small increments share commands: where the source is far, and streams go as they are.
+    `carrier` None: the source sends all streams. `is_bundling`: whether small increments share commands, which pays off
+    when the source is remote.
     """
 
     source: Host
@@ -39,31 +40,31 @@ class RunContext:
 
     @property
     def width(self) -> int:
-        """How many commands may run side by side where each waits for a pool to write; with one job only one."""
+        """How many commands may run in parallel when each waits for a pool to write; 1 with a single job."""
         return WIDTH if self.jobs > 1 else 1
 
-    def carrying(self, step: Send | Resume) -> Host:
-        """The host whose commands carry this stream: the source, by the way that suits its size."""
+    def host_for(self, step: Send | Resume) -> Host:
+        """Given a stream, return the host that sends it: the source, by the connection that suits the size."""
         return self.source if self.carrier is None else self.carrier(step.byte_estimate)
 
 
 def choose_pipe(request: MirrorRequest, survey: Survey, plan: Plan, is_root: bool) -> Pipe:
-    """Return what streams go through: as asked for, and as both sides have it. What is missing is logged."""
-    there, here = survey.source_capabilities.programs, _programs(survey.target_capabilities)
-    if "mbuffer" not in here:
+    """Given the request and what is installed on both sides, return the pipe for streams. Logs what is missing."""
+    on_source, on_target = survey.source_capabilities.programs, _programs(survey.target_capabilities)
+    if "mbuffer" not in on_target:
         log.warning("mbuffer is not installed on this machine: streams go unbuffered (apt install mbuffer)")
     compressor = None if request.connection.is_local else request.compressor
-    if compressor is not None and compressor not in there & here:
-        where = survey.source_host if compressor in here else "this machine"
+    if compressor is not None and compressor not in on_source & on_target:
+        where = survey.source_host if compressor in on_target else "this machine"
         log.warning(
-            "%s is not installed on %s: streams go uncompressed; install it, or leave -z out", compressor, where
+            "%s is not installed on %s: streams go uncompressed; install it, or leave out -z", compressor, where
         )
         compressor = None
     limit = request.bytes_per_second
     if limit is not None:
         limit = max(1, limit // max(1, min(request.jobs, plan.stream_count)))
     return Pipe(
-        request.mbuffer_size if "mbuffer" in here else None,
+        request.mbuffer_size if "mbuffer" in on_target else None,
         request.stall_seconds,
         limit,
         compressor,

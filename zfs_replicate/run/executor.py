@@ -1,8 +1,8 @@
-"""Carry out a plan. execute(Plan, RunContext, Observer) → Attempt. Never replans; what fails is left to the next pass.
+"""Carry out a plan. execute(Plan, RunContext, Observer) → Attempt. Never replans: the next pass retries what failed.
 
-Phases in this order, each for all datasets before the next one begins: hold on the source; streams, several datasets at
-a time, parents first; verify; hold and release on the target; release on the source; expire. A dataset that fails takes
-no part in what follows, and the others go on.
+The phases run in this order, each for all datasets before the next begins: hold on the source; stream, several datasets
+in parallel, parents first; verify; hold and release on the target; release on the source; expire. A dataset that fails
+is left out of the later phases; the others continue.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, Veri
 from zfs_replicate.log_context import about
 from zfs_replicate.observer import Observer
 from zfs_replicate.run.context import RunContext
-from zfs_replicate.run.holds import at_once, renew_bookmarks, tag_snapshots, tagging
+from zfs_replicate.run.holds import renew_bookmarks, run_parallel, tag_action, tag_snapshots
 from zfs_replicate.run.inventory import read_guids
-from zfs_replicate.run.lanes import Lane, Schedule, follow
+from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
 from zfs_replicate.run.ledger import Ledger
-from zfs_replicate.run.stream_steps import STREAM_STEPS, bundled, bundles, on_target, run_step, with_space
+from zfs_replicate.run.stream_steps import STREAM_STEPS, add_free_space, bundled, bundles, run_on_target, run_step
 from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.steps import Attempt, BookmarkSource, DatasetPlan, Expire, Hold, Plan, Release, Side, Step, Verify
 from zfs_replicate.zfs import commands
@@ -32,13 +32,13 @@ Kind = TypeVar("Kind", bound=Step)
 
 
 def execute(plan: Plan, context: RunContext, observer: Observer) -> Attempt:
-    """Carry out the plan and return how far it got, always: what ended it as a whole, a signal too, is its `error`."""
+    """Carry out the plan and return how far it got. Raises nothing: `Attempt.error` is what ended it, even a signal."""
     began = time.monotonic()
     ledger = Ledger(plan, context.source.name)
     error: BaseException | None = None
     try:
         _Execution(plan, replace(context, pipe=replace(context.pipe, observer=observer)), ledger).run()
-    except BaseException as caught:  # whoever called decides what it means
+    except BaseException as caught:  # the caller decides what it means
         error = caught
     return Attempt(plan, ledger.outcomes(), time.monotonic() - began, error)
 
@@ -55,59 +55,59 @@ class _Execution:
     def run(self) -> None:
         self._tag(Hold, Side.SOURCE)
         for ancestor in self._plan.ancestors:
-            on_target(self._context.target, commands.create_parent(ancestor), ancestor.target, "create it")
+            run_on_target(self._context.target, commands.create_parent(ancestor), ancestor.target, "create it")
         self._stream()
         self._verify()
         self._tag(Hold, Side.TARGET)
         with ThreadPoolExecutor(2 if self._context.jobs > 1 else 1) as pool:
-            here = pool.submit(self._tag, Release, Side.TARGET)
-            there = pool.submit(self._leave_source)
-            here.result()
-            there.result()
+            on_target = pool.submit(self._tag, Release, Side.TARGET)
+            on_source = pool.submit(self._release_source)
+            on_target.result()
+            on_source.result()
         self._expire()
 
-    def _leave_source(self) -> None:
-        """What the source needs no longer, now that the target holds its own."""
+    def _release_source(self) -> None:
+        """Renew bookmarks and release holds on the source, now that the target has its own hold."""
         self._bookmark()
         self._tag(Release, Side.SOURCE)
 
     def _pending(self, kind: type[Kind]) -> list[tuple[DatasetPlan, Kind]]:
-        """The steps of one kind, of all datasets that have not failed."""
-        return [(plan, step) for plan in self._ledger.going() for step in plan.steps if isinstance(step, kind)]
+        """Return the steps of one kind, of all datasets that have not failed."""
+        return [(plan, step) for plan in self._ledger.active() for step in plan.steps if isinstance(step, kind)]
 
     # --- holds and releases ---
 
     def _tag(self, kind: type[Hold] | type[Release], side: Side) -> None:
-        """Hold or release all snapshots of one side; a dataset for which that fails takes no part in what follows."""
+        """Hold or release all snapshots of one side. A dataset for which that fails is left out of the later phases."""
         pending = [(plan, step) for plan, step in self._pending(kind) if step.side is side]
         if not pending:
             return
         host = self._context.source if side is Side.SOURCE else self._context.target
-        everything = tuple(snapshot for _plan, step in pending for snapshot in step.snapshots)
-        failures = tag_snapshots(host, replace(pending[0][1], snapshots=everything), self._context.width)
+        snapshots = tuple(snapshot for _plan, step in pending for snapshot in step.snapshots)
+        failures = tag_snapshots(host, replace(pending[0][1], snapshots=snapshots), self._context.width)
         for plan, step in pending:
             with about(plan.source):
                 for snapshot in step.snapshots:
                     if snapshot not in failures:
-                        log.info("%s: %s: %s", host.name, snapshot, tagging(step))
-            failed = [failures[snapshot] for snapshot in step.snapshots if snapshot in failures]
-            if failed:
-                self._ledger.fail(plan, failed[0], step)
+                        log.info("%s: %s: %s", host.name, snapshot, tag_action(step))
+            errors = [failures[snapshot] for snapshot in step.snapshots if snapshot in failures]
+            if errors:
+                self._ledger.fail(plan, errors[0], step)
             else:
-                self._ledger.did(plan, step)
+                self._ledger.record_done(plan, step)
 
     def _bookmark(self) -> None:
         pending = self._pending(BookmarkSource)
         done = {step.snapshot for step in renew_bookmarks(self._context.source, [step for _plan, step in pending])}
         for plan, step in pending:
             if step.snapshot in done:
-                self._ledger.did(plan, step)
+                self._ledger.record_done(plan, step)
 
     # --- streams ---
 
     def _stream(self) -> None:
-        """Several datasets at a time; one whose parent is still being made waits for it."""
-        plans = [plan for plan in self._ledger.going() if any(isinstance(step, STREAM_STEPS) for step in plan.steps)]
+        """Run the streams, several datasets in parallel. A dataset waits for its parent to be created."""
+        plans = [plan for plan in self._ledger.active() if any(isinstance(step, STREAM_STEPS) for step in plan.steps)]
         schedule = Schedule(plans, bundles(plans, self._context))
         for outcome in self._ledger.outcomes():
             if outcome.error is not None and outcome.plan.creates_target:
@@ -119,13 +119,13 @@ class _Execution:
                     self._give_up(schedule, plan)
                 schedule.finish(plan)
 
-        follow(schedule, self._context.jobs, self._stream_lane, after, self._cancellation.fire)
+        run_lanes(schedule, self._context.jobs, self._stream_lane, after, self._cancellation.fire)
 
     def _give_up(self, schedule: Schedule, parent: DatasetPlan) -> None:
-        """What was to be made below a dataset that could not be made has failed with it."""
+        """Fail the datasets that were to be created below a parent that could not be created."""
         for plan in schedule.give_up(parent):
             error = CommandFailed(
-                f"{plan.target} on {self._context.target.name}: not begun, since its parent {parent.target} failed;"
+                f"{plan.target} on {self._context.target.name}: not started, because its parent {parent.target} failed;"
                 " fix that, then run again"
             )
             self._ledger.fail(plan, error)
@@ -146,31 +146,31 @@ class _Execution:
             for step in plan.steps:
                 if isinstance(step, STREAM_STEPS) and not self._run_step(plan, step, context):
                     break
-            outcome = self._ledger.streamed(plan, time.monotonic() - began)
+            outcome = self._ledger.record_seconds(plan, time.monotonic() - began)
             if outcome.error is None and outcome.byte_count:
                 context.pipe.observer.dataset_arrived(outcome)
 
     def _run_step(self, plan: DatasetPlan, step: Step, context: RunContext) -> bool:
-        """Carry out one step of a dataset's streams; return whether it went well."""
+        """Carry out one step of a dataset's streams; return whether it succeeded."""
         began = time.monotonic()
         try:
             byte_count = run_step(step, context, self._cancellation)
         except ReplicateError as error:
             is_full = isinstance(error, OutOfSpace)
-            self._ledger.fail(plan, with_space(plan, error, context.target) if is_full else error, step)
+            self._ledger.fail(plan, add_free_space(plan, error, context.target) if is_full else error, step)
             return False
-        self._ledger.did(plan, step, byte_count, time.monotonic() - began)
+        self._ledger.record_done(plan, step, byte_count, time.monotonic() - began)
         return True
 
     # --- after the streams ---
 
     def _verify(self) -> None:
-        """Ask the target itself: the guids decide, not the exit codes (OpenZFS #12661)."""
+        """Ask the target for the guids: exit codes alone do not prove that a snapshot arrived (OpenZFS #12661)."""
         pending = self._pending(Verify)
         guids = read_guids(self._context.target, [step.snapshot for _plan, step in pending])
         for plan, step in pending:
             if guids.get(step.snapshot) == step.guid:
-                self._ledger.did(plan, step)
+                self._ledger.record_done(plan, step)
                 continue
             error = VerificationFailed(
                 f"{step.snapshot} on {self._context.target.name}: both ends reported success, but the snapshot is not"
@@ -179,7 +179,7 @@ class _Execution:
             self._ledger.fail(plan, error, step)
 
     def _expire(self) -> None:
-        at_once(self._context.width, self._expire_dataset, self._pending(Expire))
+        run_parallel(self._context.width, self._expire_dataset, self._pending(Expire))
 
     def _expire_dataset(self, pending: tuple[DatasetPlan, Expire]) -> None:
         plan, step = pending
@@ -187,9 +187,9 @@ class _Execution:
             try:
                 for batch in commands.batches([snapshot.name for snapshot in step.snapshots]):
                     destroy = commands.destroy(step.target, batch)
-                    on_target(self._context.target, destroy, step.target, "expire snapshots")
-                    self._ledger.expired(plan, batch)
+                    run_on_target(self._context.target, destroy, step.target, "expire snapshots")
+                    self._ledger.record_expired(plan, batch)
                     log.info("%s: expired %s", step.target, ", ".join(f"@{name}" for name in batch))
-                self._ledger.did(plan, step)
+                self._ledger.record_done(plan, step)
             except ReplicateError as error:
                 self._ledger.fail(plan, error, step)

@@ -1,4 +1,4 @@
-"""Measure how far a stream is, for an Observer that wants to know."""
+"""Measure the progress of a stream, for an Observer that wants bytes."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from zfs_replicate.steps import Resume, Send
 from zfs_replicate.zfs.send_progress import SendProgress
 
 INTERVAL_SECONDS = 0.2
-"""Often enough for an eye, seldom enough to cost nothing."""
+"""Frequent enough to look smooth, rare enough to cost nothing."""
 
 
 class Gauge:
-    """The gauge of one stream. For an observer that wants no bytes it costs nothing and asks nothing."""
+    """Measures one stream. It does nothing for an observer that does not want bytes."""
 
     def __init__(self, observer: Observer, step: Send | Resume, sender: Process) -> None:
         self._observer = observer
@@ -24,13 +24,13 @@ class Gauge:
         self._byte_count = 0
         self._last = 0.0
 
-    def passed(self, byte_count: int) -> None:
-        """So many more bytes went through."""
+    def add(self, byte_count: int) -> None:
+        """Count `byte_count` more bytes, and call the observer if it is time."""
         self._byte_count += byte_count
         if not self._observer.wants_bytes or time.monotonic() < self._last + INTERVAL_SECONDS:
             return
         self._last = time.monotonic()
         self._progress.feed(self._sender.stderr_since(self._progress.byte_count))
-        # compressed on its way, fewer bytes pass here than zfs counts
+        # a compressed stream has fewer bytes here than zfs counts
         sent = max(self._byte_count, self._progress.sent)
         self._observer.stream_moved(self._step, sent, self._progress.size)

@@ -1,4 +1,7 @@
-"""Place and release holds on many snapshots, and renew the bookmarks that stand below them on the source."""
+"""Place and release holds on many snapshots, and renew and destroy bookmarks on the source.
+
+tag_snapshots(Host, Hold | Release, width) → the errors by snapshot. Many snapshots share a command.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +24,19 @@ Failures = dict[str, ReplicateError]
 """Errors by the whole name of a snapshot or bookmark."""
 
 BOOKMARK_BATCH_BYTES = commands.BATCH_BYTES // 5
-"""With each snapshot go its new bookmark and up to three old ones."""
+"""Each snapshot comes with its new bookmark and up to three old ones."""
 
 
-def at_once(width: int, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Do the same with each item, `width` at a time; return the results in the items' order."""
+def run_parallel(width: int, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Given items, call `work` on each, `width` at a time; return the results in the order of the items."""
     with ThreadPoolExecutor(width) as pool:
         return list(pool.map(work, items))
 
 
 def tag_snapshots(host: Host, step: Hold | Release, width: int) -> Failures:
-    """Place or release the step's tag on all its snapshots, in batches of which `width` run at a time; return failures.
+    """Place or release a step's hold on all its snapshots, in batches, `width` in parallel; return the failures.
 
-    A release of what has vanished meanwhile is none: nothing holds it any more.
+    Releasing a snapshot that no longer exists is not a failure: nothing holds it any more.
     """
     is_hold = isinstance(step, Hold)
     build = commands.hold if is_hold else commands.release
@@ -45,43 +48,43 @@ def tag_snapshots(host: Host, step: Hold | Release, width: int) -> Failures:
             return dict.fromkeys(batch, error)
         if ended.exit_status == 0:
             return {}
-        failures = _explained(host, messages.failed_snapshots(ended, batch), tagging(step))
+        failures = _explained(host, messages.failed_snapshots(ended, batch), tag_action(step))
         return failures if is_hold else _without_vanished(failures)
 
     batches = commands.shares(step.snapshots, width)
-    return {name: error for failures in at_once(width, tag_batch, batches) for name, error in failures.items()}
+    return {name: error for failures in run_parallel(width, tag_batch, batches) for name, error in failures.items()}
 
 
-def tagging(step: Hold | Release) -> str:
-    """What a step does with its tag, after "cannot" or in the log."""
+def tag_action(step: Hold | Release) -> str:
+    """Return what a step does, as words that fit after "cannot": `place the hold offsite`."""
     return f"{'place' if isinstance(step, Hold) else 'release'} the hold {step.tag}"
 
 
 def renew_bookmarks(source: Host, steps: Sequence[BookmarkSource]) -> list[BookmarkSource]:
-    """Carry out these steps, many in a command; return those that were done.
+    """Carry out these steps, many per command; return those that succeeded.
 
-    A safety net: what fails here is logged, and is no failure of the dataset, which its hold protects.
+    A failure is only logged: the dataset has not failed, because its hold still protects it.
     """
     by_snapshot = {step.snapshot: step for step in steps}
     done: list[BookmarkSource] = []
     for names in commands.batches(list(by_snapshot), BOOKMARK_BATCH_BYTES):
         batch = [by_snapshot[name] for name in names]
-        made = [(step.snapshot, step.bookmark) for step in batch if step.bookmark is not None]
+        new = [(step.snapshot, step.bookmark) for step in batch if step.bookmark is not None]
         obsolete = [name for step in batch for name in step.obsolete]
         try:
-            _stdout, ended = run(source, commands.bookmark(made, obsolete))
+            _stdout, ended = run(source, commands.bookmark(new, obsolete))
         except ReplicateError as error:
-            log.info("no bookmarks: %s", error)
+            log.info("cannot create bookmarks: %s", error)
             break
         for line in ended.stderr.splitlines():
-            log.info("%s: %s (the hold protects it all the same)", source.name, line)
+            log.info("%s: %s (the hold still protects it)", source.name, line)
         if not ended.stderr:
             done += batch
     return done
 
 
 def destroy_bookmarks(source: Host, bookmarks: Sequence[str]) -> Failures:
-    """Destroy bookmarks (whole names), many in a command; return failures. One that has vanished is none."""
+    """Destroy bookmarks (whole names), many per command; return the failures. A missing bookmark is not one."""
     failures: Failures = {}
     for batch in commands.batches(bookmarks):
         try:
@@ -89,7 +92,7 @@ def destroy_bookmarks(source: Host, bookmarks: Sequence[str]) -> Failures:
         except ReplicateError as error:
             failures |= dict.fromkeys(batch, error)
             continue
-        if ended.exit_status != 0 or ended.stderr.strip():  # the shell's status is not that of the commands
+        if ended.exit_status != 0 or ended.stderr.strip():  # the shell returns its own status, not that of the commands
             failed = messages.failed_snapshots(ended, batch)
             failures |= _without_vanished(_explained(source, failed, "destroy the bookmark"))
     return failures

@@ -1,7 +1,6 @@
-"""Decide which datasets may stream beside each other (Schedule, pure), and run them in threads (follow).
+"""Decide which datasets may stream in parallel (Schedule, pure), and run them in threads (run_lanes).
 
-A lane is what one thread does from its beginning to its end: the streams of one dataset, or the small increments that
-share a command.
+A lane is the work of one thread: the streams of one dataset, or the small increments that share a command.
 """
 
 from __future__ import annotations
@@ -16,56 +15,59 @@ Lane = tuple[DatasetPlan, ...]
 
 
 class Schedule:
-    """Hands out lanes, each once. A dataset waits for the parent that is still being made for it.
+    """Hands out each lane once. A dataset waits until its parent has been created.
 
-    Of `p`, `p/c` (both to be made) and `q`, first `p` and `q` are ready; once `p` is finished, `p/c` is.
+    Of `p`, `p/c` (both to be created) and `q`, first `p` and `q` are ready; once `p` is finished, `p/c` is.
     """
 
     def __init__(self, plans: Iterable[DatasetPlan], bundles: Iterable[Lane] = ()) -> None:
         self._bundles = list(bundles)
         in_bundles = {plan.source for lane in self._bundles for plan in lane}
-        every = list(plans)
-        self._waiting = [plan for plan in every if plan.source not in in_bundles]
-        self._unmade = {plan.target for plan in every if plan.creates_target}
+        all_plans = list(plans)
+        self._waiting = [plan for plan in all_plans if plan.source not in in_bundles]
+        self._uncreated = {plan.target for plan in all_plans if plan.creates_target}
 
     def ready(self) -> list[Lane]:
-        """The lanes that may begin now and were not handed out before: bundles, then datasets, parents first."""
+        """Return the lanes that may start now and were not returned before: bundles, then datasets, parents first."""
         bundles, self._bundles = self._bundles, []
         ready: list[DatasetPlan] = []
         waiting: list[DatasetPlan] = []
         for plan in self._waiting:
-            (waiting if self._unmade.intersection(names.ancestors(plan.target)) else ready).append(plan)
+            (waiting if self._uncreated.intersection(names.ancestors(plan.target)) else ready).append(plan)
         self._waiting = waiting
         return [*bundles, *((plan,) for plan in ready)]
 
     def finish(self, plan: DatasetPlan) -> None:
-        """The dataset has ended: what waited for it may begin."""
-        self._unmade.discard(plan.target)
+        """Note that the dataset has ended: those that waited for it may start."""
+        self._uncreated.discard(plan.target)
 
     def give_up(self, parent: DatasetPlan) -> list[DatasetPlan]:
-        """The dataset could not be made: take out and return all that was to be made below it. What exists goes on."""
-        self._unmade.discard(parent.target)
+        """Given a parent that could not be created, remove and return the plans to create datasets below it.
+
+        Datasets below it that exist already stay in the schedule.
+        """
+        self._uncreated.discard(parent.target)
         lost: list[DatasetPlan] = []
         waiting: list[DatasetPlan] = []
         for plan in self._waiting:
             is_lost = plan.creates_target and names.is_within(plan.target, parent.target)
             (lost if is_lost else waiting).append(plan)
         self._waiting = waiting
-        self._unmade -= {plan.target for plan in lost}
+        self._uncreated -= {plan.target for plan in lost}
         return lost
 
 
-def follow(
+def run_lanes(
     schedule: Schedule,
     jobs: int,
     stream: Callable[[Lane], None],
     after: Callable[[Lane], None],
     cancel: Callable[[], None],
 ) -> None:
-    """Run lanes as they become ready, `jobs` at a time, until none is left.
+    """Run lanes as they become ready, `jobs` in parallel, until none is left.
 
-    `stream` runs in a thread of its own, `after` it in this one. Whatever either raises, or a signal, cancels all
-    lanes, and is raised once they have ended.
+    `stream` runs in a thread of its own, and then `after` in this one. An exception from either, or a signal, cancels
+    all lanes, and is raised again once they have ended.
     """
     running: dict[Future[None], Lane] = {}
     pool = ThreadPoolExecutor(jobs, thread_name_prefix="stream")

@@ -1,4 +1,4 @@
-"""What was done to each dataset of a plan, and what went wrong: written by the executor's threads, read as Outcomes."""
+"""Record what was done to each dataset of a plan and what failed. Plan → Outcomes; safe to call from any thread."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from zfs_replicate.steps import DatasetPlan, Done, Outcome, Plan, Step
 
 
 class ConflictFound(CommandFailed):
-    """A dataset that cannot be mirrored without a decision by a person."""
+    """A dataset cannot be mirrored until a person decides."""
 
     def __init__(self, plan: DatasetPlan, source_host: str) -> None:
         if plan.conflict is None:
-            raise AssertionError("only a plan with a conflict has one")
+            raise AssertionError("the plan has no conflict")
         source = f"{plan.source} on {source_host}"
         super().__init__(f"{plan.target}: conflict with {source}: {plan.conflict.what}; {plan.conflict.next_step}")
 
 
 class Ledger:
-    """One outcome for each dataset plan, in the plan's order; a conflict is a failure from the beginning."""
+    """One outcome per dataset plan, in the plan's order. A conflict is a failure from the start."""
 
     def __init__(self, plan: Plan, source_host: str = "the source") -> None:
         self._lock = threading.Lock()
         self._outcomes = {
-            each.source: Outcome(each, None if each.conflict is None else ConflictFound(each, source_host))
-            for each in plan.datasets
+            dataset.source: Outcome(dataset, None if dataset.conflict is None else ConflictFound(dataset, source_host))
+            for dataset in plan.datasets
         }
 
     def outcomes(self) -> tuple[Outcome, ...]:
@@ -38,33 +38,33 @@ class Ledger:
         with self._lock:
             return self._outcomes[plan.source]
 
-    def going(self) -> list[DatasetPlan]:
-        """The datasets that have not failed."""
+    def active(self) -> list[DatasetPlan]:
+        """Return the plans of the datasets that have not failed."""
         return [outcome.plan for outcome in self.outcomes() if outcome.error is None]
 
     def fail(self, plan: DatasetPlan, error: Exception, step: Step | None = None) -> None:
-        """The dataset takes no part in what follows."""
+        """Record the error of a dataset, and the step that failed; it is no longer active."""
         with self._lock:
             self._outcomes[plan.source] = replace(self._outcomes[plan.source], error=error, failed=step)
 
-    def did(self, plan: DatasetPlan, step: Step, byte_count: int = 0, seconds: float = 0.0) -> None:
-        """A step is done. They are told in the plan's order, whichever of two at the same time ends first."""
+    def record_done(self, plan: DatasetPlan, step: Step, byte_count: int = 0, seconds: float = 0.0) -> None:
+        """Record a finished step. The outcome lists steps in the plan's order, whichever ended first."""
         with self._lock:
             before = self._outcomes[plan.source]
             done = (*before.done, Done(step, byte_count, seconds))
-            done = tuple(sorted(done, key=lambda each: before.plan.steps.index(each.step)))
+            done = tuple(sorted(done, key=lambda entry: before.plan.steps.index(entry.step)))
             total = before.byte_count + byte_count
             self._outcomes[plan.source] = replace(before, done=done, byte_count=total)
 
-    def streamed(self, plan: DatasetPlan, seconds: float) -> Outcome:
-        """All streams of a dataset have ended, after so long; return how it stands."""
+    def record_seconds(self, plan: DatasetPlan, seconds: float) -> Outcome:
+        """Record how long all streams of a dataset took; return its outcome so far."""
         with self._lock:
             outcome = replace(self._outcomes[plan.source], seconds=seconds)
             self._outcomes[plan.source] = outcome
             return outcome
 
-    def expired(self, plan: DatasetPlan, snapshots: Sequence[str]) -> None:
-        """These (names after the @) are gone from the target."""
+    def record_expired(self, plan: DatasetPlan, snapshots: Sequence[str]) -> None:
+        """Record snapshots (names after the @) that were destroyed on the target."""
         with self._lock:
             before = self._outcomes[plan.source]
             self._outcomes[plan.source] = replace(before, expired=(*before.expired, *snapshots))

@@ -1,7 +1,7 @@
-"""One run at a time on a target tree. A dataset name in, a held lock out; the kernel frees it whatever ends the run.
+"""Allow one run at a time on a target tree. The kernel frees the lock, whatever ends the run.
 
-A run locks its root for itself and every dataset above it against being somebody's root: so a run on `off/a` and one on
-`off/a/b` exclude each other, those on `off/a` and `off/b` do not.
+A run locks its root exclusively, and each dataset above it as shared. So runs on `off/a` and `off/a/b` exclude each
+other; runs on `off/a` and `off/b` do not.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from zfs_replicate.zfs import names
 
 @contextlib.contextmanager
 def locked(target_root: str, directory: Path | None = None) -> Iterator[None]:
-    """Hold the lock of a target tree. Raises: AlreadyRunning at once when another run has it, LockError."""
+    """Hold the lock of a target tree. Raises: AlreadyRunning if another run has it, without waiting; LockError."""
     directory = directory or default_directory()
     with contextlib.ExitStack() as stack:
         for dataset in names.ancestors(target_root):
@@ -31,7 +31,7 @@ def locked(target_root: str, directory: Path | None = None) -> Iterator[None]:
 
 
 def default_directory() -> Path:
-    """/run/zfs_replicate for root, the user's own run-time directory otherwise."""
+    """Return /run/zfs_replicate for root, a directory of the user's own otherwise."""
     if os.geteuid() == 0:
         base = Path("/run") if Path("/run").is_dir() else Path("/var/run")
         return base / "zfs_replicate"
@@ -41,14 +41,14 @@ def default_directory() -> Path:
 
 @contextlib.contextmanager
 def _flock(directory: Path, dataset: str, how: int) -> Iterator[None]:
-    # the name may be longer than a file name can be, and holds slashes
+    # a dataset name has slashes, and may be too long for a file name
     path = directory / f"{hashlib.sha256(dataset.encode()).hexdigest()[:32]}.lock"
     try:
         _make_private(directory)
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise LockError(
-            f"{path}: cannot open the lock file of {dataset}: {error.strerror}; mend it or remove it"
+            f"{path}: cannot open the lock file of {dataset}: {error.strerror}; fix it or remove it"
         ) from error
     try:
         try:
@@ -63,6 +63,6 @@ def _flock(directory: Path, dataset: str, how: int) -> Iterator[None]:
 def _make_private(directory: Path) -> None:
     with contextlib.suppress(FileExistsError):
         directory.mkdir(mode=0o700)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise PermissionError(0, f"{directory} is not a directory of this user")
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+        raise PermissionError(0, f"{directory} is not a directory owned by this user")

@@ -1,4 +1,4 @@
-"""One step of a dataset's streams, carried out: what makes, fills, rolls back or clears the target's copy."""
+"""Carry out one step that creates, fills, rolls back or clears a copy. run_step(Step, RunContext, …) → bytes."""
 
 from __future__ import annotations
 
@@ -31,22 +31,25 @@ log = logging.getLogger(__name__)
 STREAM_STEPS = (AbortReceive, Rollback, CreateParent, Send, Resume, ClearPlaceholder)
 
 MAX_IN_BUNDLE = 150
-"""So many with the longest of names fit into one command (commands.BATCH_BYTES)."""
+"""This many increments fit into one command even with the longest names (commands.BATCH_BYTES)."""
 
 
 def bundles(plans: Iterable[DatasetPlan], context: RunContext) -> list[tuple[DatasetPlan, ...]]:
-    """Return those that have only one small increment to stream, in the groups that share a command."""
+    """Given plans, return those with a single small increment to stream, in groups that share a command.
+
+    With 2 jobs and 401 such plans: groups of 150, 150 and 101.
+    """
     if not context.is_bundling or not context.pipe.is_plain:
         return []
     small = [plan for plan in plans if _small_increment(plan) is not None]
     if len(small) <= context.jobs:
         return []
-    size = min(MAX_IN_BUNDLE, -(-len(small) // context.jobs))
-    return [tuple(small[begin : begin + size]) for begin in range(0, len(small), size)]
+    length = min(MAX_IN_BUNDLE, -(-len(small) // context.jobs))
+    return [tuple(small[begin : begin + length]) for begin in range(0, len(small), length)]
 
 
 def _small_increment(plan: DatasetPlan) -> Send | None:
-    """The only thing to stream, if it is that."""
+    """Return the only stream of the plan if it is a small increment, else None."""
     match [step for step in plan.steps if isinstance(step, STREAM_STEPS)]:
         case [Send(base=str()) as step] if step.byte_estimate < TINY_BYTES:
             return step
@@ -56,54 +59,54 @@ def _small_increment(plan: DatasetPlan) -> Send | None:
 
 @contextlib.contextmanager
 def bundled(plans: Iterable[DatasetPlan], context: RunContext) -> Iterator[RunContext]:
-    """The same context, but with one command for the streams of these plans, to be carried out in this order."""
+    """Return the context with one command for the streams of these plans, which must run in this order."""
     steps = [step for step in map(_small_increment, plans) if step is not None]
-    with Bundled(context.carrying(steps[0]), [commands.send(step) for step in steps]) as host:
+    with Bundled(context.host_for(steps[0]), [commands.send(step) for step in steps]) as host:
         yield replace(context, carrier=lambda _byte_count: host)
 
 
 def run_step(step: Step, context: RunContext, cancellation: Cancellation) -> int:
-    """Carry out one of STREAM_STEPS; return how many bytes it moved. Raises: CommandFailed, ConnectionFailed."""
+    """Carry out one of STREAM_STEPS; return the number of bytes moved. Raises: CommandFailed, ConnectionFailed."""
     target = context.target
     if isinstance(step, Send | Resume):
         log.info("%s → %s", step.snapshot, step.receiving.target)
-        return transfer(context.carrying(step), target, step, context.pipe, cancellation)
+        return transfer(context.host_for(step), target, step, context.pipe, cancellation)
     if isinstance(step, AbortReceive):
-        log.warning("%s: clearing the saved state of a cut receive: %s", step.target, step.reason)
-        on_target(target, commands.abort_receive(step.target), step.target, "clear the saved state")
+        log.warning("%s: clearing the saved state of an interrupted receive: %s", step.target, step.reason)
+        run_on_target(target, commands.abort_receive(step.target), step.target, "clear the saved state")
     elif isinstance(step, Rollback):
         _roll_back(step, context)
     elif isinstance(step, CreateParent):
         log.info("%s: create as a parent", step.target)
-        on_target(target, commands.create_parent(step), step.target, "create it")
+        run_on_target(target, commands.create_parent(step), step.target, "create it")
     elif isinstance(step, ClearPlaceholder):
-        on_target(target, commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")
+        run_on_target(target, commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")
     return 0
 
 
 def _roll_back(step: Rollback, context: RunContext) -> None:
-    log.warning("%s: as asked with --rollback, %s", step.target, step.text)
+    log.warning("%s: as requested with --rollback, %s", step.target, step.text)
     target = context.target
     if step.release is not None:
         release = commands.release(step.release.tag, step.release.snapshots)
-        on_target(target, release, step.target, "release our own holds")
+        run_on_target(target, release, step.target, "release our own holds")
     for batch in commands.batches([name.partition("@")[2] for name in step.lost]):
-        on_target(target, commands.destroy(step.target, batch), step.target, "discard snapshots")
-    on_target(target, commands.rollback(step.snapshot), step.target, "roll back")
+        run_on_target(target, commands.destroy(step.target, batch), step.target, "discard snapshots")
+    run_on_target(target, commands.rollback(step.snapshot), step.target, "roll back")
 
 
-def on_target(target: TargetHost, command: commands.Command, subject: str, doing: str) -> None:
-    """Run a command that must end well. Raises: the error that its message stands for."""
+def run_on_target(target: TargetHost, command: commands.Command, subject: str, doing: str) -> None:
+    """Run a command on the target that must succeed. Raises: the error that matches its message."""
     _text, ended = run(target, command)
     if ended.exit_status != 0:
         raise messages.explain(target.name, subject, ended, doing)
 
 
-def with_space(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> OutOfSpace:
-    """The same error, and what a person wants to know about a full target."""
-    above = (*names.ancestors(plan.target), plan.target)
-    free = [text.strip() for text, ended in (run(target, commands.available(name)) for name in above)]
-    known = [f"{size(int(text))} free in {name}" for name, text in zip(above, free, strict=True) if text.isdigit()]
-    overdue = [f"@{each.name}" for step in plan.steps if isinstance(step, Expire) for each in step.snapshots]
-    expiring = f"; once it has arrived these will expire: {', '.join(overdue)}" if overdue else ""
+def add_free_space(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> OutOfSpace:
+    """Given the error of a full target, return it with the free space and what expires once the stream arrives."""
+    datasets = (*names.ancestors(plan.target), plan.target)
+    free = [text.strip() for text, _ended in (run(target, commands.available(name)) for name in datasets)]
+    known = [f"{size(int(text))} free in {name}" for name, text in zip(datasets, free, strict=True) if text.isdigit()]
+    overdue = [f"@{old.name}" for step in plan.steps if isinstance(step, Expire) for old in step.snapshots]
+    expiring = f"; once it has arrived, these will expire: {', '.join(overdue)}" if overdue else ""
     return OutOfSpace(f"{error}; {', '.join(known[-1:])}{expiring}")

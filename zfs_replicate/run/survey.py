@@ -15,22 +15,22 @@ from zfs_replicate.run.inventory import probe, read_source, read_target
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A tree of datasets, and the host that has it."""
+    """A tree of datasets on a host."""
 
     host: Host
     root: str
 
 
 def read_both(source: Place, target: Place, at_once: bool = True) -> Survey:
-    """Probe and list both sides, all at the same time; unless `at_once`, one after the other on each side.
+    """Probe and list both sides, all in parallel; without `at_once`, list a side only after both probes.
 
-    A target without its pool is no error here: a plan needs the pool, a status does not. An error of the source is
-    raised before one of the target, and one of a probe before one of a listing.
+    A target without its pool is not an error here: a plan needs the pool, a status does not. If several parts fail,
+    the source's error is raised before the target's, and a probe's before a listing's.
     """
     with _side_by_side(4) as pool:
         source_probe = pool.submit(probe, source.host, source.root)
         target_probe = pool.submit(_probe_target, target)
-        if not at_once:  # exception() waits, and raises nothing
+        if not at_once:  # exception() waits without raising
             source_probe.exception()
             target_probe.exception()
         source_tree = pool.submit(read_source, source.host, source.root)
@@ -48,9 +48,9 @@ def _probe_target(target: Place) -> Capabilities | PoolMissing:
 
 @contextlib.contextmanager
 def _side_by_side(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Threads that are not waited for when something goes wrong, or a signal comes: a silent peer would keep us.
+    """Provide threads that are not waited for after an error or a signal, because a silent host would block us.
 
-    What still reads ends with its connection.
+    A thread that still reads ends when its connection is closed.
     """
     pool = ThreadPoolExecutor(count)
     try:

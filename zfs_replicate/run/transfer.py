@@ -1,6 +1,7 @@
-"""One stream: `zfs send` on the source → SSH → here → mbuffer → `zfs receive`. A step in, the number of bytes out.
+"""Transfer one stream. transfer(source, target, Send | Resume, Pipe, Cancellation) → bytes.
 
-Both ends are believed only together: a stream counts only when the sender and every stage of the receiver ended well.
+`zfs send` on the source → SSH → here → mbuffer → `zfs receive`. A stream succeeds only if the sender and every stage of
+the receiver do.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Cancellation:
-    """Ends all running streams at once, from any thread; those that start later end at once too."""
+    """Stops all running streams, from any thread; streams that start later stop immediately."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -37,6 +38,7 @@ class Cancellation:
 
     @contextlib.contextmanager
     def covering(self, kill: Callable[[], None]) -> Iterator[None]:
+        """Call `kill` if the cancellation fires meanwhile, or has fired already."""
         with self._lock:
             self._kills.add(kill)
             is_fired = self._is_fired
@@ -61,40 +63,40 @@ class Cancellation:
 
 
 MAX_LEFT_BYTES = 16 << 20
-"""More than pipes and windows hold: what a sender may still send when its receiver has ended well."""
+"""How much a sender may still send after its receiver has succeeded: more than all pipes and windows hold."""
 
-NOBODY = Observer()
-"""Who wants to know nothing."""
+NO_OBSERVER = Observer()
 
 TINY_BYTES = 1 << 20
-"""Below that the pipes are buffer enough, and mbuffer is one process more for each of many small datasets."""
+"""Below this size the pipes buffer enough, and mbuffer would only be one more process per small dataset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pipe:
-    """How streams run. `mbuffer_size` None: without mbuffer. `stall_seconds` None: wait for ever.
+    """What streams go through. `mbuffer_size` None: no mbuffer. `stall_seconds` None: wait forever.
 
-    `bytes_per_second` is the limit of one stream (None: none), on the bytes that come over the network.
+    `bytes_per_second` limits one stream (None: no limit); it counts the bytes on the network.
     """
 
     mbuffer_size: str | None = None
     stall_seconds: float | None = None
     bytes_per_second: int | None = None
     compressor: str | None = None
-    observer: Observer = NOBODY
+    observer: Observer = NO_OBSERVER
     settings: properties.Settings = commands.PLAIN
 
     @property
     def is_plain(self) -> bool:
-        """Whether streams go as they come, neither compressed on the way nor slowed down."""
+        """Whether streams are neither compressed for the network nor limited."""
         return self.compressor is None and self.bytes_per_second is None
 
     def sending(self, step: Send | Resume) -> commands.Command:
+        """Return the command on the source."""
         send = commands.send(step, has_progress=self.observer.wants_bytes)
         return send if self.compressor is None else commands.compressed(send, self.compressor)
 
     def receiving(self, step: Send | Resume) -> list[commands.Command]:
-        """The stages on the target, in their order: what is buffered is what came, still compressed."""
+        """Return the commands on the target, in order. mbuffer comes first: it buffers the stream still compressed."""
         is_tiny = step.byte_estimate < TINY_BYTES and self.bytes_per_second is None
         stages = []
         if self.mbuffer_size is not None and not is_tiny:
@@ -105,7 +107,7 @@ class Pipe:
 
 
 def transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe, cancellation: Cancellation) -> int:
-    """Carry one stream; return its length in bytes. Raises: the error of the side that failed first."""
+    """Transfer one stream; return its length in bytes. Raises: the error of the side that failed first."""
     pipe.observer.stream_began(step)
     try:
         return _transfer(source, target, step, pipe, cancellation)
@@ -120,9 +122,9 @@ def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe,
             sender.kill()
             sink.kill()
 
-        with cancellation.covering(kill), _Watch(pipe.stall_seconds, kill) as watch:
+        with cancellation.covering(kill), _StallWatch(pipe.stall_seconds, kill) as watch:
             byte_count, is_receiver_gone = _copy(sender, sink, watch, Gauge(pipe.observer, step, sender))
-            watch.rest()
+            watch.stop()
             sink.close_input()
             received = sink.finish()
             if watch.is_stalled:
@@ -131,7 +133,7 @@ def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe,
                 if any(stage.exit_status != 0 for stage in received):
                     sender.kill()
                     raise _receiver_error(target, step, received)
-                _read_away(sender, source, step, pipe)
+                _drain(sender, source, step, pipe)
             sent = sender.finish()
     if sent.exit_status != 0:
         raise messages.explain(source.name, step.snapshot, replace(sent, stderr=without_progress(sent.stderr)), "send")
@@ -142,8 +144,8 @@ def _transfer(source: Host, target: TargetHost, step: Send | Resume, pipe: Pipe,
     return byte_count
 
 
-class _Watch:
-    """Ends a stream through which nothing passes for `seconds`, from a thread of its own."""
+class _StallWatch:
+    """Kills a stream through which nothing passes for `seconds`, from a thread of its own. None: never."""
 
     def __init__(self, seconds: float | None, kill: Callable[[], None]) -> None:
         self._seconds = seconds
@@ -158,14 +160,14 @@ class _Watch:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.rest()
+        self.stop()
 
-    def passed(self) -> None:
-        """Some bytes went through."""
+    def note_progress(self) -> None:
+        """Start waiting anew, because some bytes went through."""
         self._last = time.monotonic()
 
-    def rest(self) -> None:
-        """All bytes went through: what takes long now is the receiver's own business."""
+    def stop(self) -> None:
+        """Stop watching: after the last byte the receiver may take as long as it needs."""
         self._over.set()
 
     def _run(self, seconds: float) -> None:
@@ -176,33 +178,33 @@ class _Watch:
         self._kill()
 
 
-def _copy(sender: Process, sink: Sink, watch: _Watch, gauge: Gauge) -> tuple[int, bool]:
-    """Return how many bytes went through, and whether the receiver stopped taking them."""
+def _copy(sender: Process, sink: Sink, watch: _StallWatch, gauge: Gauge) -> tuple[int, bool]:
+    """Return how many bytes went through, and whether the receiver closed its end early."""
     byte_count = 0
     try:
         while moved := move(sender, sink, CHUNK_BYTES):
             byte_count += moved
-            watch.passed()
-            gauge.passed(moved)
+            watch.note_progress()
+            gauge.add(moved)
     except BrokenPipeError:
         return byte_count, True
     return byte_count, False
 
 
-def _read_away(sender: Process, source: Host, step: Send | Resume, pipe: Pipe) -> None:
-    """Read what is left of a stream whose receiver has all it wants, so that the sender can end well.
+def _drain(sender: Process, source: Host, step: Send | Resume, pipe: Pipe) -> None:
+    """Read the rest of a stream whose receiver has succeeded, so that the sender can finish.
 
-    `zfs receive` ends at the record that ends its stream, and does not wait for what may follow: that is no failure.
+    `zfs receive` ends at the last record of the stream and does not read on: that is not a failure.
     """
     left = MAX_LEFT_BYTES
-    with _Watch(pipe.stall_seconds, sender.kill) as watch:
+    with _StallWatch(pipe.stall_seconds, sender.kill) as watch:
         while data := sender.read(CHUNK_BYTES):
-            watch.passed()
+            watch.note_progress()
             left -= len(data)
             if left < 0:
                 raise StreamBroken(
-                    f"{step.snapshot} on {source.name}: the stream goes on after its end, and was cut off; look at what"
-                    " zfs send prints there, then run again"
+                    f"{step.snapshot} on {source.name}: the source kept sending after the end of the stream, and was"
+                    " cut off; check what zfs send prints there, then run again"
                 )
     if watch.is_stalled:
         raise _stalled(source, step, pipe)
@@ -210,24 +212,25 @@ def _read_away(sender: Process, source: Host, step: Send | Resume, pipe: Pipe) -
 
 def _stalled(source: Host, step: Send | Resume, pipe: Pipe) -> StreamBroken:
     return StreamBroken(
-        f"{step.snapshot} on {source.name}: no byte passed for {pipe.stall_seconds:g} seconds: the stream was ended;"
-        " look at the network and at both pools, then run again: it continues where it stopped"
+        f"{step.snapshot} on {source.name}: no data moved for {pipe.stall_seconds:g} seconds: the stream was ended;"
+        " check the network and both pools, then run again: it continues where it stopped"
     )
 
 
 def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Exit, ...]) -> ReplicateError:
-    """`zfs receive` is the last stage and knows best why; a stage before it may have died of its end."""
+    """Return why the receiver failed. `zfs receive`, the last stage, knows best: the others may only have lost it."""
     receive = stages[-1]
     if receive.exit_status != 0 and receive.stderr.strip():
         return messages.explain(target.name, step.receiving.target, receive, "receive")
     for stage in stages:
         if stage.exit_status not in (0, -signal.SIGPIPE):
             how = f"was killed by signal {-stage.exit_status}" if stage.exit_status < 0 else "failed"
-            said = " ".join(stage.stderr.split())
+            stderr = " ".join(stage.stderr.split())
             return StreamBroken(
                 f"{step.receiving.target} on {target.name}: cannot receive: {stage.command[0]} {how}"
-                f"{f' ({said})' if said else ''}; run again: it continues where it stopped"
+                f"{f' ({stderr})' if stderr else ''}; run again: it continues where it stopped"
             )
     return StreamBroken(
-        f"{step.receiving.target} on {target.name}: cannot receive: the receiver stopped without a word; run again"
+        f"{step.receiving.target} on {target.name}: cannot receive: the receiver stopped without an error message;"
+        " run again"
     )

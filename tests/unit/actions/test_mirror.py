@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.telling_worlds import LINE, carried_out, plan
+from tests.support.reported_runs import LINE, carried_out, plan
 from zfs_replicate.actions import mirror
 from zfs_replicate.cli import main
 from zfs_replicate.config import MirrorRequest

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tests.support.fakes import Answer, FakeHost
-from tests.support.telling_worlds import plan
+from tests.support.reported_runs import plan
 from zfs_replicate.config import Reporting
 from zfs_replicate.observer import Observer
 from zfs_replicate.output.display import WHOLE, Display, follow_live, is_shown
@@ -211,7 +211,7 @@ def test_a_compressed_stream_is_measured_as_zfs_counts_it(monkeypatch: pytest.Mo
     stderr = "size\t3000\n10:00:00\t2000\ttank/a@b\n"
     source = FakeHost("nas1", {"": Answer(b"x" * 10, stderr=stderr)})
     with source.start(("zfs", "send")) as sender:
-        Gauge(notes, sends(TWO)[0], sender).passed(10)
+        Gauge(notes, sends(TWO)[0], sender).add(10)
     assert notes.calls == [(2000, 3000)]
 
 

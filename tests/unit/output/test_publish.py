@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.telling_worlds import good_run, lost_run, plan, run
+from tests.support.reported_runs import good_run, lost_run, plan, run
 from zfs_replicate.output.publish import publish
 
 Capture = pytest.CaptureFixture[str]

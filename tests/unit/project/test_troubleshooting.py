@@ -42,7 +42,7 @@ def test_the_catalog_finds_all_kinds_of_messages() -> None:
         "must be a size such as 64M or 1G",  # a bad value
         "does not belong here",  # a job file
         "the hold … on the source is missing",  # a problem in the status
-        "…: clearing the saved state of a cut receive: …",  # a warning in the log
+        "…: clearing the saved state of an interrupted receive: …",  # a warning in the log
         "the saved state is damaged",  # the reason in another message
         "the target has … of its own since @…",  # a note
         "check: takes only --config",  # a bad line

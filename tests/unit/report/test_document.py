@@ -10,7 +10,7 @@ import pytest
 
 from tests.support import TOP
 from tests.support.notation import TAG, context, guid_of, planned
-from tests.support.telling_worlds import BEGAN, carried_out, good_run, lost_run, plan, run
+from tests.support.reported_runs import BEGAN, carried_out, good_run, lost_run, plan, run
 from zfs_replicate.errors import OutOfSpace, StreamBroken
 from zfs_replicate.report import document
 from zfs_replicate.report.record import Run

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.notation import NOW, planned
-from tests.support.telling_worlds import ENDED, carried_out, good_run, lost_run, plan, run
+from tests.support.reported_runs import ENDED, carried_out, good_run, lost_run, plan, run
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.report import metrics
 from zfs_replicate.report.metrics import PreviousMetrics
@@ -106,7 +106,7 @@ def test_a_conflict_is_an_outcome_of_its_own() -> None:
 def test_what_has_expired_is_counted() -> None:
     made = Plan(datasets=(planned("c!", "a:40 b:40 c^", keep_days=30),))
     ledger = Ledger(made)
-    ledger.expired(made.datasets[0], ("a", "b"))
+    ledger.record_expired(made.datasets[0], ("a", "b"))
     read, _text = after(run(made, ledger.outcomes()))
     assert read.value("expired_snapshots") == 2
 

@@ -1,4 +1,4 @@
-"""A Plan is carried out phase by phase; what fails takes only its own dataset out."""
+"""execute carries out a plan phase by phase; a failure affects only its own dataset."""
 
 from __future__ import annotations
 
@@ -23,49 +23,51 @@ PLAIN = Pipe()
 
 
 def small(jobs: int = 1, pipe: Pipe = PLAIN, is_bundling: bool = True) -> list[tuple[str, ...]]:
-    """The groups that share a command. Of the datasets one is new, two have small increments, one has a large one."""
-    theirs = tree("t", ":a!", "p:a! b", "q:a! b c", "large:a! b", "new:a")
-    plan = plan_of(theirs, target_tree("o", ":a^", "p:a^", "q:a^", "large:a^"))
+    """Return the groups that share a command, for one new dataset, two small increments and a large one."""
+    source = tree("t", ":a!", "p:a! b", "q:a! b c", "large:a! b", "new:a")
+    plan = plan_of(source, target_tree("o", ":a^", "p:a^", "q:a^", "large:a^"))
     datasets = [
         replace(
-            each,
+            dataset,
             steps=tuple(
-                replace(step, byte_estimate=TINY_BYTES) if each.source == "t/large" and isinstance(step, Send) else step
-                for step in each.steps
+                replace(step, byte_estimate=TINY_BYTES)
+                if dataset.source == "t/large" and isinstance(step, Send)
+                else step
+                for step in dataset.steps
             ),
         )
-        for each in plan.datasets
+        for dataset in plan.datasets
     ]
     host = FakeHost("nas1")
-    machinery = RunContext(host, host, jobs, pipe, is_bundling=is_bundling)
-    return [tuple(each.source for each in group) for group in bundles(datasets, machinery)]
+    run_context = RunContext(host, host, jobs, pipe, is_bundling=is_bundling)
+    return [tuple(plan.source for plan in group) for group in bundles(datasets, run_context)]
 
 
-def test_small_increments_share_a_command_and_nothing_else_does() -> None:
+def test_only_small_increments_share_a_command() -> None:
     assert small() == [("t/p", "t/q")]
 
 
-def test_they_do_not_where_each_has_a_lane_or_streams_are_changed_on_their_way_or_the_source_is_here() -> None:
+def test_increments_are_not_bundled_if_that_would_not_help() -> None:
     assert small(2) == []
     assert small(pipe=Pipe(compressor="zstd")) == []
     assert small(pipe=Pipe(bytes_per_second=1000)) == []
     assert small(is_bundling=False) == []
 
 
-def test_lanes_get_equal_shares_of_no_more_than_fit_into_a_command() -> None:
+def test_bundles_are_equal_and_fit_into_a_command() -> None:
     children = [f"d{number:03}" for number in range(401)]
     plan = plan_of(
         tree("t", *[f"{name}:a! b" for name in children]), target_tree("o", *[f"{name}:a^" for name in children])
     )
     host = FakeHost("nas1")
     for jobs, expected in ((2, [150, 150, 101]), (4, [101, 101, 101, 98])):
-        machinery = RunContext(host, host, jobs, Pipe(), is_bundling=True)
-        groups = bundles(plan.datasets, machinery)
+        run_context = RunContext(host, host, jobs, Pipe(), is_bundling=True)
+        groups = bundles(plan.datasets, run_context)
         assert [len(group) for group in groups] == expected
-        assert [each.source for group in groups for each in group] == [f"t/{name}" for name in children]
+        assert [dataset.source for group in groups for dataset in group] == [f"t/{name}" for name in children]
 
 
-def test_so_many_with_the_longest_names_fit_into_one_command() -> None:
+def test_a_bundle_of_the_longest_names_fits_into_one_command() -> None:
     longest = f"{'d' * 100} {'d' * 60}@{'s' * (names.MAX_NAME_LENGTH - 162)}"
     send = ("zfs", "send", "-vP", "-L", "-w", "-c", "-I", longest, longest)
     text = remote_command(commands.bundle("0" * 32, [send] * MAX_IN_BUNDLE))
@@ -117,7 +119,7 @@ def test_verification_of_all_datasets_is_one_command() -> None:
     assert len(execute(*TWO).target.asked_for("zfs list")) == 1
 
 
-def test_nothing_to_do_asks_nothing() -> None:
+def test_with_nothing_to_do_no_command_runs() -> None:
     run = execute(tree("t", ":a!", "p:a!"), target_tree("o", ":a^", "p:a^"))
     assert run.source.asked + run.target.asked == []
 
@@ -139,10 +141,10 @@ def test_placeholders_are_created_filled_and_cleared() -> None:
 
 
 def test_a_rollback_frees_our_own_holds_before_it() -> None:
-    made = planned("a! b", "a^ x^ changed", plan_context=context(may_roll_back=True))
+    plan = planned("a! b", "a^ x^ changed", plan_context=context(may_roll_back=True))
     target = FakeHost("here", {"zfs list": Answer(b"off/copy@b\t7098\n")})
-    machinery = RunContext(FakeHost("nas1"), target, 1, Pipe())
-    (outcome,) = outcomes_of(Plan(datasets=(made,)), machinery)
+    run_context = RunContext(FakeHost("nas1"), target, 1, Pipe())
+    (outcome,) = outcomes_of(Plan(datasets=(plan,)), run_context)
     assert outcome.error is None
     assert target.asked[:4] == [
         "zfs release offsite:target off/copy@x",
@@ -166,7 +168,7 @@ def test_parents_are_received_before_their_children() -> None:
 
 
 def test_datasets_are_received_at_the_same_time() -> None:
-    """Each stream waits for the other to begin; one after the other would never end."""
+    """Each stream waits until the other has started, so running them in sequence would never end."""
     both = threading.Barrier(2, timeout=30)
     run = execute(*TWO, at_source={"zfs send": Answer(b"stream", at_start=both.wait)})
     assert run.errors() == {"o": None, "o/p": None, "o/q": None}
@@ -177,14 +179,14 @@ def test_datasets_are_received_at_the_same_time() -> None:
 
 def test_outcomes_come_in_the_order_of_the_plan_with_their_bytes() -> None:
     run = execute(*TWO)
-    assert [(each.plan.target, each.byte_count) for each in run.outcomes] == [("o", 0), ("o/p", 6), ("o/q", 6)]
+    assert [(outcome.plan.target, outcome.byte_count) for outcome in run.outcomes] == [("o", 0), ("o/p", 6), ("o/q", 6)]
 
 
-def test_only_what_moved_is_told() -> None:
+def test_only_datasets_that_moved_are_observed() -> None:
     assert sorted(execute(*TWO).moved) == ["o/p", "o/q"]
 
 
-def test_a_dataset_that_failed_on_the_way_is_not_told_as_moved() -> None:
+def test_a_failed_dataset_is_not_observed_as_arrived() -> None:
     run = execute(*NEXT, at_target={"zfs receive": Answer(status=1, stderr=DENIED)})
     assert run.moved == []
 
@@ -206,10 +208,10 @@ def test_a_conflict_is_an_outcome_and_the_others_go_on() -> None:
     assert "t/p" not in " ".join(run.source.asked)
 
 
-def test_holds_of_many_datasets_wait_for_the_pool_side_by_side() -> None:
-    """Each command gets as far as the others do before any of them ends."""
-    theirs = tree("tank", *(f"d{number}:a" for number in range(40)))
-    plan = plan_of(theirs, target_tree("off"))
+def test_holds_of_many_datasets_are_placed_in_parallel() -> None:
+    """Each command waits until four have started."""
+    tank = tree("tank", *(f"d{number}:a" for number in range(40)))
+    plan = plan_of(tank, target_tree("off"))
     together = threading.Barrier(4, timeout=30)
     source = FakeHost("nas1", {"zfs hold": Answer(at_start=together.wait)})
     target = FakeHost("here", {"zfs list": guid_answer(plan)})

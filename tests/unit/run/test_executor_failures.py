@@ -1,4 +1,4 @@
-"""What goes wrong on the way: which dataset it stops, what it leaves undone, and that the others go on."""
+"""A failure stops its own dataset at the right step, and the other datasets go on."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def carried_out(
     plan: Plan, at_source: dict[str, Answer], at_target: dict[str, Answer]
 ) -> tuple[FakeHost, FakeHost, Exception | None]:
     source, target = FakeHost("nas1", at_source), FakeHost("here", at_target)
-    machinery = RunContext(source, target, 1, Pipe())
-    (outcome,) = outcomes_of(plan, machinery)
+    run_context = RunContext(source, target, 1, Pipe())
+    (outcome,) = outcomes_of(plan, run_context)
     return source, target, outcome.error
 
 
@@ -40,13 +40,13 @@ def test_a_hold_that_is_there_already_is_success() -> None:
     assert execute(*TWO, at_source={"zfs hold": refusing(line)}).errors() == {"o": None, "o/p": None, "o/q": None}
 
 
-def test_when_no_hold_can_be_placed_nothing_is_sent() -> None:
+def test_without_any_hold_nothing_is_sent() -> None:
     run = execute(*TWO, at_source={"zfs hold": refusing("cannot hold: permission denied")})
     assert run.errors() == {"o": None, "o/p": errors.PermissionDenied, "o/q": errors.PermissionDenied}
     assert run.source.asked_for("zfs send") == []
 
 
-def test_a_connection_lost_while_holding_fails_all_that_were_to_be_held() -> None:
+def test_a_connection_lost_while_holding_fails_those_datasets() -> None:
     run = execute(*TWO, at_source={"zfs hold": Answer(error=errors.ConnectionFailed("lost"))})
     assert run.errors() == {"o": None, "o/p": errors.ConnectionFailed, "o/q": errors.ConnectionFailed}
     assert run.source.asked_for("zfs send") == []
@@ -62,16 +62,16 @@ def test_a_failed_stream_stops_only_its_dataset() -> None:
     assert run.source.asked_for("zfs release") == ["zfs release offsite t/q@a"]
 
 
-def test_a_failed_stream_is_followed_by_no_other_of_its_dataset() -> None:
-    ours = target_tree("o", ":a^ resume(a..b)")
-    run = execute(tree(SOURCE, ":a! b c"), ours, at_target={"zfs receive": refusing("cannot receive: out of space")})
+def test_after_a_failed_stream_its_dataset_sends_no_more() -> None:
+    target = target_tree("o", ":a^ resume(a..b)")
+    run = execute(tree(SOURCE, ":a! b c"), target, at_target={"zfs receive": refusing("cannot receive: out of space")})
     assert run.source.asked_for("zfs send") == ["zfs send -t 1-token"]
 
 
-def test_children_of_a_failed_first_stream_are_not_begun() -> None:
-    theirs = tree("t", ":a!", "p:a", "p/q:a", "p/q/r:a", "s:a")
+def test_children_of_a_failed_first_stream_are_not_started() -> None:
+    source = tree("t", ":a!", "p:a", "p/q:a", "p/q/r:a", "s:a")
     run = execute(
-        theirs,
+        source,
         target_tree("o", ":a^"),
         at_target={"zfs receive -s -u -o readonly=on -o canmount=noauto o/p": refusing(DENIED)},
     )
@@ -85,25 +85,25 @@ def test_children_of_a_failed_first_stream_are_not_begun() -> None:
     assert not any("t/p/q" in command for command in run.source.asked_for("zfs send"))
 
 
-def test_a_child_that_is_not_begun_names_its_parent() -> None:
-    theirs = tree("t", ":a", "p:a")
-    run = execute(theirs, target_tree("o"), at_target={"zfs receive": refusing(DENIED)})
-    assert "not begun, since its parent o failed" in str(run.outcomes[1].error)
+def test_a_child_that_is_not_started_names_its_parent() -> None:
+    source = tree("t", ":a", "p:a")
+    run = execute(source, target_tree("o"), at_target={"zfs receive": refusing(DENIED)})
+    assert "not started, because its parent o failed" in str(run.outcomes[1].error)
 
 
-def test_children_of_a_placeholder_that_cannot_be_made_are_not_begun() -> None:
+def test_children_of_a_failed_placeholder_are_not_started() -> None:
     run = execute(tree("t", ":empty", "p:a"), target_tree("o"), at_target={"zfs create": refusing(DENIED)})
     assert run.errors() == {"o": errors.PermissionDenied, "o/p": errors.CommandFailed}
     assert run.source.asked_for("zfs send") == []
 
 
 def test_a_failed_incremental_stream_does_not_stop_the_children() -> None:
-    theirs, ours = tree("t", ":a! b", "p:a! b", "new:a"), target_tree("o", ":a^", "p:a^")
-    run = execute(theirs, ours, at_source={"zfs send -L -c -i t@a": refusing(DENIED)})
+    source, target = tree("t", ":a! b", "p:a! b", "new:a"), target_tree("o", ":a^", "p:a^")
+    run = execute(source, target, at_source={"zfs send -L -c -i t@a": refusing(DENIED)})
     assert run.errors() == {"o": errors.PermissionDenied, "o/p": None, "o/new": None}
 
 
-def test_a_missing_ancestor_that_cannot_be_made_ends_the_run_before_any_stream() -> None:
+def test_an_ancestor_that_cannot_be_created_ends_the_run() -> None:
     plan = plan_of(tree("t", ":a"), target_tree("o/p", missing=("o",)))
     source, target = FakeHost("nas1"), FakeHost("here", {"zfs create": refusing(DENIED)})
     with pytest.raises(errors.PermissionDenied, match="o on here: cannot create it"):
@@ -112,29 +112,29 @@ def test_a_missing_ancestor_that_cannot_be_made_ends_the_run_before_any_stream()
 
 
 def test_an_unexpected_error_ends_the_run() -> None:
-    """A mistake of ours is not a dataset's failure."""
+    """A bug is not the failure of a dataset."""
     with pytest.raises(ZeroDivisionError):
         execute(*NEXT, at_source={"zfs send": Answer(error=ZeroDivisionError())})
 
 
 def test_bytes_that_moved_before_a_failure_are_counted() -> None:
-    theirs, ours = tree(SOURCE, ":a! b c"), target_tree("o", ":a^ resume(a..b)")
-    run = execute(theirs, ours, at_source={"zfs send -L -c": refusing(DENIED)})
-    assert [each.byte_count for each in run.outcomes] == [6]
+    source, target = tree(SOURCE, ":a! b c"), target_tree("o", ":a^ resume(a..b)")
+    run = execute(source, target, at_source={"zfs send -L -c": refusing(DENIED)})
+    assert [outcome.byte_count for outcome in run.outcomes] == [6]
 
 
 # --- verification ---
 
 
 @pytest.mark.parametrize("listed", [b"", b"o@b\t999\n", b"o@a\t7097\n"])
-def test_without_the_guid_on_the_target_nothing_is_held_or_let_go(listed: bytes) -> None:
+def test_without_the_guid_on_the_target_no_hold_moves(listed: bytes) -> None:
     run = execute(*NEXT, at_target={"zfs list": Answer(listed)})
     assert run.errors() == {"o": errors.VerificationFailed}
     assert run.target.asked_for("zfs hold") + run.target.asked_for("zfs release") == []
     assert run.source.asked_for("zfs release") == []
 
 
-def test_a_snapshot_that_is_not_there_after_all_fails_only_its_dataset() -> None:
+def test_a_missing_snapshot_fails_only_its_dataset() -> None:
     absent = Answer(b"o/q@b\t7098\n", status=1, stderr="cannot open 'o/p@b': dataset does not exist\n")
     run = execute(*TWO, at_target={"zfs list": absent})
     assert run.errors() == {"o": None, "o/p": errors.VerificationFailed, "o/q": None}
@@ -180,7 +180,7 @@ def test_a_tag_that_is_gone_already_is_released() -> None:
     assert target.asked == ["zfs destroy off/copy@a,b"]
 
 
-def test_a_failed_expiry_is_told() -> None:
+def test_a_failed_expiry_is_reported() -> None:
     line = "cannot destroy snapshot off/copy@a: it's being held. Run 'zfs holds -r off/copy@a' to see holders."
     _source, _target, error = carried_out(EXPIRING, {}, {"zfs destroy": refusing(line)})
     assert isinstance(error, errors.DatasetBusy)
@@ -203,15 +203,15 @@ def test_without_the_rollback_nothing_is_sent(refused: str) -> None:
     assert source.asked_for("zfs send") == []
 
 
-def test_a_bookmark_that_cannot_be_made_is_no_failure() -> None:
-    """The hold protects the base all the same."""
+def test_a_bookmark_that_cannot_be_created_is_not_a_failure() -> None:
+    """The hold still protects the base."""
     source, _target, error = carried_out(BOOKMARK, {"sh -c": refusing("cannot create bookmark: permission denied")}, {})
     assert error is None
     assert len(source.asked_for("sh -c")) == 1
     assert source.asked_for("zfs release") == ["zfs release offsite tank/data@a"]
 
 
-def test_a_full_target_says_how_much_is_free_and_what_would_expire() -> None:
+def test_a_full_target_reports_free_space_and_what_will_expire() -> None:
     plan = Plan(datasets=(planned("b! c", "a:40 b^:35", keep_days=30),))
     full = {"zfs receive": refusing("cannot receive: out of space"), "zfs get": Answer(b"1024\n")}
     _source, target, error = carried_out(plan, {}, full)
@@ -221,28 +221,28 @@ def test_a_full_target_says_how_much_is_free_and_what_would_expire() -> None:
     assert target.asked_for("zfs destroy") == []
 
 
-# --- silence, and families ---
+# --- silent failures, parents and children ---
 
 
 @pytest.mark.parametrize("command", ["zfs hold", "zfs release"])
-def test_a_command_that_fails_without_a_word_is_no_success(command: str) -> None:
+def test_a_command_that_fails_silently_is_not_a_success(command: str) -> None:
     run = execute(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={command: Answer(status=-9)})
     assert run.errors() != {"o": None}
 
 
-def test_what_has_vanished_needs_no_release() -> None:
+def test_a_vanished_snapshot_needs_no_release() -> None:
     gone = refusing("cannot release hold from snapshot 't@a': dataset does not exist")
     run = execute(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={"zfs release": gone})
     assert run.errors() == {"o": None}
 
 
-def test_children_of_a_parent_whose_hold_failed_are_not_begun() -> None:
+def test_children_of_a_parent_whose_hold_failed_are_not_started() -> None:
     refused = refusing("cannot hold snapshot 't@a': permission denied")
     run = execute(tree("t", ":a", "p:a!"), target_tree("o"), at_source={"zfs hold": refused})
     assert run.source.asked_for("zfs send") == []
 
 
-def test_existing_children_go_on_when_filling_their_placeholder_fails() -> None:
-    theirs, ours = tree("t", ":a", "p:a! b"), target_tree("o", ":placeholder", "p:a^")
-    run = execute(theirs, ours, at_target={"zfs receive -s -u -F": refusing(DENIED)})
+def test_existing_children_go_on_if_their_parent_fails() -> None:
+    source, target = tree("t", ":a", "p:a! b"), target_tree("o", ":placeholder", "p:a^")
+    run = execute(source, target, at_target={"zfs receive -s -u -F": refusing(DENIED)})
     assert run.errors() == {"o": errors.PermissionDenied, "o/p": None}

@@ -1,4 +1,4 @@
-"""Host → Inventory and Capabilities: in few commands, and "could not ask" is never read as "is not there"."""
+"""A host is read in few commands, and a failed command never counts as an empty answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ABSENT = Answer(status=1, stderr="cannot open 'tank/a': dataset does not exist\n
 
 
 def many(count: int) -> Answer:
-    """A tree of that many datasets, each with a held snapshot."""
+    """Return the listing of `count` datasets below tank/a, each with a held snapshot."""
     lines = [line("filesystem", "tank/a")]
     for number in range(count):
         lines += [
@@ -35,13 +35,13 @@ def probed(stdout: bytes, status: int = 0, stderr: str = "") -> FakeHost:
 
 def test_a_probe_is_one_command() -> None:
     host = probed(text(PROBE_GREETING, *PROBE))
-    found = probe(host, "tank/a/b")
-    assert (found.pool_guid, found.programs) == (42, frozenset({"zfs", "mbuffer"}))
+    capabilities = probe(host, "tank/a/b")
+    assert (capabilities.pool_guid, capabilities.programs) == (42, frozenset({"zfs", "mbuffer"}))
     assert len(host.asked) == 1
 
 
 @pytest.mark.parametrize(
-    ("host", "error", "said"),
+    ("host", "error", "message"),
     [
         (probed(text("Welcome to nas1!", PROBE_GREETING, *PROBE)), errors.SourceUnusable, "'Welcome to nas1!'"),
         (probed(b"This account is not available.\n", 1), errors.SourceUnusable, "This account is not available."),
@@ -55,10 +55,10 @@ def test_a_probe_is_one_command() -> None:
         (probed(text(PROBE_GREETING, "program\tzfs", "nonsense")), errors.OutputError, "'nonsense'"),
     ],
 )
-def test_a_side_that_cannot_be_used_says_why(host: FakeHost, error: type[Exception], said: str) -> None:
+def test_an_unusable_side_is_an_error_with_a_reason(host: FakeHost, error: type[Exception], message: str) -> None:
     with pytest.raises(error) as caught:
         probe(host, "tank/a")
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 # --- the source ---
@@ -69,8 +69,8 @@ def test_a_source_is_read_with_its_holds() -> None:
         "zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x", userrefs="2"))),
         "zfs holds": Answer(text("tank/a@x\toffsite\tTue", "tank/a@x\tother\tTue")),
     }
-    found = read_source(FakeHost("nas1", answers), "tank/a")
-    assert found.datasets["tank/a"].snapshots[0].holds == ("offsite", "other")
+    inventory = read_source(FakeHost("nas1", answers), "tank/a")
+    assert inventory.datasets["tank/a"].snapshots[0].holds == ("offsite", "other")
 
 
 @pytest.mark.parametrize("count", [3, 100])
@@ -80,7 +80,7 @@ def test_the_number_of_commands_does_not_grow_with_the_datasets(count: int) -> N
     assert len(host.asked) == 2
 
 
-def test_without_holds_nobody_asks_for_tags() -> None:
+def test_without_holds_the_tags_are_not_read() -> None:
     host = FakeHost("nas1", {"zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x")))})
     read_source(host, "tank/a")
     assert len(host.asked) == 1
@@ -97,7 +97,7 @@ def test_a_missing_source_is_an_error_that_names_the_option() -> None:
         read_source(FakeHost("nas1", {"zfs list": ABSENT}), "tank/a")
 
 
-def test_a_held_snapshot_that_has_vanished_meanwhile_has_no_holds() -> None:
+def test_a_held_snapshot_that_has_vanished_has_no_holds() -> None:
     answers = {
         "zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x", userrefs="1"))),
         "zfs holds": Answer(status=1, stderr="cannot open 'tank/a@x': dataset does not exist\n"),
@@ -106,7 +106,7 @@ def test_a_held_snapshot_that_has_vanished_meanwhile_has_no_holds() -> None:
 
 
 @pytest.mark.parametrize("stderr", ["cannot open 'tank/a@x': permission denied\n", ""])
-def test_holds_that_could_not_be_asked_are_not_absent(stderr: str) -> None:
+def test_holds_that_cannot_be_read_are_an_error(stderr: str) -> None:
     answers = {
         "zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x", userrefs="1"))),
         "zfs holds": Answer(status=1, stderr=stderr),
@@ -153,11 +153,11 @@ def target_with(*lines: str, **answers: Answer) -> Inventory:
 
 
 def test_a_target_is_read_with_its_placeholders() -> None:
-    found = target_with(line("filesystem", "off/a"), line("filesystem", "off/a/b"), get=Answer(text("off/a\ton")))
-    assert [each.is_placeholder for each in found.datasets.values()] == [True, False]
+    inventory = target_with(line("filesystem", "off/a"), line("filesystem", "off/a/b"), get=Answer(text("off/a\ton")))
+    assert [dataset.is_placeholder for dataset in inventory.datasets.values()] == [True, False]
 
 
-def test_only_what_has_no_snapshots_is_asked_whether_it_is_a_placeholder() -> None:
+def test_placeholders_are_sought_only_among_empty_datasets() -> None:
     lines = (line("filesystem", "off/a"), line("snapshot", "off/a@x"), line("filesystem", "off/a/b"))
     host = FakeHost("here", {"zfs list": Answer(text(*lines))})
     read_target(host, "off/a")
@@ -167,16 +167,16 @@ def test_only_what_has_no_snapshots_is_asked_whether_it_is_a_placeholder() -> No
     assert host.asked_for("zfs get") == []
 
 
-def test_an_empty_dataset_that_has_vanished_is_no_placeholder() -> None:
+def test_a_vanished_empty_dataset_is_not_a_placeholder() -> None:
     gone = Answer(status=1, stderr="cannot open 'off/a': dataset does not exist\n")
     assert not target_with(line("filesystem", "off/a"), get=gone).datasets["off/a"].is_placeholder
 
 
 def test_a_target_is_read_with_its_tokens_decoded() -> None:
-    found = target_with(
+    inventory = target_with(
         line("filesystem", "off/a", receive_resume_token="1-ab"), send=Answer(TOKEN_TEXT.encode(), status=255)
     )
-    token = found.datasets["off/a"].resume_token
+    token = inventory.datasets["off/a"].resume_token
     assert token is not None
     assert token.text == "1-ab"
     assert token.contents is not None
@@ -184,20 +184,20 @@ def test_a_target_is_read_with_its_tokens_decoded() -> None:
 
 
 def test_a_token_that_cannot_be_decoded_is_damaged() -> None:
-    found = target_with(
+    inventory = target_with(
         line("filesystem", "off/a", receive_resume_token="1-ab"), send=Answer(status=1, stderr="corrupt")
     )
-    token = found.datasets["off/a"].resume_token
+    token = inventory.datasets["off/a"].resume_token
     assert token is not None
     assert token.contents is None
 
 
-def test_placeholders_that_could_not_be_asked_are_an_error() -> None:
+def test_placeholders_that_cannot_be_read_are_an_error() -> None:
     with pytest.raises(errors.PermissionDenied):
         target_with(line("filesystem", "off/a"), get=Answer(status=1, stderr="permission denied"))
 
 
-def test_an_absent_target_tells_which_ancestors_are_missing() -> None:
+def test_an_absent_target_lists_its_missing_ancestors() -> None:
     answers = {
         "zfs list -Hp -r": Answer(status=1, stderr="cannot open 'off/a/b/c': dataset does not exist\n"),
         "zfs list -Hp -o name": Answer(
@@ -224,13 +224,13 @@ def test_guids_of_what_exists() -> None:
     assert read_guids(FakeHost("here", {"zfs list": partly}), ["off/a@x", "off/a@y"]) == {"off/a@x": 7}
 
 
-def test_guids_of_nothing_ask_nothing() -> None:
+def test_guids_of_no_snapshots_need_no_command() -> None:
     host = FakeHost("here")
     assert read_guids(host, []) == {}
     assert host.asked == []
 
 
-# --- what cannot be read is told with its host and a next step ---
+# --- output that cannot be parsed ---
 
 
 @pytest.mark.parametrize(
@@ -243,16 +243,16 @@ def test_guids_of_nothing_ask_nothing() -> None:
         ("zfs get", FakeHost("nas1", {"zfs list": many(0), "zfs get": Answer(b"nonsense\n")})),
     ],
 )
-def test_what_cannot_be_read_names_host_command_and_next_step(beginning: str, host: FakeHost) -> None:
+def test_unreadable_output_names_host_command_and_next_step(beginning: str, host: FakeHost) -> None:
     with pytest.raises(errors.OutputError) as caught:
         _ask = probe(host, "tank/a") if beginning == "sh -c" else read_target(host, "tank/a")
-    said = str(caught.value)
-    assert said.startswith("tank")
-    assert " on nas1: cannot read what " in said
-    assert f"{'zpool get' if beginning == 'sh -c' else beginning} printed: " in said
-    assert "run that command there to see; if it is as zfs prints it, report it" in said
+    message = str(caught.value)
+    assert message.startswith("tank")
+    assert " on nas1: cannot read what " in message
+    assert f"{'zpool get' if beginning == 'sh -c' else beginning} printed: " in message
+    assert "run that command there; if OpenZFS printed this, report it" in message
 
 
-def test_a_listing_without_its_root_is_told_with_the_host() -> None:
+def test_an_empty_listing_is_an_error_that_names_the_host() -> None:
     with pytest.raises(errors.ReplicateError, match="tank/a on nas1: zfs list printed nothing"):
         read_source(FakeHost("nas1", {"zfs list": Answer(b"")}), "tank/a")

@@ -1,4 +1,4 @@
-"""The schedule of lanes: who is ready when, who waits, and who is given up."""
+"""The schedule decides which lanes are ready, which wait, and which are given up."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.support.notation import plan_of, target_tree, tree
-from zfs_replicate.run.lanes import Lane, Schedule, follow
+from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
 from zfs_replicate.steps import DatasetPlan
 
 PLANS = plan_of(tree("t", ":a", "p:a", "p/c:a", "p/c/d:a", "q:a"), target_tree("o")).datasets
@@ -18,7 +18,7 @@ def targets(lanes: Iterable[Lane]) -> list[str]:
     return ["+".join(plan.target for plan in lane) for lane in lanes]
 
 
-def test_a_dataset_waits_for_the_parent_that_is_made_for_it() -> None:
+def test_a_dataset_waits_until_its_parent_is_created() -> None:
     schedule = Schedule(PLANS)
     assert targets(schedule.ready()) == ["o"]
     schedule.finish(ROOT)
@@ -41,7 +41,7 @@ def test_bundles_are_lanes_of_several_datasets() -> None:
     assert targets(Schedule(streaming, [bundle]).ready()) == ["o/p+o/q", "o/r"]
 
 
-def test_what_was_to_be_made_below_a_failed_parent_is_given_up() -> None:
+def test_new_datasets_below_a_failed_parent_are_given_up() -> None:
     schedule = Schedule(PLANS)
     schedule.ready()
     schedule.finish(ROOT)
@@ -50,8 +50,8 @@ def test_what_was_to_be_made_below_a_failed_parent_is_given_up() -> None:
     assert schedule.ready() == []
 
 
-def test_what_exists_below_a_failed_parent_goes_on() -> None:
-    """A placeholder that is to become a copy has children with data of their own."""
+def test_existing_datasets_below_a_failed_parent_go_on() -> None:
+    """A placeholder may already have children when it becomes a copy."""
     plans = plan_of(tree("t", ":a", "p:a! b"), target_tree("o", ":placeholder", "p:a^")).datasets
     schedule = Schedule(plans)
     assert targets(schedule.ready()) == ["o"]
@@ -59,14 +59,14 @@ def test_what_exists_below_a_failed_parent_goes_on() -> None:
     assert targets(schedule.ready()) == ["o/p"]
 
 
-def test_following_runs_every_lane_once_and_parents_first() -> None:
+def test_every_lane_runs_once_and_parents_first() -> None:
     schedule, order = Schedule(PLANS), list[str]()
 
     def after(lane: Lane) -> None:
         for plan in lane:
             schedule.finish(plan)
 
-    follow(schedule, 2, lambda lane: order.extend(targets([lane])), after, lambda: pytest.fail("cancelled"))
+    run_lanes(schedule, 2, lambda lane: order.extend(targets([lane])), after, lambda: pytest.fail("cancelled"))
     assert sorted(order) == sorted(plan.target for plan in PLANS)
     assert order.index("o") < order.index("o/p") < order.index("o/p/c") < order.index("o/p/c/d")
 
@@ -78,10 +78,10 @@ def test_an_error_in_a_lane_cancels_the_others_and_is_raised() -> None:
         raise ZeroDivisionError(lane[0].target)
 
     with pytest.raises(ZeroDivisionError, match=r"^o$"):
-        follow(Schedule(PLANS), 2, stream, lambda _lane: None, lambda: cancelled.append(True))
+        run_lanes(Schedule(PLANS), 2, stream, lambda _lane: None, lambda: cancelled.append(True))
     assert cancelled == [True]
 
 
-def test_nothing_to_stream_is_nothing_to_follow() -> None:
+def test_without_plans_no_lane_runs() -> None:
     nothing: tuple[DatasetPlan, ...] = ()
-    follow(Schedule(nothing), 2, lambda _lane: pytest.fail("it ran"), lambda _lane: None, lambda: None)
+    run_lanes(Schedule(nothing), 2, lambda _lane: pytest.fail("it ran"), lambda _lane: None, lambda: None)

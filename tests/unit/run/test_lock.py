@@ -1,4 +1,4 @@
-"""One run at a time on a target tree; runs beside each other do not meet."""
+"""A target tree allows one run at a time; runs on separate trees do not affect each other."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_two_runs_on_one_tree_exclude_each_other(tmp_path: Path, first: str, sec
 @pytest.mark.parametrize(
     ("first", "second"), [("off/a", "off/b"), ("off/a", "off/ab"), ("off", "tank"), ("off/a/b", "off/c/b")]
 )
-def test_two_runs_beside_each_other_go_on(tmp_path: Path, first: str, second: str) -> None:
+def test_runs_on_separate_trees_go_on(tmp_path: Path, first: str, second: str) -> None:
     with locked(first, tmp_path / "locks"), locked(second, tmp_path / "locks"):
         pass
 
@@ -95,7 +95,7 @@ def test_lock_files_are_private(tmp_path: Path) -> None:
 def test_a_directory_that_is_a_symbolic_link_is_refused(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "locks").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(LockError, match="is not a directory of this user"), locked("off", tmp_path / "locks"):
+    with pytest.raises(LockError, match="is not a directory owned by this user"), locked("off", tmp_path / "locks"):
         pass
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
@@ -105,7 +105,7 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
     somebody_else = os.geteuid() + 1
     with (
         mock.patch("zfs_replicate.run.lock.os.geteuid", autospec=True, return_value=somebody_else),
-        pytest.raises(LockError, match="is not a directory of this user"),
+        pytest.raises(LockError, match="is not a directory owned by this user"),
         locked("off", tmp_path / "locks"),
     ):
         pass
@@ -127,8 +127,8 @@ def test_a_lock_file_that_is_a_symbolic_link_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "precious").exists()
 
 
-def test_a_missing_parent_directory_is_told(tmp_path: Path) -> None:
-    with pytest.raises(LockError, match="mend it or remove it"), locked("off", tmp_path / "no" / "locks"):
+def test_a_missing_parent_directory_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LockError, match="fix it or remove it"), locked("off", tmp_path / "no" / "locks"):
         pass
 
 

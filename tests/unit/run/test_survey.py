@@ -1,4 +1,4 @@
-"""Both sides in one Survey: whose error is raised, and who is not waited for."""
+"""read_both raises the right error, and does not wait for a silent side after an error."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_one_at_a_time_probes_before_it_lists() -> None:
 
 
 def test_a_target_without_its_pool_is_read_as_absent() -> None:
-    """What comes of it is for whoever asks: nothing can be planned, but a status can be told."""
+    """The caller decides what that means: there is no plan, but there is a status."""
     target = side("here", "off/a", 2)
     absent = Answer(status=1, stderr="cannot open 'off/a': dataset does not exist\n")
     missing = Answer(status=1, stderr="cannot open 'off': dataset does not exist\n")
@@ -57,7 +57,7 @@ def test_a_target_without_its_pool_is_read_as_absent() -> None:
 
 
 def test_an_error_does_not_wait_for_a_side_that_is_silent() -> None:
-    """A signal does not either: both are raised in the main thread, while the others read."""
+    """Nor does a signal: both are raised in the main thread while other threads read."""
     is_over = threading.Event()
     target = side("here", "off", 2)
     answers: list[bool] = []

@@ -1,4 +1,4 @@
-"""One stream: both ends are believed only together, and the error of the side that failed first is told."""
+"""A stream succeeds only if both sides do, and the error of the side that failed first is raised."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_without_mbuffer_receive_is_alone() -> None:
     assert target.asked == ["zfs receive -s -u off/a"]
 
 
-def test_a_limit_and_a_compressor_work_on_what_comes_over_the_network() -> None:
+def test_limit_and_compressor_apply_to_the_network() -> None:
     nas1, target = FakeHost("nas1"), FakeHost("here")
     transfer(nas1, target, STEP, Pipe("64M", bytes_per_second=1000, compressor="zstd"), Cancellation())
     assert target.asked == ["mbuffer -q -s 128k -m 64M -r 1000", "zstd -qc -d", "zfs receive -s -u off/a"]
@@ -66,7 +66,7 @@ def test_a_limit_and_a_compressor_work_on_what_comes_over_the_network() -> None:
 
 
 def test_a_compressed_stream_goes_through_real_pipes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """gzip is on every machine; the lab tests have those that we offer."""
+    """gzip is installed everywhere; the lab tests use the compressors that we offer."""
     monkeypatch.setitem(COMPRESSORS, "gzip", "gzip -c")
     here = LocalHost()
     send = commands.compressed(("head", "-c", "3000000", "/dev/zero"), "gzip")
@@ -92,12 +92,12 @@ def test_a_compressed_send_ends_badly_when_either_does(
     assert (text, ended.stderr, ended.exit_status) == ("stream\n", "why\n", status)
 
 
-def test_warnings_of_a_stream_that_arrived_are_no_failure() -> None:
+def test_warnings_about_an_arrived_stream_are_not_failures() -> None:
     target = FakeHost("here", {"zfs receive": Answer(stderr="cannot receive P property on X")})
     assert carry(source(), target) == len(STREAM)
 
 
-def test_both_ends_are_left() -> None:
+def test_both_ends_are_closed() -> None:
     nas1, here = source(), FakeHost("here")
     carry(nas1, here)
     assert (nas1.processes[0].is_left, here.sinks[0].is_left) == (True, True)
@@ -106,27 +106,27 @@ def test_both_ends_are_left() -> None:
 # --- one side fails ---
 
 
-def test_a_failed_sender_is_told_though_the_receiver_ended_well() -> None:
+def test_a_failed_sender_fails_though_the_receiver_succeeded() -> None:
     error = failure(source(status=1, stderr="cannot send 'tank/a': permission denied"), FakeHost("here"))
     assert isinstance(error, errors.PermissionDenied)
     assert str(error).startswith("tank/a@b on nas1: cannot send: ")
 
 
-def test_a_sender_that_ends_early_is_told_before_the_receiver_that_starved() -> None:
+def test_an_early_end_is_blamed_on_the_sender() -> None:
     nas1 = source(stdout=STREAM[:100], status=1, stderr="cannot send 'tank/a': dataset key must be loaded")
     error = failure(nas1, FakeHost("here", {"zfs receive": BROKEN}))
     assert isinstance(error, errors.KeyUnavailable)
     assert "nas1" in str(error)
 
 
-def test_a_failed_receiver_is_told_though_the_sender_ended_well() -> None:
+def test_a_failed_receiver_fails_though_the_sender_succeeded() -> None:
     target = FakeHost("here", {"zfs receive": Answer(status=1, stderr="cannot receive: out of space")})
     error = failure(source(), target)
     assert isinstance(error, errors.OutOfSpace)
     assert str(error).startswith("off/a on here: cannot receive: ")
 
 
-def test_a_receiver_that_breaks_the_pipe_is_told_and_the_sender_killed() -> None:
+def test_a_broken_pipe_is_blamed_on_the_receiver() -> None:
     nas1 = source(status=1, stderr="warning: cannot send 'tank/a@b': Broken pipe")
     target = FakeHost("here", {"zfs receive": Answer(status=1, stderr="cannot receive: out of space")}, breaks_after=1)
     error = failure(nas1, target, "64M")
@@ -141,8 +141,8 @@ def test_a_pipe_that_breaks_at_once_is_the_receiver_failing() -> None:
     assert isinstance(failure(source(), target), errors.DatasetBusy)
 
 
-def test_a_receiver_that_has_all_it_wants_may_end_before_the_last_bytes() -> None:
-    """`zfs receive` ends at the end record; without mbuffer in between, the rest meets a pipe that is closed."""
+def test_a_receiver_may_end_before_the_last_bytes() -> None:
+    """`zfs receive` ends at the end record; without mbuffer, the rest is written to a closed pipe."""
     nas1 = source(stdout=b"stream and more")
     nas1.chunk_bytes = 6
     carry(nas1, FakeHost("here", breaks_after=1))
@@ -150,28 +150,28 @@ def test_a_receiver_that_has_all_it_wants_may_end_before_the_last_bytes() -> Non
     assert nas1.processes[0].read(1) == b""
 
 
-def test_a_sender_that_never_ends_after_that_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sender_that_never_ends_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transfer_module, "MAX_LEFT_BYTES", 100)
     nas1 = source(stdout=b"x" * 10_000)
     nas1.chunk_bytes = 10
     error = failure(nas1, FakeHost("here", breaks_after=1))
     assert isinstance(error, errors.StreamBroken)
-    assert str(error).startswith("tank/a@b on nas1: the stream goes on after its end")
+    assert str(error).startswith("tank/a@b on nas1: the source kept sending after the end of the stream")
 
 
-def test_a_sender_that_is_silent_after_that_is_a_stall() -> None:
+def test_a_sender_that_hangs_after_the_end_is_a_stall() -> None:
     nas1 = source(stdout=b"stream and more", stalls=True)
     nas1.chunk_bytes = 6
-    with pytest.raises(errors.StreamBroken, match="no byte passed"):
+    with pytest.raises(errors.StreamBroken, match="no data moved"):
         transfer(nas1, FakeHost("here", breaks_after=1), STEP, Pipe(stall_seconds=0.05), Cancellation())
 
 
-def test_a_sender_that_fails_after_that_has_failed_all_the_same() -> None:
+def test_a_sender_that_fails_after_the_end_is_a_failure() -> None:
     nas1 = source(status=1, stderr="warning: cannot send 'tank/a@b': Input/output error")
     assert "cannot send" in str(failure(nas1, FakeHost("here", breaks_after=0)))
 
 
-def test_receive_is_believed_before_mbuffer() -> None:
+def test_an_error_of_receive_takes_precedence_over_mbuffer() -> None:
     answers = {
         "mbuffer": Answer(status=1, stderr="mbuffer: error: outputThread: error writing: Broken pipe"),
         "zfs receive": Answer(status=1, stderr="cannot receive: out of space"),
@@ -179,24 +179,24 @@ def test_receive_is_believed_before_mbuffer() -> None:
     assert isinstance(failure(source(), FakeHost("here", answers), "64M"), errors.OutOfSpace)
 
 
-def test_a_killed_mbuffer_is_told() -> None:
+def test_a_killed_mbuffer_is_reported() -> None:
     error = failure(source(), FakeHost("here", {"mbuffer": Answer(status=-9)}), "64M")
     assert "mbuffer was killed by signal 9" in str(error)
 
 
-def test_a_failed_mbuffer_is_told_with_its_words() -> None:
+def test_a_failed_mbuffer_is_reported_with_its_stderr() -> None:
     answers = {"mbuffer": Answer(status=1, stderr="mbuffer: Cannot allocate memory\n")}
     error = failure(source(), FakeHost("here", answers), "999G")
     assert "mbuffer failed (mbuffer: Cannot allocate memory)" in str(error)
 
 
-def test_a_receive_that_was_killed_is_told_rather_than_the_stage_that_lost_its_reader() -> None:
+def test_a_killed_receive_is_reported_rather_than_mbuffer() -> None:
     answers = {"mbuffer": Answer(status=-13), "zfs receive": Answer(status=-9)}
     error = failure(source(), FakeHost("here", answers), "64M")
     assert "zfs was killed by signal 9" in str(error)
 
 
-def test_a_lost_connection_is_told_and_the_receiver_left_to_save_its_state() -> None:
+def test_a_lost_connection_lets_the_receiver_save_its_state() -> None:
     target = FakeHost("here", {"zfs receive": BROKEN})
     error = failure(source(error=errors.ConnectionFailed("lost")), target)
     assert isinstance(error, errors.ConnectionFailed)
@@ -237,7 +237,7 @@ def test_a_stream_that_is_over_is_not_killed_later() -> None:
 
 def test_a_stream_that_stalls_is_ended() -> None:
     nas1, target = source(stalls=True), FakeHost("here", {"zfs receive": BROKEN})
-    with pytest.raises(errors.StreamBroken, match=r"tank/a@b on nas1: no byte passed for 0\.05 seconds"):
+    with pytest.raises(errors.StreamBroken, match=r"tank/a@b on nas1: no data moved for 0\.05 seconds"):
         transfer(nas1, target, STEP, Pipe(stall_seconds=0.05), Cancellation())
     assert (nas1.processes[0].is_killed, target.sinks[0].is_killed) == (True, True)
 
