@@ -40,7 +40,7 @@ def test_status_from_the_first_run_to_a_copy_that_is_too_old(world: World) -> No
         "ZFS_REPLICATE OK - offsite/data: 2 datasets, oldest copy 3 days"
     )
     late = world.program(*both, *LIMITS, expect=1).stdout
-    assert first(late).startswith("ZFS_REPLICATE WARNING - 2 of 2 below offsite/data: offsite/data: 3 days")
+    assert first(late).startswith("ZFS_REPLICATE WARNING - 2 of 2 datasets below offsite/data: offsite/data: 3 days")
     assert "behind=0;;;0" in first(late)
     world.program(*LOCAL, "--crit", "3d", expect=2)
 

@@ -125,7 +125,7 @@ def test_the_plan_printed_is_the_plan_carried_out(world: World, tmp_path: Path) 
     assert any(
         line.startswith(f"send tank/data/old@now from tank/data/old@base (1 snapshot, {amount})") for line in lines
     )
-    assert "hold mirror on tank/data/old@now: the next run goes on from it" in lines
+    assert "place the hold mirror on tank/data/old@now: the next run continues from it" in lines
     assert any(line.startswith("conflict: it has changed since the newest common snapshot @base") for line in lines)
     assert lines[-1].startswith("6 datasets, 3 to receive 3 snapshots (about ")
     assert lines[-1].endswith("1 CONFLICT")

@@ -1,1 +1,1 @@
-"""A plan or a run in words, JSON and metrics. Pure."""
+"""Report a plan, a run or a status as text, JSON and metrics. Pure."""

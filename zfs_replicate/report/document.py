@@ -1,8 +1,7 @@
-"""The report: a Run in, one JSON object out. Pure. docs/report.md tells of it, docs/report.schema.json defines it.
+"""Report a run as one JSON object. document(Run) → object. Pure.
 
-Times are Unix seconds.
-
-Within one version, keys may be added; none goes, and none changes its meaning.
+docs/report.md explains the report, docs/report.schema.json defines it. Times are Unix seconds. Within one VERSION, keys
+may be added; none is removed or changes its meaning.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ Object = dict[str, Any]
 
 
 def text(run: Run) -> str:
-    """The report as text, ready to print. Whatever a hostile name or message holds is escaped in JSON's own way."""
+    """Given a run, return its report as text. It is safe to print: JSON escapes hostile names and messages."""
     return json.dumps(document(run), indent=2) + "\n"
 
 
 def document(run: Run) -> Object:
-    """Given a run, return its report."""
+    """Given a run, return its report as an object for JSON."""
     datasets = run.datasets
     plan = run.plan
     policy = run.request.policy
@@ -62,7 +61,7 @@ def document(run: Run) -> Object:
             {"dataset": ancestor.target, "reason": parent_reason(ancestor)}
             for ancestor in (plan.ancestors if plan else ())
         ],
-        "datasets": [_dataset(each) for each in datasets],
+        "datasets": [_dataset(dataset) for dataset in datasets],
         "orphans": list(plan.orphans if plan else ()),
     }
 
@@ -71,49 +70,49 @@ OUTCOMES = ("received", "up_to_date", "planned", "conflict", "failed", "not_done
 
 
 def totals(datasets: Iterable[DatasetRun]) -> Object:
-    """The sums over all datasets; `outcomes` counts them by how they ended."""
-    found = tuple(datasets)
-    words = [each.word for each in found]
+    """Given datasets, return the sums over all of them; `outcomes` counts them by result."""
+    runs = tuple(datasets)
+    results = [run.result for run in runs]
     return {
-        "datasets": len(found),
-        "outcomes": {word: words.count(word) for word in OUTCOMES},
-        "bytes": sum(each.byte_count for each in found),
-        "estimated_bytes": sum(each.plan.byte_estimate for each in found),
-        "snapshots_planned": sum(each.plan.snapshot_count for each in found),
-        "snapshots_received": sum(each.snapshots_received for each in found),
-        "snapshots_expired": sum(len(each.expired) for each in found),
+        "datasets": len(runs),
+        "outcomes": {result: results.count(result) for result in OUTCOMES},
+        "bytes": sum(run.byte_count for run in runs),
+        "estimated_bytes": sum(run.plan.byte_estimate for run in runs),
+        "snapshots_planned": sum(run.plan.snapshot_count for run in runs),
+        "snapshots_received": sum(run.snapshots_received for run in runs),
+        "snapshots_expired": sum(len(run.expired) for run in runs),
         "snapshots_to_expire": sum(
-            len(step.snapshots) for each in found for step in each.plan.steps if isinstance(step, Expire)
+            len(step.snapshots) for run in runs for step in run.plan.steps if isinstance(step, Expire)
         ),
     }
 
 
-def _dataset(each: DatasetRun) -> Object:
-    plan = each.plan
-    error = each.last.error
+def _dataset(dataset: DatasetRun) -> Object:
+    plan = dataset.plan
+    error = dataset.last.error
     return {
         "source": plan.source,
         "target": plan.target,
-        "outcome": each.word,
-        "bytes": each.byte_count,
+        "outcome": dataset.result,
+        "bytes": dataset.byte_count,
         "estimated_bytes": plan.byte_estimate,
-        "seconds": round(each.seconds, 3),
-        "snapshots_received": each.snapshots_received,
-        "newest_common": _mark(each.newest_common),
+        "seconds": round(dataset.seconds, 3),
+        "snapshots_received": dataset.snapshots_received,
+        "newest_common": _mark(dataset.newest_common),
         "newest_on_source": _mark(plan.tip),
-        "lag_seconds": each.lag_seconds,
-        "steps": [_step(step, plan) for step in each.steps],
+        "lag_seconds": dataset.lag_seconds,
+        "steps": [_step(step, plan) for step in dataset.steps],
         "conflict": _conflict(plan.conflict, plan),
         "error": None if error is None else _problem(Problem(type(error).__name__, str(error))),
-        "holds": [{"snapshot": f"{plan.source}@{held.name}", "creation": held.creation} for held in each.held],
-        "expired": list(each.expired),
+        "holds": [{"snapshot": f"{plan.source}@{held.name}", "creation": held.creation} for held in dataset.held],
+        "expired": list(dataset.expired),
         "kept": [{"snapshot": kept.name, "reason": kept.reason} for kept in plan.kept],
         "notes": list(plan.notes),
     }
 
 
 def _mark(mark: Snapshot | Bookmark | None) -> Object | None:
-    """A guid is text: it does not fit into the numbers of JavaScript."""
+    """The guid is text because it does not fit into a number of JavaScript."""
     if mark is None:
         return None
     kind = "bookmark" if isinstance(mark, Bookmark) else "snapshot"
@@ -131,15 +130,15 @@ def _problem(problem: Problem | None) -> Object | None:
     return None if problem is None else {"kind": problem.kind, "message": problem.message}
 
 
-def _step(each: StepRun, plan: DatasetPlan) -> Object:
-    """What the step is, why, and what became of it."""
-    description = describe(each.step, plan)
-    told = {
+def _step(run: StepRun, plan: DatasetPlan) -> Object:
+    """Return what the step is, why it is there, and how it ended."""
+    description = describe(run.step, plan)
+    fields = {
         **description.fields,
         "reason": description.reason,
-        "state": each.state,
-        "attempt": each.attempt,
+        "state": run.state,
+        "attempt": run.attempt,
     }
-    if isinstance(each.step, Send | Resume):
-        told |= {"bytes": each.byte_count, "seconds": round(each.seconds, 3)}
-    return told
+    if isinstance(run.step, Send | Resume):
+        fields |= {"bytes": run.byte_count, "seconds": round(run.seconds, 3)}
+    return fields

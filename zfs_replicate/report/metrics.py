@@ -1,7 +1,7 @@
-"""Metrics: a Run and the metrics of the run before in, the text that node_exporter's textfile collector reads out.
+"""Render metrics for node_exporter's textfile collector. render(Run, PreviousMetrics) → text of the file.
 
-Gauges about a run are of the newest one; a run that could not ask leaves what was last known about each dataset, and
-the last success stays until there is another one. prometheus-client is imported only where metrics are wanted.
+Gauges describe the newest run. A run without a plan keeps the previous values of each dataset, and the time of the last
+success stays until the next one. prometheus-client is imported only if metrics are written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PREFIX = "zfs_replicate_"
 
 LABELS = ("host", "source", "target", "tag")
-"""They tell one mirror from another, since all files of a machine are read together."""
+"""These distinguish mirrors, because node_exporter reads all files of a machine together."""
 
 LAST_SUCCESS = "last_success_timestamp_seconds"
 LAST_FAILURE = "last_failure_timestamp_seconds"
@@ -28,20 +28,20 @@ NEWEST, LAG, HOLD_AGE = "dataset_newest_snapshot_timestamp_seconds", "dataset_la
 
 HELP = {
     "last_run_timestamp_seconds": "When the last run ended.",
-    LAST_SUCCESS: "When the last successful run ended; 0: never yet.",
-    LAST_FAILURE: "When the last failed run ended; 0: never yet.",
-    RUNS: "Runs since this file was made, by result.",
+    LAST_SUCCESS: "When the last successful run ended; 0: never.",
+    LAST_FAILURE: "When the last failed run ended; 0: never.",
+    RUNS: "Runs since this file was created, by result.",
     "last_run_success": "Whether the last run succeeded.",
     "exit_code": "Exit status of the last run.",
     "attempts": "Attempts that the last run made.",
     "duration_seconds": "How long the last run took.",
     "received_bytes": "Bytes that the last run received.",
     "received_snapshots": "Snapshots that the last run received.",
-    "expired_snapshots": "Snapshots that the last run destroyed on the target, being past their time.",
-    "datasets": "Datasets by how the last run ended for them.",
-    NEWEST: "When the newest snapshot that the copy shares with its source was taken: its age is that of the copy.",
-    LAG: "From the newest common snapshot to the newest of the source, as last seen; 0: up to date.",
-    HOLD_AGE: "Age of the oldest snapshot on the source that the tag holds, at the last run that could ask.",
+    "expired_snapshots": "Expired snapshots that the last run destroyed on the target.",
+    "datasets": "Datasets by their outcome in the last run.",
+    NEWEST: "When the newest common snapshot of copy and source was taken; its age is the age of the copy.",
+    LAG: "Time from the newest common snapshot to the newest on the source, as last read; 0: up to date.",
+    HOLD_AGE: "Age of the oldest source snapshot held with the tag, as of the last run that could read it.",
 }
 
 Key = tuple[tuple[str, str], ...]
@@ -50,19 +50,19 @@ Key = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class PreviousMetrics:
-    """The samples of a file: value by name and labels. Empty where there is no file yet."""
+    """The samples of the existing file: value by name and labels. Empty if there is no file yet."""
 
     samples: Mapping[tuple[str, Key], float] = field(default_factory=dict)
 
     @classmethod
     def read(cls, text: str) -> PreviousMetrics:
-        """Given the text of an earlier file, return what it says. Raises: ValueError where it is none of ours."""
+        """Given the text of the existing file, return its samples. Raises: ValueError if it has no metrics."""
         from prometheus_client.parser import text_string_to_metric_families
 
         try:
             families = list(text_string_to_metric_families(text))
         except (ValueError, LookupError) as error:
-            raise ValueError(f"no metrics: {error}") from error
+            raise ValueError(f"not a metrics file: {error}") from error
         return cls(
             {
                 (sample.name, tuple(sorted(sample.labels.items()))): sample.value
@@ -72,20 +72,21 @@ class PreviousMetrics:
         )
 
     def value(self, name: str, labels: Mapping[str, str]) -> float:
+        """Return the value of a metric without dataset label; 0 if it is unknown."""
         return self.samples.get((PREFIX + name, tuple(sorted(labels.items()))), 0.0)
 
     def by_dataset(self, name: str, labels: Mapping[str, str]) -> dict[str, float]:
-        """The values of this mirror's datasets."""
-        found: dict[str, float] = {}
+        """Return the values of this mirror by dataset name."""
+        values: dict[str, float] = {}
         for (full_name, key), value in self.samples.items():
-            has = dict(key)
-            if full_name == PREFIX + name and all(has.get(label) == text for label, text in labels.items()):
-                found[has.get("dataset", "")] = value
-        return found
+            sample = dict(key)
+            if full_name == PREFIX + name and all(sample.get(label) == text for label, text in labels.items()):
+                values[sample.get("dataset", "")] = value
+        return values
 
 
 def render(run: Run, before: PreviousMetrics) -> bytes:
-    """Given a run and what was known before, return the text of the file."""
+    """Given a run and the metrics of the previous one, return the text of the new file."""
     from prometheus_client import CollectorRegistry, generate_latest
 
     registry = CollectorRegistry(auto_describe=False)
@@ -94,7 +95,7 @@ def render(run: Run, before: PreviousMetrics) -> bytes:
 
 
 class _Families:
-    """What prometheus-client calls a collector."""
+    """A collector, as prometheus-client defines it."""
 
     def __init__(self, families: tuple[Metric, ...]) -> None:
         self._families = families
@@ -117,10 +118,10 @@ def _families(run: Run, before: PreviousMetrics) -> Iterator[Metric]:
         counter.add_metric([*labels.values(), result], count)
     yield counter
     datasets = GaugeMetricFamily(PREFIX + "datasets", HELP["datasets"], labels=[*labels, "outcome"])
-    words = [each.word for each in run.datasets]
-    for word in OUTCOMES:
-        if word != "planned":
-            datasets.add_metric([*labels.values(), word], words.count(word))
+    outcomes = [dataset.result for dataset in run.datasets]
+    for outcome in OUTCOMES:
+        if outcome != "planned":
+            datasets.add_metric([*labels.values(), outcome], outcomes.count(outcome))
     yield datasets
     for name, values in _of_the_datasets(run, before, labels).items():
         gauge = GaugeMetricFamily(PREFIX + name, HELP[name], labels=[*labels, "dataset"])
@@ -130,6 +131,7 @@ def _families(run: Run, before: PreviousMetrics) -> Iterator[Metric]:
 
 
 def mirror_labels(run: Run) -> dict[str, str]:
+    """Given a run, return the labels that all its metrics have."""
     request = run.request
     return dict(zip(LABELS, (request.connection.host, request.remote, request.local, request.policy.tag), strict=True))
 
@@ -145,27 +147,27 @@ def _of_the_run(run: Run, before: PreviousMetrics, labels: Mapping[str, str]) ->
         "exit_code": run.exit_status,
         "attempts": len(run.attempts),
         "duration_seconds": run.ended - run.began,
-        "received_bytes": sum(each.byte_count for each in datasets),
-        "received_snapshots": sum(each.snapshots_received for each in datasets),
-        "expired_snapshots": sum(len(each.expired) for each in datasets),
+        "received_bytes": sum(dataset.byte_count for dataset in datasets),
+        "received_snapshots": sum(dataset.snapshots_received for dataset in datasets),
+        "expired_snapshots": sum(len(dataset.expired) for dataset in datasets),
     }
 
 
 def _of_the_datasets(run: Run, before: PreviousMetrics, labels: Mapping[str, str]) -> dict[str, dict[str, float]]:
-    """By metric, then by the target's name. Without a plan nothing new is known."""
+    """Return the values by metric, then by target name. Without a plan they are those of the previous run."""
     if run.plan is None:
         return {name: before.by_dataset(name, labels) for name in (NEWEST, LAG, HOLD_AGE)}
-    found: dict[str, dict[str, float]] = {NEWEST: {}, LAG: {}, HOLD_AGE: {}}
-    for each in run.datasets:
-        _tell_dataset(each, run.ended, found)
-    return found
+    values: dict[str, dict[str, float]] = {NEWEST: {}, LAG: {}, HOLD_AGE: {}}
+    for dataset in run.datasets:
+        _add_dataset(dataset, run.ended, values)
+    return values
 
 
-def _tell_dataset(each: DatasetRun, now: float, found: Mapping[str, dict[str, float]]) -> None:
-    target = each.plan.target
-    if each.newest_common is not None:
-        found[NEWEST][target] = each.newest_common.creation
-    if each.lag_seconds is not None:
-        found[LAG][target] = each.lag_seconds
-    if each.held:
-        found[HOLD_AGE][target] = max(0, now - min(snapshot.creation for snapshot in each.held))
+def _add_dataset(dataset: DatasetRun, now: float, values: Mapping[str, dict[str, float]]) -> None:
+    target = dataset.plan.target
+    if dataset.newest_common is not None:
+        values[NEWEST][target] = dataset.newest_common.creation
+    if dataset.lag_seconds is not None:
+        values[LAG][target] = dataset.lag_seconds
+    if dataset.held:
+        values[HOLD_AGE][target] = max(0, now - min(snapshot.creation for snapshot in dataset.held))

@@ -1,6 +1,6 @@
-"""One run as it is told afterwards: its attempts put together, dataset by dataset. Frozen values, pure.
+"""Combine the attempts of a run, dataset by dataset. Run → DatasetRun → StepRun. Frozen values, pure.
 
-A run is one or more attempts, each with a plan of its own: what an earlier one has carried out counts as well.
+A run has one or more attempts, each with a plan of its own. What an earlier attempt carried out counts as well.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from zfs_replicate.steps import (
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong: the name of the error, and the paragraph that the user reads."""
+    """What went wrong: the class name of the error, and the message for the user."""
 
     kind: str
     message: str
@@ -36,7 +36,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class StepRun:
-    """A step, in which attempt, and what became of it: `planned`, `done`, `failed` or `not_done`."""
+    """A step, the number of its attempt, and its state: `planned`, `done`, `failed` or `not_done`."""
 
     step: Step
     attempt: int
@@ -47,7 +47,7 @@ class StepRun:
 
 @dataclass(frozen=True, slots=True)
 class DatasetRun:
-    """One dataset over all attempts that planned it: (number, outcome), in order, at least one."""
+    """One dataset over all attempts that planned it: pairs of (attempt number, outcome), in order, at least one."""
 
     outcomes: tuple[tuple[int, Outcome], ...]
     is_dry_run: bool = False
@@ -74,31 +74,31 @@ class DatasetRun:
 
     @property
     def snapshots_received(self) -> int:
-        streams = (each.step for each in self.steps if each.state == "done")
+        streams = (run.step for run in self.steps if run.state == "done")
         return sum(step.snapshot_count for step in streams if isinstance(step, Send | Resume))
 
     @property
     def steps(self) -> tuple[StepRun, ...]:
-        """What earlier attempts have done, then all steps of the last one."""
+        """The finished steps of earlier attempts, then all steps of the last one."""
         return tuple(self._steps())
 
     def _steps(self) -> Iterator[StepRun]:
         for number, outcome in self.outcomes[:-1]:
-            yield from (StepRun(each.step, number, "done", each.byte_count, each.seconds) for each in outcome.done)
+            yield from (StepRun(done.step, number, "done", done.byte_count, done.seconds) for done in outcome.done)
         number, last = self.outcomes[-1]
-        done = {id(each.step): each for each in last.done}
+        finished = {id(done.step): done for done in last.done}
         for step in last.plan.steps:
-            if id(step) in done:
-                each = done[id(step)]
-                yield StepRun(step, number, "done", each.byte_count, each.seconds)
+            if id(step) in finished:
+                done = finished[id(step)]
+                yield StepRun(step, number, "done", done.byte_count, done.seconds)
             elif self.is_dry_run:
                 yield StepRun(step, number, "planned")
             else:
                 yield StepRun(step, number, "failed" if step is last.failed else "not_done")
 
     @property
-    def word(self) -> str:
-        """How it ended, in a word: the one that the report and the metrics use."""
+    def result(self) -> str:
+        """How it ended: one of the outcomes of the report and the metrics, such as `received`."""
         last = self.last
         if last.plan.conflict is not None:
             return "conflict"
@@ -106,40 +106,40 @@ class DatasetRun:
             return "planned" if last.plan.steps else "up_to_date"
         if last.error is not None:
             return "failed"
-        if any(each.state != "done" and not isinstance(each.step, BookmarkSource) for each in self.steps):
+        if any(run.state != "done" and not isinstance(run.step, BookmarkSource) for run in self.steps):
             return "not_done"
         return "received" if self.snapshots_received else "up_to_date"
 
     @property
     def newest_common(self) -> Snapshot | Bookmark | None:
-        """The newest snapshot that both sides are known to have now."""
-        awaited = [each for each in self.steps if isinstance(each.step, Verify)]
-        if awaited and awaited[-1].state != "done":
+        """The newest snapshot that is known to be on both sides after the run."""
+        verifications = [run for run in self.steps if isinstance(run.step, Verify)]
+        if verifications and verifications[-1].state != "done":
             return self.plan.base
         return self.plan.tip if self.plan.conflict is None else self.plan.base
 
     @property
     def lag_seconds(self) -> int | None:
-        """From the newest common snapshot to the newest of the source; None where there is no common one."""
+        """Seconds from the newest common snapshot to the newest on the source; None if they have none in common."""
         common, tip = self.newest_common, self.plan.tip
         return None if common is None or tip is None else max(0, tip.creation - common.creation)
 
     @property
     def held(self) -> tuple[Snapshot, ...]:
-        """Snapshots of the source that our tag holds now, oldest first, as far as is known."""
+        """The source snapshots that have our hold after the run, oldest first, as far as is known."""
         absent: set[str] = set()
-        for each in self.steps:
-            match each.step:
-                case Hold(Side.SOURCE) if each.state != "done":
-                    absent.update(each.step.snapshots)
-                case Release(Side.SOURCE) if each.state == "done":
-                    absent.update(each.step.snapshots)
+        for run in self.steps:
+            match run.step:
+                case Hold(Side.SOURCE) if run.state != "done":
+                    absent.update(run.step.snapshots)
+                case Release(Side.SOURCE) if run.state == "done":
+                    absent.update(run.step.snapshots)
         return tuple(snapshot for snapshot in self.plan.held if f"{self.plan.source}@{snapshot.name}" not in absent)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A whole run. `began` and `ended` are Unix seconds; `problem`: what ended it as a whole, if anything did."""
+    """A whole run. `began` and `ended` are Unix seconds. `problem`: what ended the whole run, if anything did."""
 
     identity: str
     request: MirrorRequest
@@ -149,7 +149,7 @@ class Run:
     attempts: tuple[Attempt, ...] = ()
     problem: Problem | None = None
     is_skipped: bool = False
-    """Another run is at work on the same target."""
+    """Whether it gave way to another run on the same target."""
 
     @property
     def result(self) -> str:
@@ -159,18 +159,19 @@ class Run:
 
     @property
     def plan(self) -> Plan | None:
-        """The newest plan."""
-        return next((each.plan for each in reversed(self.attempts) if each.plan is not None), None)
+        """The plan of the latest attempt that has one."""
+        plans = [attempt.plan for attempt in self.attempts if attempt.plan is not None]
+        return plans[-1] if plans else None
 
     @property
     def datasets(self) -> tuple[DatasetRun, ...]:
-        """Every dataset of the newest plan, parents first."""
+        """Every dataset of `plan`, parents first."""
         if self.plan is None:
             return ()
         attempts = [(number, _by_source(attempt)) for number, attempt in enumerate(self.attempts, start=1)]
         return tuple(
             DatasetRun(
-                tuple((number, found[plan.source]) for number, found in attempts if plan.source in found),
+                tuple((number, outcomes[plan.source]) for number, outcomes in attempts if plan.source in outcomes),
                 self.request.is_dry_run,
             )
             for plan in self.plan.datasets
@@ -178,6 +179,6 @@ class Run:
 
 
 def _by_source(attempt: Attempt) -> dict[str, Outcome]:
-    """How each dataset ended in this attempt; an Outcome with nothing done where it was planned only."""
+    """Return the outcome of each dataset in this attempt; if it was only planned, an Outcome with nothing done."""
     planned = {} if attempt.plan is None else {plan.source: Outcome(plan) for plan in attempt.plan.datasets}
     return planned | {outcome.plan.source: outcome for outcome in attempt.outcomes}

@@ -1,4 +1,4 @@
-"""What a person reads: Plan and Outcomes in, lines of text out. Pure."""
+"""Format a plan and the outcome of a run as lines of text for people. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zfs_replicate.units import counted, rate, size
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """The plan as text: a line for each dataset, then its steps with their reasons, in the order in which they run."""
+    """Given a plan, return a line for each dataset, followed by its steps in order, each with its reason."""
     for ancestor in plan.ancestors:
         yield f"{ancestor.target}: create as a parent, unmounted: {parent_reason(ancestor)}"
     for dataset in plan.datasets:
@@ -21,7 +21,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
             yield from (f"    {line}" for line in describe(step, dataset).lines)
         yield from (f"    keep @{kept.name}: {kept.reason}" for kept in dataset.kept)
         yield from (f"    note: {note}" for note in dataset.notes)
-    yield from (f"{orphan}: not on the source, or no longer: kept" for orphan in plan.orphans)
+    yield from (f"{orphan}: not on the source; kept" for orphan in plan.orphans)
 
 
 def _is_up_to_date(plan: DatasetPlan) -> bool:
@@ -29,40 +29,41 @@ def _is_up_to_date(plan: DatasetPlan) -> bool:
 
 
 def totals_line(plan: Plan) -> str:
-    """The last line of a plan: what all datasets come to."""
+    """Given a plan, return its last line: the totals over all datasets."""
     plans = plan.datasets
-    steps = [step for each in plans for step in each.steps]
+    steps = [step for dataset in plans for step in dataset.steps]
     holds = sum(len(step.snapshots) for step in steps if isinstance(step, Hold))
     releases = sum(len(step.snapshots) for step in steps if isinstance(step, Release))
     expiring = sum(len(step.snapshots) for step in steps if isinstance(step, Expire))
-    arriving = counted(sum(each.snapshot_count for each in plans), "snapshot")
+    kept = sum(len(dataset.kept) for dataset in plans)
+    arriving = counted(sum(dataset.snapshot_count for dataset in plans), "snapshot")
     parts = [
-        f"{counted(len(plans), 'dataset')}, {sum(1 for each in plans if each.snapshot_count)} to receive {arriving}"
-        f" (about {size(sum(each.byte_estimate for each in plans))})",
+        f"{counted(len(plans), 'dataset')}, {plan.stream_count} to receive {arriving}"
+        f" (about {size(sum(dataset.byte_estimate for dataset in plans))})",
         f"{counted(holds, 'hold')} to place, {releases} to release",
-        f"{counted(expiring, 'snapshot')} to expire, {sum(len(each.kept) for each in plans)} kept past the time",
+        f"{counted(expiring, 'snapshot')} to expire, {kept} kept past their time",
     ]
-    conflicts = sum(1 for each in plans if each.conflict is not None)
+    conflicts = sum(1 for dataset in plans if dataset.conflict is not None)
     if conflicts:
-        parts.append(f"{counted(conflicts, 'CONFLICT')}")
+        parts.append(counted(conflicts, "CONFLICT"))
     return "; ".join(parts)
 
 
 def arrival_line(outcome: Outcome) -> str:
-    """One line for a dataset whose streams have arrived."""
+    """Return the line for a dataset whose streams have arrived."""
     return f"{outcome.plan.target}: {counted(outcome.plan.snapshot_count, 'snapshot')}, {_amount(outcome)}"
 
 
 def detail_lines(plan: Plan) -> Iterator[str]:
-    """What a person wants to know beside what moved: snapshots kept for a reason, notes, orphans."""
+    """Given a plan, return a line for each snapshot that is kept past its time, each note and each orphan."""
     for dataset in plan.datasets:
         yield from (f"{dataset.target}@{kept.name}: kept: {kept.reason}" for kept in dataset.kept)
         yield from (f"{dataset.target}: {note}" for note in dataset.notes)
-    yield from (f"{orphan}: not on the source, or no longer: kept" for orphan in plan.orphans)
+    yield from (f"{orphan}: not on the source; kept" for orphan in plan.orphans)
 
 
 def summary_line(attempt: Attempt) -> str:
-    """The last line of a run: datasets, bytes, time and rate, what expired, what failed."""
+    """Return the last line of a run: datasets, expired snapshots, failures, bytes, time and rate."""
     outcomes = attempt.outcomes
     moved = sum(1 for outcome in outcomes if outcome.byte_count)
     failures = sum(1 for outcome in outcomes if outcome.error is not None)

@@ -1,6 +1,6 @@
-"""Describe each kind of step: what it does, why it is in the plan, and its keys in the JSON report. Pure.
+"""Describe a step: what it does, why it is there, and its keys in the report. (Step, DatasetPlan) → Description.
 
-One case for each kind, so that text and JSON cannot disagree, and a new kind is described here and nowhere else.
+Text and JSON come from one place, so that they cannot disagree. Pure.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Fields = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """`lines`: what is done and why, as the text plan prints it; `fields`: the same as keys of the JSON report."""
+    """`lines`: what the step does and why, for the text plan. `fields`: the same as keys of the JSON report."""
 
     reason: str
     lines: tuple[str, ...]
@@ -41,35 +41,36 @@ class Description:
 
 
 def describe(step: Step, plan: DatasetPlan) -> Description:
-    """Describe one step of a dataset's plan."""
+    """Given a step of a dataset's plan, return its description."""
     match step:
         case Hold() | Release():
-            return _tagging(step, plan)
+            return _describe_tagging(step, plan)
         case Send() | Resume():
-            return _stream(step, plan)
+            return _describe_stream(step, plan)
         case BookmarkSource():
-            return _bookmark(step)
+            return _describe_bookmark(step)
         case Expire():
-            return _expire(step)
+            return _describe_expire(step)
         case Rollback():
             keys: Fields = {"discarded_bytes": step.byte_count, "discarded_snapshots": list(step.lost)}
-            why = "the copy was changed, and --rollback allows to discard that"
+            why = "the copy was changed, and --rollback allows discarding the changes"
             return Description(why, (step.text,), {"action": "rollback", "snapshot": step.snapshot, **keys})
         case AbortReceive():
-            return _single("clear the saved state of a cut receive", step.reason, "abort_receive")
+            return _single("clear the saved state of an interrupted receive", step.reason, "abort_receive")
         case CreateParent():
             return _single("create as a placeholder, unmounted", parent_reason(step), "create")
         case ClearPlaceholder():
-            why = "it is a real copy now, no placeholder any more"
+            why = "it is a real copy now, no longer a placeholder"
             return _single("clear the placeholder mark", why, "clear_placeholder")
         case Verify():
-            what, why = f"verify that {step.snapshot} has arrived", "no hold moves before it is there"
+            what, why = f"verify that {step.snapshot} has arrived", "no hold moves until it is there"
             return _single(what, why, "verify", snapshot=step.snapshot, guid=str(step.guid))
 
 
 def parent_reason(step: CreateParent) -> str:
+    """Return why a parent dataset is created."""
     if step.is_placeholder:
-        return "it has no snapshot, but datasets below it have"
+        return "it has no snapshots, but datasets below it do"
     return "the copy lies below it"
 
 
@@ -81,25 +82,25 @@ def _named(reasons: Mapping[str, str]) -> list[Fields]:
     return [{"name": name, "reason": why} for name, why in reasons.items()]
 
 
-def _tagging(step: Hold | Release, plan: DatasetPlan) -> Description:
+def _describe_tagging(step: Hold | Release, plan: DatasetPlan) -> Description:
     if isinstance(step, Release):
         reasons = dict.fromkeys(step.snapshots, f"older than the newest common snapshot{_at_tip(plan)}")
     elif step.side is Side.TARGET:
         reasons = dict.fromkeys(step.snapshots, "it is the newest common snapshot")
     else:
         reasons = {name: _why_held(name, plan) for name in step.snapshots}
-    action, at = ("hold", "on") if isinstance(step, Hold) else ("release", "from")
-    lines = tuple(f"{action} {step.tag} {at} {name}: {why}" for name, why in reasons.items())
+    action, what = ("hold", "place the hold") if isinstance(step, Hold) else ("release", "release the hold")
+    lines = tuple(f"{what} {step.tag} on {name}: {why}" for name, why in reasons.items())
     fields = {"action": action, "side": step.side.value, "tag": step.tag, "snapshots": _named(reasons)}
     common = set(reasons.values())
     return Description(common.pop() if len(common) == 1 else "the next run needs them", lines, fields)
 
 
-def _stream(step: Send | Resume, plan: DatasetPlan) -> Description:
+def _describe_stream(step: Send | Resume, plan: DatasetPlan) -> Description:
     keys: Fields = {"snapshot_count": step.snapshot_count, "estimated_bytes": step.byte_estimate}
     about = f"about {size(step.byte_estimate)}"
     if isinstance(step, Resume):
-        why = "its stream was cut, and what had arrived was saved"
+        why = "its stream was interrupted, and what had arrived was saved"
         return _single(f"resume {step.snapshot} (of {about})", why, "resume", snapshot=step.snapshot, **keys)
     base = f"from {step.base}" if step.base else "in full"
     raw = ", raw" if step.is_raw else ""
@@ -108,26 +109,26 @@ def _stream(step: Send | Resume, plan: DatasetPlan) -> Description:
     return _single(what, _why_sent(step, plan), "send", **keys)
 
 
-def _expire(step: Expire) -> Description:
-    reasons = {each.name: each.reason for each in step.snapshots}
+def _describe_expire(step: Expire) -> Description:
+    reasons = {expired.name: expired.reason for expired in step.snapshots}
     lines = tuple(f"expire @{name}: {why}" for name, why in reasons.items())
     fields = {"action": "expire", "side": "target", "snapshots": _named(reasons)}
-    return Description("past the time that snapshots are kept here", lines, fields)
+    return Description("older than the target keeps snapshots", lines, fields)
 
 
-def _bookmark(step: BookmarkSource) -> Description:
+def _describe_bookmark(step: BookmarkSource) -> Description:
     why = "a base to fall back on, should the held snapshot be lost"
-    made = [] if step.bookmark is None else [f"bookmark {step.snapshot} as {step.bookmark}: {why}"]
-    old = [f"destroy the bookmark {name}: an older one of ours" for name in step.obsolete]
+    created = [] if step.bookmark is None else [f"bookmark {step.snapshot} as {step.bookmark}: {why}"]
+    destroyed = [f"destroy the bookmark {name}: an older one of ours" for name in step.obsolete]
     keys = {"snapshot": step.snapshot, "bookmark": step.bookmark, "destroyed": list(step.obsolete)}
-    return Description(why, (*made, *old), {"action": "bookmark", "side": "source", **keys})
+    return Description(why, (*created, *destroyed), {"action": "bookmark", "side": "source", **keys})
 
 
 def _why_held(snapshot: str, plan: DatasetPlan) -> str:
     name = snapshot.partition("@")[2]
     if plan.tip is not None and name == plan.tip.name:
         is_moving = bool(plan.snapshot_count)
-        return "the next run goes on from it" if is_moving else "the hold on the newest common snapshot is gone"
+        return "the next run continues from it" if is_moving else "the hold on the newest common snapshot is gone"
     if plan.base is not None and name == plan.base.name:
         return "this run starts from it"
     if plan.snapshot_count:

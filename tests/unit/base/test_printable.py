@@ -1,4 +1,4 @@
-"""Text from elsewhere cannot move the cursor, forge a line or turn the reading order around."""
+"""Text from elsewhere cannot move the cursor, forge a line or reverse the reading order."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from zfs_replicate.printable import visible
         ("a\U000e0041b", r"a\U000e0041b"),
     ],
 )
-def test_what_would_not_show_is_an_escape(text: str, expected: str) -> None:
+def test_unprintable_characters_are_escaped(text: str, expected: str) -> None:
     assert visible(text) == expected
 
 
-def test_what_is_to_be_kept_is_kept() -> None:
+def test_characters_to_keep_are_kept() -> None:
     assert visible("a\nb\x1b", keep="\n") == "a\nb\\x1b"
 
 
 @given(st.text())
 def test_the_result_is_always_printable_and_one_line(text: str) -> None:
     shown = visible(text)
-    assert not any(ord(each) < 32 or 127 <= ord(each) < 160 for each in shown)
+    assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in shown)
     assert len(shown.splitlines()) <= 1
     shown.encode()

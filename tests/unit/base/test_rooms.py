@@ -1,4 +1,4 @@
-"""Imports go downwards only; the pure rooms touch nothing outside; only the SSH rooms know paramiko."""
+"""Imports only go downwards; pure rooms have no side effects; only the SSH modules import paramiko."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support import TOP
 PACKAGE = Path(zfs_replicate.__file__).parent
 
 BASE = "base"
-"""The modules that lie in no folder: the nouns that every room may use."""
+"""The modules outside all folders: the values that every room may use."""
 
 ROOMS = {
     BASE: (),
@@ -31,7 +31,7 @@ ROOMS = {
     "actions": (BASE, "zfs", "plan", "hosts", "run", "report", "output"),
     "cli": (BASE, "zfs", "output", "actions"),
 }
-"""Each room, and what it may import besides itself."""
+"""Each room, and the rooms that it may import."""
 
 PURE_ROOMS = ("zfs", "plan", "report")
 PURE_BASE = ("errors", "model", "steps", "config", "observer", "printable", "units")
@@ -57,7 +57,7 @@ IMPURE = {
 
 
 def modules() -> list[str]:
-    """All modules by their names below the package; a package is named as its folder."""
+    """Return all modules by their names below the package; a package has the name of its folder."""
     paths = (path.relative_to(PACKAGE).with_suffix("") for path in sorted(PACKAGE.rglob("*.py")))
     return [".".join(path.parts).removesuffix("__init__").removesuffix(".") for path in paths]
 
@@ -69,7 +69,7 @@ def path_of(module: str) -> Path:
 
 @cache
 def imported(module: str) -> frozenset[str]:
-    """The whole names that a module imports, anywhere in it."""
+    """Return the whole names that a module imports, anywhere in it."""
     return frozenset(_imported(ast.parse(path_of(module).read_text())))
 
 
@@ -85,14 +85,14 @@ def _imported(tree: ast.AST) -> Iterator[str]:
 
 
 def own_imports(module: str) -> set[str]:
-    """The modules of the package that a module imports, by their names below it."""
+    """Return the modules of this package that a module imports, by their names below it."""
     known = set(modules())
-    found: set[str] = set()
+    own: set[str] = set()
     for name in imported(module):
         top, _, rest = name.partition(".")
         if top == "zfs_replicate":
-            found.add(rest if rest in known else rest.rpartition(".")[0])
-    return found
+            own.add(rest if rest in known else rest.rpartition(".")[0])
+    return own
 
 
 def outside_imports(module: str) -> set[str]:
@@ -103,15 +103,15 @@ def room_of(module: str) -> str:
     return module.partition(".")[0] if "." in module or module in ROOMS else BASE
 
 
-def inhabitants() -> list[str]:
+def room_modules() -> list[str]:
     return [module for module in modules() if module not in ("", ENTRY)]
 
 
-PURE = [each for each in inhabitants() if room_of(each) in PURE_ROOMS or each in PURE_BASE]
+PURE = [module for module in room_modules() if room_of(module) in PURE_ROOMS or module in PURE_BASE]
 
 
 def test_every_folder_is_a_room() -> None:
-    assert {room_of(module) for module in inhabitants()} == set(ROOMS)
+    assert {room_of(module) for module in room_modules()} == set(ROOMS)
 
 
 def test_the_design_page_shows_the_same_rooms() -> None:
@@ -120,27 +120,27 @@ def test_the_design_page_shows_the_same_rooms() -> None:
     allowed = {room: tuple(words.split(", ")) if words != "nothing" else () for room, _modules, words in rows}
     assert allowed == ROOMS
     shown = {room: set(re.findall(r"\w+", modules)) for room, modules, _words in rows}
-    for module in inhabitants():
+    for module in room_modules():
         name = module.rpartition(".")[2].removeprefix("ssh_")
         assert ("." not in module and module in ROOMS) or name in shown[room_of(module)], module
 
 
-@pytest.mark.parametrize("module", inhabitants())
+@pytest.mark.parametrize("module", room_modules())
 def test_a_room_imports_only_what_it_may(module: str) -> None:
     room = room_of(module)
-    strangers = {each for each in own_imports(module) - {""} if room_of(each) not in (room, *ROOMS[room])}
-    assert strangers == set()
+    imports = own_imports(module) - {""}
+    assert {name for name in imports if room_of(name) not in (room, *ROOMS[room])} == set()
 
 
-def test_imports_make_no_circle() -> None:
-    left = {module: own_imports(module) - {""} for module in inhabitants()}
+def test_imports_are_not_circular() -> None:
+    left = {module: own_imports(module) - {""} for module in room_modules()}
     while free := {module for module, needs in left.items() if not needs & left.keys()}:
         left = {module: needs for module, needs in left.items() if module not in free}
     assert left == {}
 
 
 @pytest.mark.parametrize("module", PURE)
-def test_pure_rooms_touch_nothing_outside(module: str) -> None:
+def test_pure_rooms_import_nothing_impure(module: str) -> None:
     assert outside_imports(module) & IMPURE == set()
 
 
@@ -154,7 +154,7 @@ def test_pure_rooms_do_not_read_the_clock(module: str) -> None:
     assert called & {"now", "utcnow", "today"} == set()
 
 
-def test_only_the_ssh_rooms_import_paramiko() -> None:
+def test_only_the_ssh_modules_import_paramiko() -> None:
     assert {module for module in modules() if "paramiko" in outside_imports(module)} == {
         "hosts.ssh",
         "hosts.ssh_config",
@@ -169,7 +169,7 @@ def test_only_the_arguments_import_docopt() -> None:
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["-h", "nas1"]])
-def test_an_answer_without_a_run_loads_nothing_that_works(words: list[str]) -> None:
+def test_help_and_usage_errors_load_no_working_modules(words: list[str]) -> None:
     check = (
         "import sys, zfs_replicate.cli.main as cli; cli.main(sys.argv[1:]);"
         " sys.exit(bool({'paramiko', 'zfs_replicate.hosts', 'zfs_replicate.plan'} & {*sys.modules}))"
@@ -179,19 +179,19 @@ def test_an_answer_without_a_run_loads_nothing_that_works(words: list[str]) -> N
 
 
 def test_a_run_on_this_machine_needs_no_paramiko() -> None:
-    """Its import costs more time than a whole local run with nothing to do."""
+    """Importing it takes longer than a whole local run with nothing to do."""
     check = "import sys, zfs_replicate.cli.main, zfs_replicate.actions.mirror; sys.exit('paramiko' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("package", ["rich", "prometheus_client", "logging.handlers", "jsonschema"])
-def test_what_only_some_runs_need_is_imported_by_them(package: str) -> None:
+def test_rarely_needed_packages_are_imported_on_demand(package: str) -> None:
     check = f"import sys, zfs_replicate.cli.main, zfs_replicate.actions.mirror; sys.exit({package!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("path", sorted((TOP / "tests").rglob("*.py")), ids=lambda path: str(path.relative_to(TOP)))
-def test_no_test_module_is_imported(path: Path) -> None:
-    """What tests share lives in tests/support: a test can be read, moved or deleted by itself."""
+def test_tests_import_only_from_tests_support(path: Path) -> None:
+    """Shared code is in tests/support, so that a test can be read, moved or deleted by itself."""
     names = _imported(ast.parse(path.read_text()))
     assert [name for name in names if name.startswith("tests.") and not name.startswith("tests.support")] == []

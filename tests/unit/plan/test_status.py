@@ -141,7 +141,9 @@ def test_the_first_line_begins_with_the_worst_datasets() -> None:
     warning = DatasetStatus("off/w", Level.WARNING, problems=("3 days old",))
     critical = DatasetStatus("off/c", Level.CRITICAL, problems=("9 days old",))
     line = first_line(Status("off", (warning, warning, warning, warning, critical)), LIMITS)
-    assert line.startswith("ZFS_REPLICATE CRITICAL - 5 of 5 below off: off/c: 9 days old; off/w: 3 days old; off/w")
+    assert line.startswith(
+        "ZFS_REPLICATE CRITICAL - 5 of 5 datasets below off: off/c: 9 days old; off/w: 3 days old; off/w"
+    )
     assert "; and 2 more |" in line
 
 
@@ -161,7 +163,7 @@ def test_the_table_is_aligned_and_coloured_only_when_asked() -> None:
     head, row = table(late, is_coloured=False)
     assert head.split() == ["DATASET", "NEWEST", "AGE", "BEHIND", "HOLDS", "STATE"]
     assert head.index("NEWEST") == row.index("@a")
-    assert row.endswith("  stand  WARNING: 3 days old")
+    assert row.endswith("  ok     WARNING: 3 days old")
     assert "\033" not in head + row
     assert "\033[33mWARNING\033[0m" in "".join(table(late, is_coloured=True))
 

@@ -1,4 +1,4 @@
-"""The report: what it says of each kind of run, and that it is as its schema says."""
+"""The report describes each kind of run correctly, and matches its schema."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from zfs_replicate.steps import Attempt, Expire, ExpiringSnapshot, Plan, Send, V
 SCHEMA = json.loads((TOP / "docs" / "report.schema.json").read_text())
 
 
-def told(one: Run) -> Any:
-    """The report as a reader gets it, which is as the schema says."""
-    data = json.loads(document.text(one))
+def report_of(run: Run) -> Any:
+    """Return the report as a reader gets it, after checking it against the schema."""
+    data = json.loads(document.text(run))
     jsonschema.Draft202012Validator(SCHEMA).validate(data)
     return data
 
 
-def told_dataset(one: Run) -> Any:
-    (dataset,) = told(one)["datasets"]
+def dataset_of(run: Run) -> Any:
+    (dataset,) = report_of(run)["datasets"]
     return dataset
 
 
@@ -37,14 +37,14 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_the_schema_refuses_what_it_does_not_know() -> None:
-    data = told(good_run())
+    data = report_of(good_run())
     data["datasets"][0]["steps"][0]["surprise"] = 1
     with pytest.raises(jsonschema.ValidationError, match="surprise"):
         jsonschema.Draft202012Validator(SCHEMA).validate(data)
 
 
 def test_a_good_run() -> None:
-    data = told(good_run())
+    data = report_of(good_run())
     assert (data["run"]["result"], data["run"]["exit_status"], data["run"]["error"]) == ("success", 0, None)
     assert (data["run"]["began"], data["run"]["seconds"], data["run"]["attempts"]) == (BEGAN, 90.5, 1)
     assert (data["source"], data["target"]["dataset"]) == ({"host": "nas1", "dataset": "tank/a"}, "off/a")
@@ -53,25 +53,25 @@ def test_a_good_run() -> None:
     assert (data["totals"]["snapshots_planned"], data["totals"]["snapshots_received"]) == (1, 1)
 
 
-def test_each_step_is_told_with_reason_and_state() -> None:
-    steps = told_dataset(good_run())["steps"]
+def test_each_step_has_a_reason_and_a_state() -> None:
+    steps = dataset_of(good_run())["steps"]
     assert [step["action"] for step in steps] == ["hold", "send", "verify", "hold", "release", "release"]
     assert {step["state"] for step in steps} == {"done"}
-    assert steps[0]["snapshots"] == [{"name": "tank/a@b", "reason": "the next run goes on from it"}]
+    assert steps[0]["snapshots"] == [{"name": "tank/a@b", "reason": "the next run continues from it"}]
     assert (steps[1]["base"], steps[1]["snapshot"], steps[1]["bytes"]) == ("tank/a@a", "tank/a@b", 100)
     assert (steps[3]["side"], steps[3]["tag"]) == ("target", f"{TAG}:target")
 
 
-def test_after_a_good_run_the_copy_is_at_the_tip_which_alone_is_held() -> None:
-    dataset = told_dataset(good_run())
+def test_after_a_good_run_only_the_tip_is_held() -> None:
+    dataset = dataset_of(good_run())
     assert dataset["newest_common"]["name"] == dataset["newest_on_source"]["name"] == "b"
     assert dataset["newest_common"]["guid"] == str(guid_of("b"))
     assert dataset["lag_seconds"] == 0
     assert [held["snapshot"] for held in dataset["holds"]] == ["tank/a@b"]
 
 
-def test_a_dry_run_is_a_plan_in_which_nothing_is_done() -> None:
-    data = told(run(plan((":a!:3 b:1",)), (), "-n"))
+def test_a_dry_run_is_reported_as_a_plan() -> None:
+    data = report_of(run(plan((":a!:3 b:1",)), (), "-n"))
     (dataset,) = data["datasets"]
     assert (data["run"]["kind"], dataset["outcome"], dataset["bytes"]) == ("plan", "planned", 0)
     assert {step["state"] for step in dataset["steps"]} == {"planned"}
@@ -79,41 +79,41 @@ def test_a_dry_run_is_a_plan_in_which_nothing_is_done() -> None:
     assert [held["snapshot"] for held in dataset["holds"]] == ["tank/a@a"]
 
 
-def test_a_dataset_that_failed_says_at_which_step() -> None:
-    made = plan()
-    dataset = told_dataset(run(made, carried_out(made, Send, OutOfSpace("off/a: full")), exit_status=1))
+def test_a_failed_dataset_marks_the_failed_step() -> None:
+    planned_tree = plan()
+    dataset = dataset_of(run(planned_tree, carried_out(planned_tree, Send, OutOfSpace("off/a: full")), exit_status=1))
     assert [step["state"] for step in dataset["steps"]] == ["done", "failed", *["not_done"] * 4]
     assert (dataset["outcome"], dataset["error"]) == ("failed", {"kind": "OutOfSpace", "message": "off/a: full"})
     assert dataset["newest_common"]["name"] == "a"
     assert [held["snapshot"] for held in dataset["holds"]] == ["tank/a@a", "tank/a@b"]
 
 
-def test_a_conflict_is_told_with_evidence_way_out_and_what_a_rollback_would_lose() -> None:
-    made = plan((":a!:2 b:1",), (":a^:2 x+20000",))
-    dataset = told_dataset(run(made, Ledger(made).outcomes(), exit_status=1))
+def test_a_conflict_has_evidence_and_what_a_rollback_loses() -> None:
+    planned_tree = plan((":a!:2 b:1",), (":a^:2 x+20000",))
+    dataset = dataset_of(run(planned_tree, Ledger(planned_tree).outcomes(), exit_status=1))
     assert (dataset["outcome"], dataset["error"]["kind"]) == ("conflict", "ConflictFound")
     assert "19.5 KiB were written" in dataset["conflict"]["what"]
     assert dataset["conflict"]["rollback"]["discarded_snapshots"] == ["off/a@x"]
     assert (dataset["newest_common"]["name"], dataset["lag_seconds"]) == ("a", 86400)
 
 
-def test_a_run_that_never_reached_its_source_has_an_error_and_no_dataset() -> None:
-    data = told(lost_run())
+def test_a_run_that_never_reached_its_source_has_an_error() -> None:
+    data = report_of(lost_run())
     assert data["run"]["error"] == {"kind": "ConnectionFailed", "message": "nas1: no such host; check -h"}
     assert (data["run"]["result"], data["run"]["exit_status"], data["datasets"]) == ("failure", 3, [])
 
 
 def test_a_run_that_gave_way_to_another_is_skipped() -> None:
-    data = told(run(None, is_skipped=True, attempts=()))
+    data = report_of(run(None, is_skipped=True, attempts=()))
     assert (data["run"]["result"], data["run"]["exit_status"], data["run"]["attempts"]) == ("skipped", 0, 0)
 
 
-def test_what_an_earlier_attempt_did_counts() -> None:
-    """The first attempt received @b, and lost the connection before it could verify; the second has only to tidy up."""
+def test_steps_of_an_earlier_attempt_count() -> None:
+    """The first attempt received @b but lost the connection before verifying; the second only moves the holds."""
     first, second = plan(), plan((":a! b!",), (":a^ b",))
     lost = carried_out(first, Verify, StreamBroken("lost"))
     attempts = (Attempt(first, lost), Attempt(second, carried_out(second)))
-    data = told(run(attempts=attempts))
+    data = report_of(run(attempts=attempts))
     (dataset,) = data["datasets"]
     assert (data["run"]["attempts"], dataset["outcome"], dataset["bytes"]) == (2, "received", 100)
     assert [(step["attempt"], step["action"]) for step in dataset["steps"]] == [
@@ -125,16 +125,16 @@ def test_what_an_earlier_attempt_did_counts() -> None:
     ]
 
 
-def test_an_attempt_that_ended_early_leaves_the_plan_of_the_one_before() -> None:
-    made = plan()
-    attempts = (Attempt(made, carried_out(made, Send, StreamBroken("cut"))), Attempt())
-    data = told(run(attempts=attempts, exit_status=3))
+def test_an_attempt_without_a_plan_leaves_the_previous_plan() -> None:
+    planned_tree = plan()
+    attempts = (Attempt(planned_tree, carried_out(planned_tree, Send, StreamBroken("cut"))), Attempt())
+    data = report_of(run(attempts=attempts, exit_status=3))
     assert data["datasets"][0]["outcome"] == "failed"
 
 
 def test_what_expired_and_what_was_kept_come_with_reasons() -> None:
-    made = Plan(datasets=(planned("c!", "a%:40 b:40 c^", keep_days=30),))
-    dataset = told_dataset(run(made, (), "-n"))
+    one_dataset = Plan(datasets=(planned("c!", "a%:40 b:40 c^", keep_days=30),))
+    dataset = dataset_of(run(one_dataset, (), "-n"))
     assert dataset["steps"][-1]["snapshots"] == [{"name": "b", "reason": "older than 30 days"}]
     assert dataset["kept"] == [{"snapshot": "a", "reason": "held by other"}]
 
@@ -149,27 +149,27 @@ def test_what_expired_and_what_was_kept_come_with_reasons() -> None:
     ],
 )
 def test_every_kind_of_step_fits_the_schema(source: str, target: str, action: str) -> None:
-    made = Plan(datasets=(planned(source, target),))
-    assert action in [step["action"] for step in told_dataset(run(made, (), "-n"))["steps"]]
+    one_dataset = Plan(datasets=(planned(source, target),))
+    assert action in [step["action"] for step in dataset_of(run(one_dataset, (), "-n"))["steps"]]
 
 
 def test_bookmarks_rollbacks_and_placeholders_fit_the_schema() -> None:
     bookmarked = Plan(datasets=(planned("a! b", "a^", plan_context=context(has_bookmarks=True)),))
-    assert "bookmark" in [step["action"] for step in told_dataset(run(bookmarked))["steps"]]
+    assert "bookmark" in [step["action"] for step in dataset_of(run(bookmarked))["steps"]]
     discarding = Plan(datasets=(planned("a! b", "a^ changed", plan_context=context(may_roll_back=True)),))
-    assert "rollback" in [step["action"] for step in told_dataset(run(discarding))["steps"]]
-    tree = told(run(plan((":empty", "b:a"), ()), (), "-n"))
+    assert "rollback" in [step["action"] for step in dataset_of(run(discarding))["steps"]]
+    tree = report_of(run(plan((":empty", "b:a"), ()), (), "-n"))
     assert tree["datasets"][0]["steps"][0]["action"] == "create"
 
 
-def test_the_token_of_a_cut_receive_is_no_ones_business() -> None:
-    made = Plan(datasets=(planned("a b", "a resume(a..b)"),))
-    assert "1-token" not in document.text(run(made))
+def test_the_resume_token_is_not_in_the_report() -> None:
+    one_dataset = Plan(datasets=(planned("a b", "a resume(a..b)"),))
+    assert "1-token" not in document.text(run(one_dataset))
 
 
 def test_hostile_text_is_escaped() -> None:
-    made = planned("c!", "a%:40 b:40 c^", keep_days=30)
+    dataset = planned("c!", "a%:40 b:40 c^", keep_days=30)
     hostile = Expire("off/a", (ExpiringSnapshot("b", "\x1b[2J\u202e"),))
-    text = document.text(run(Plan(datasets=(type(made)(made.source, made.target, (hostile,)),)), (), "-n"))
+    text = document.text(run(Plan(datasets=(type(dataset)(dataset.source, dataset.target, (hostile,)),)), (), "-n"))
     assert text.isascii()
     assert "\x1b" not in text

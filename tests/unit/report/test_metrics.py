@@ -1,4 +1,4 @@
-"""Metrics: what a good and a bad run leave, read back by prometheus-client's own parser."""
+"""The metrics of good and bad runs, as prometheus-client's own parser reads them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MIRROR = {"host": "nas1", "source": "tank/a", "target": "off/a", "tag": "offsite
 
 
 class Read:
-    """The samples of a text by name without our prefix; every family must have help and a type."""
+    """The samples of a metrics file by name, without our prefix. Every family must have a help text and a type."""
 
     def __init__(self, text: bytes) -> None:
         families = list(text_string_to_metric_families(text.decode()))
@@ -33,17 +33,18 @@ class Read:
         self.samples = [sample for family in families for sample in family.samples]
 
     def value(self, name: str, **labels: str) -> Any:
-        found = [
+        values = [
             sample.value
             for sample in self.samples
             if sample.name == f"zfs_replicate_{name}" and sample.labels == MIRROR | labels
         ]
-        assert len(found) <= 1
-        return found[0] if found else None
+        assert len(values) <= 1
+        return values[0] if values else None
 
 
-def after(one: Run, before: bytes = b"") -> tuple[Read, bytes]:
-    text = metrics.render(one, PreviousMetrics.read(before.decode()))
+def after(run: Run, before: bytes = b"") -> tuple[Read, bytes]:
+    """Given a run and the existing file, return the new file, parsed and as text."""
+    text = metrics.render(run, PreviousMetrics.read(before.decode()))
     return Read(text), text
 
 
@@ -59,12 +60,12 @@ def test_a_good_run() -> None:
     assert read.value("runs_total", result="success") == 1
 
 
-def test_every_series_says_which_mirror_it_is_of() -> None:
+def test_every_series_has_the_labels_of_its_mirror() -> None:
     read, _text = after(good_run())
     assert all(sample.labels.items() >= MIRROR.items() for sample in read.samples)
 
 
-def test_a_failed_run_keeps_the_last_success_and_what_is_known_of_each_dataset() -> None:
+def test_a_failed_run_keeps_the_last_success_and_the_datasets() -> None:
     _read, text = after(good_run())
     read, text = after(lost_run(), text)
     read, _text = after(lost_run(), text)
@@ -83,36 +84,36 @@ def test_a_success_keeps_the_last_failure() -> None:
     assert read.value("last_run_success") == 1
 
 
-def test_a_failure_before_any_success_says_never() -> None:
+def test_without_any_success_its_time_is_zero() -> None:
     read, _text = after(lost_run())
     assert read.value("last_success_timestamp_seconds") == 0
 
 
 def test_a_failed_dataset_lags_and_its_holds_age() -> None:
-    made = plan((":a!:3 b:1",), (":a^:3",))
-    read, _text = after(run(made, carried_out(made, Send, OutOfSpace("full")), exit_status=1))
+    planned_tree = plan((":a!:3 b:1",), (":a^:3",))
+    read, _text = after(run(planned_tree, carried_out(planned_tree, Send, OutOfSpace("full")), exit_status=1))
     assert read.value("dataset_lag_seconds", dataset="off/a") == 2 * 86400
     assert read.value("dataset_hold_age_seconds", dataset="off/a") == ENDED - (NOW - 3 * 86400)
     assert read.value("datasets", outcome="failed") == 1
 
 
 def test_a_conflict_is_an_outcome_of_its_own() -> None:
-    made = plan((":a!",), (":empty",))
-    read, _text = after(run(made, Ledger(made).outcomes(), exit_status=1))
+    planned_tree = plan((":a!",), (":empty",))
+    read, _text = after(run(planned_tree, Ledger(planned_tree).outcomes(), exit_status=1))
     assert read.value("datasets", outcome="conflict") == 1
     assert read.value("dataset_lag_seconds", dataset="off/a") is None
 
 
-def test_what_has_expired_is_counted() -> None:
-    made = Plan(datasets=(planned("c!", "a:40 b:40 c^", keep_days=30),))
-    ledger = Ledger(made)
-    ledger.record_expired(made.datasets[0], ("a", "b"))
-    read, _text = after(run(made, ledger.outcomes()))
+def test_expired_snapshots_are_counted() -> None:
+    expiring = Plan(datasets=(planned("c!", "a:40 b:40 c^", keep_days=30),))
+    ledger = Ledger(expiring)
+    ledger.record_expired(expiring.datasets[0], ("a", "b"))
+    read, _text = after(run(expiring, ledger.outcomes()))
     assert read.value("expired_snapshots") == 2
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool comes with Prometheus")
-def test_promtool_finds_nothing_to_say() -> None:
+def test_promtool_has_no_complaints() -> None:
     _read, text = after(good_run())
     _read, text = after(lost_run(), text)
     done = subprocess.run(("promtool", "check", "metrics"), input=text, capture_output=True, check=False)
@@ -126,13 +127,13 @@ def test_another_mirror_in_the_same_file_is_not_ours() -> None:
     assert read.value("dataset_lag_seconds", dataset="off/a") is None
 
 
-def test_every_metric_has_its_words() -> None:
+def test_every_metric_has_a_help_text() -> None:
     read, _text = after(good_run())
     names = {sample.name.removeprefix("zfs_replicate_").removesuffix("_total") for sample in read.samples}
     assert names == set(metrics.HELP)
 
 
 @pytest.mark.parametrize("text", ["no metrics at all {", 'a{b="c} 1'])
-def test_a_text_that_is_none_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no metrics"):
+def test_a_text_that_is_not_metrics_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not a metrics file"):
         PreviousMetrics.read(text)
