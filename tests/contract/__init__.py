@@ -1,5 +1,5 @@
-"""What the product relies on ZFS for, one behaviour a test, asserted alike on the simulator and on real pools.
+"""Test the ZFS behaviour that the product relies on, one behaviour a test, on the simulator and on real pools.
 
-On an ordinary machine only the simulator is asked. In the lab guest, with ZFS_REPLICATE_LAB=1, OpenZFS is asked too:
-where the two disagree, the simulator is wrong. "facts 3" is section 3 of docs/zfs-facts.md.
+On an ordinary machine the tests run on the simulator only. In the lab guest, with ZFS_REPLICATE_LAB=1, they also run
+on OpenZFS: where the two disagree, the simulator is wrong. "facts 3" is section 3 of docs/zfs-facts.md.
 """

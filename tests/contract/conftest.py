@@ -1,4 +1,4 @@
-"""The fixture `zfs`: once for the simulator, and in the lab guest once more for OpenZFS."""
+"""Provide the fixture `zfs`: the simulator, and in the lab guest OpenZFS too."""
 
 from __future__ import annotations
 

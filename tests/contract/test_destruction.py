@@ -14,7 +14,7 @@ def test_destroy_ignores_missing_names(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.source) == ["b"]
 
 
-def test_destroy_of_nothing_but_missing_names_fails(zfs: Zfs) -> None:
+def test_destroy_of_only_missing_names_fails(zfs: Zfs) -> None:
     zfs.make_source("a")
     assert zfs.run(commands.destroy(zfs.source, ("no", "none"))).error is DatasetMissing
 
@@ -23,23 +23,23 @@ def test_destroy_in_a_missing_dataset(zfs: Zfs) -> None:
     assert zfs.run(commands.destroy(zfs.source, ("a",))).error is DatasetMissing
 
 
-def test_destroy_with_a_held_one_destroys_none_and_names_each(zfs: Zfs) -> None:
+def test_destroy_with_held_snapshots_destroys_none_and_names_them(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c")
     zfs.ok("hold", "tag", f"{zfs.source}@b", f"{zfs.source}@c")
-    said = zfs.run(commands.destroy(zfs.source, ("a", "b", "c")))
-    assert said.error is DatasetBusy
-    assert {line.split("'")[0] for line in said.stderr.splitlines()} == {
+    result = zfs.run(commands.destroy(zfs.source, ("a", "b", "c")))
+    assert result.error is DatasetBusy
+    assert {line.split("'")[0] for line in result.stderr.splitlines()} == {
         f"cannot destroy snapshot {zfs.source}@{short}: it" for short in ("b", "c")
     }
     assert zfs.snapshots(zfs.source) == ["a", "b", "c"]
 
 
-def test_destroy_with_a_cloned_one_destroys_none(zfs: Zfs) -> None:
+def test_destroy_with_a_cloned_snapshot_destroys_none(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.ok("clone", f"{zfs.source}@b", f"{zfs.source}-clone")
-    said = zfs.run(commands.destroy(zfs.source, ("a", "b")))
-    assert said.error is DatasetBusy
-    assert "dependent clones" in said.stderr
+    result = zfs.run(commands.destroy(zfs.source, ("a", "b")))
+    assert result.error is DatasetBusy
+    assert "dependent clones" in result.stderr
     assert zfs.snapshots(zfs.source) == ["a", "b"]
 
 
@@ -59,7 +59,7 @@ def test_recursive_destroy_goes_as_far_as_it_can(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.source) == ["a", "b"]
 
 
-def test_rollback_to_a_received_snapshot_discards_what_was_written(zfs: Zfs) -> None:
+def test_rollback_to_a_received_snapshot_discards_changes(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.copy_first()
     zfs.write(zfs.target)
@@ -67,7 +67,7 @@ def test_rollback_to_a_received_snapshot_discards_what_was_written(zfs: Zfs) -> 
     assert zfs.written(zfs.target) == 0
 
 
-def test_rollback_to_a_snapshot_taken_here_leaves_something_written_but_nothing_modified(zfs: Zfs) -> None:
+def test_rollback_to_a_local_snapshot_leaves_written_above_zero(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.copy_first()
     zfs.write(zfs.target)
@@ -129,15 +129,15 @@ def test_bookmark_outlives_its_snapshot(zfs: Zfs) -> None:
 def test_bookmark_twice_is_refused(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#mark")
-    said = zfs.zfs("bookmark", f"{zfs.source}@a", f"{zfs.source}#mark")
-    assert said.status == 1
-    assert "bookmark exists" in said.stderr
+    result = zfs.zfs("bookmark", f"{zfs.source}@a", f"{zfs.source}#mark")
+    assert result.status == 1
+    assert "bookmark exists" in result.stderr
 
 
 def test_bookmark_of_a_missing_snapshot(zfs: Zfs) -> None:
     zfs.make_source("a")
-    said = zfs.zfs("bookmark", f"{zfs.source}@no", f"{zfs.source}#mark")
-    assert (said.status, said.error) == (2, DatasetMissing)
+    result = zfs.zfs("bookmark", f"{zfs.source}@no", f"{zfs.source}#mark")
+    assert (result.status, result.error) == (2, DatasetMissing)
 
 
 def test_missing_bookmark_cannot_be_destroyed(zfs: Zfs) -> None:
@@ -148,15 +148,15 @@ def test_missing_bookmark_cannot_be_destroyed(zfs: Zfs) -> None:
 def test_many_bookmarks_in_one_command(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#old")
-    made = ((f"{zfs.source}@no", f"{zfs.source}#no"), (f"{zfs.source}@b", f"{zfs.source}#new"))
-    said = zfs.run(commands.bookmark(made, (f"{zfs.source}#old",)))
-    assert said.status == 0
-    assert messages.absent_datasets(failed(said.stderr.partition("\n")[0])) == frozenset({f"{zfs.source}@no"})
+    pairs = ((f"{zfs.source}@no", f"{zfs.source}#no"), (f"{zfs.source}@b", f"{zfs.source}#new"))
+    result = zfs.run(commands.bookmark(pairs, (f"{zfs.source}#old",)))
+    assert result.status == 0
+    assert messages.absent_datasets(failed(result.stderr.partition("\n")[0])) == frozenset({f"{zfs.source}@no"})
     assert zfs.exists(f"{zfs.source}#new")
     assert not zfs.exists(f"{zfs.source}#old")
 
 
-def test_snapshot_that_is_there_is_refused_for_the_whole_tree(zfs: Zfs) -> None:
+def test_an_existing_snapshot_refuses_the_whole_tree(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("create", f"{zfs.source}/child")
     assert zfs.zfs("snapshot", "-r", f"{zfs.source}@a").status == 1

@@ -1,4 +1,4 @@
-"""Encrypted datasets: raw streams, and what mixing them with plain ones does (facts 2, 3)."""
+"""Encrypted datasets: raw streams, and mixing them with plain ones (facts 2, 3)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zfs_replicate.zfs import commands, parse
 
 @pytest.fixture
 def encrypted(zfs: Zfs, tmp_path: Path) -> Zfs:
-    """A source that is encrypted, with snapshots a and b."""
+    """An encrypted source with snapshots a and b."""
     key = tmp_path / "key"
     key.write_text("correct horse battery staple")
     options = ("-o", "encryption=on", "-o", "keyformat=passphrase", "-o", f"keylocation=file://{key}")
@@ -28,9 +28,9 @@ def test_raw_copy_is_encrypted_and_takes_raw_incrementals(encrypted: Zfs) -> Non
     zfs = encrypted
     assert zfs.send("-w", f"{zfs.source}@a").status == 0
     assert zfs.send("-w", "-I", f"{zfs.source}@a", f"{zfs.source}@b").status == 0
-    (found,) = parse.listing(zfs.run(commands.list_tree(zfs.target)).lines).datasets
-    assert found.is_encrypted
-    assert found.written == 0
+    (dataset,) = parse.listing(zfs.run(commands.list_tree(zfs.target)).lines).datasets
+    assert dataset.is_encrypted
+    assert dataset.written == 0
 
 
 def test_raw_stream_needs_no_key(encrypted: Zfs) -> None:
@@ -41,13 +41,13 @@ def test_raw_stream_needs_no_key(encrypted: Zfs) -> None:
     assert zfs.send("-w", f"{zfs.source}@a").status == 0
 
 
-def test_token_of_a_raw_stream_says_so(encrypted: Zfs) -> None:
+def test_token_of_a_raw_stream_is_raw(encrypted: Zfs) -> None:
     zfs = encrypted
     zfs.send("-w", f"{zfs.source}@a", cut=MIB)
     token = zfs.token(zfs.target)
-    found = parse.token_contents(zfs.run(commands.decode_token(token)).stdout)
-    assert found is not None
-    assert found.is_raw
+    token_contents = parse.token_contents(zfs.run(commands.decode_token(token)).stdout)
+    assert token_contents is not None
+    assert token_contents.is_raw
     assert zfs.send("-t", token).status == 0
     assert zfs.column(f"{zfs.target}@a", "encryption") != "off"
 
@@ -70,8 +70,8 @@ def test_plain_copy_is_plain_and_takes_plain_incrementals_only(encrypted: Zfs) -
     zfs = encrypted
     zfs.send(f"{zfs.source}@a")
     assert zfs.column(zfs.target, "encryption") == "off"
-    said = zfs.send("-w", "-i", f"{zfs.source}@a", f"{zfs.source}@b").stderr
-    assert "cannot perform raw receive on top of existing unencrypted dataset" in said
+    stderr = zfs.send("-w", "-i", f"{zfs.source}@a", f"{zfs.source}@b").stderr
+    assert "cannot perform raw receive on top of existing unencrypted dataset" in stderr
     assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").status == 0
 
 

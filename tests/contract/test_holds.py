@@ -1,4 +1,4 @@
-"""zfs hold, release and holds, with many names and with what has vanished (facts 4)."""
+"""zfs hold, release and holds, with many snapshots and with missing ones (facts 4)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def names(zfs: Zfs, *shorts: str) -> tuple[str, ...]:
 
 def test_hold_and_release_many_at_once(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
-    wanted = names(zfs, "a", "b")
-    assert zfs.run(commands.hold("tag", wanted)).status == 0
-    assert [zfs.tags(name) for name in wanted] == [{"tag"}, {"tag"}]
-    assert zfs.run(commands.release("tag", wanted)).status == 0
-    assert [zfs.tags(name) for name in wanted] == [set(), set()]
+    snapshots = names(zfs, "a", "b")
+    assert zfs.run(commands.hold("tag", snapshots)).status == 0
+    assert [zfs.tags(name) for name in snapshots] == [{"tag"}, {"tag"}]
+    assert zfs.run(commands.release("tag", snapshots)).status == 0
+    assert [zfs.tags(name) for name in snapshots] == [set(), set()]
 
 
 def test_several_tags_on_one_snapshot(zfs: Zfs) -> None:
@@ -29,36 +29,36 @@ def test_several_tags_on_one_snapshot(zfs: Zfs) -> None:
     assert zfs.tags(f"{zfs.source}@a") == {"two:target"}
 
 
-def test_hold_that_is_there_is_an_error_that_stops_nothing(zfs: Zfs) -> None:
+def test_an_existing_hold_is_an_error_but_stops_nothing(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.ok("hold", "tag", f"{zfs.source}@a")
-    said = zfs.run(commands.hold("tag", names(zfs, "a", "b")))
-    assert said.status == 1
-    assert messages.failed_snapshots(failed(said.stderr), names(zfs, "a", "b")) == {}
+    result = zfs.run(commands.hold("tag", names(zfs, "a", "b")))
+    assert result.status == 1
+    assert messages.failed_snapshots(failed(result.stderr), names(zfs, "a", "b")) == {}
     assert zfs.tags(f"{zfs.source}@b") == {"tag"}
 
 
 def test_hold_twice_in_one_command(zfs: Zfs) -> None:
     zfs.make_source("a")
-    said = zfs.run(commands.hold("tag", names(zfs, "a", "a")))
-    assert said.status == 1
-    assert messages.failed_snapshots(failed(said.stderr), names(zfs, "a")) == {}
+    result = zfs.run(commands.hold("tag", names(zfs, "a", "a")))
+    assert result.status == 1
+    assert messages.failed_snapshots(failed(result.stderr), names(zfs, "a")) == {}
 
 
-def test_hold_of_a_vanished_snapshot_stops_nothing(zfs: Zfs) -> None:
+def test_hold_of_a_missing_snapshot_stops_nothing(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
-    said = zfs.run(commands.hold("tag", names(zfs, "a", "no", "b")))
-    assert said.status == 1
-    assert set(messages.failed_snapshots(failed(said.stderr), names(zfs, "a", "no", "b"))) == set(names(zfs, "no"))
+    result = zfs.run(commands.hold("tag", names(zfs, "a", "no", "b")))
+    assert result.status == 1
+    assert set(messages.failed_snapshots(failed(result.stderr), names(zfs, "a", "no", "b"))) == set(names(zfs, "no"))
     assert zfs.tags(f"{zfs.source}@b") == {"tag"}
 
 
-def test_hold_in_a_vanished_dataset_names_the_dataset_and_stops_nothing(zfs: Zfs) -> None:
+def test_hold_in_a_missing_dataset_names_it_and_stops_nothing(zfs: Zfs) -> None:
     zfs.make_source("a")
     gone = f"{zfs.source}/gone@a"
-    said = zfs.run(commands.hold("tag", (gone, f"{zfs.source}@a")))
-    assert said.stderr == f"cannot open '{zfs.source}/gone': dataset does not exist\n"
-    assert set(messages.failed_snapshots(failed(said.stderr), (gone, f"{zfs.source}@a"))) == {gone}
+    result = zfs.run(commands.hold("tag", (gone, f"{zfs.source}@a")))
+    assert result.stderr == f"cannot open '{zfs.source}/gone': dataset does not exist\n"
+    assert set(messages.failed_snapshots(failed(result.stderr), (gone, f"{zfs.source}@a"))) == {gone}
     assert zfs.tags(f"{zfs.source}@a") == {"tag"}
 
 
@@ -82,33 +82,33 @@ def test_recursive_hold_and_release(zfs: Zfs) -> None:
     assert zfs.tags(f"{zfs.source}/child@a") == set()
 
 
-def test_release_of_what_is_not_held_is_an_error_that_stops_nothing(zfs: Zfs) -> None:
+def test_release_without_a_hold_is_an_error_but_stops_nothing(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.ok("hold", "tag", f"{zfs.source}@b")
-    said = zfs.run(commands.release("tag", names(zfs, "a", "b")))
-    assert said.status == 1
-    assert messages.failed_snapshots(failed(said.stderr), names(zfs, "a", "b")) == {}
+    result = zfs.run(commands.release("tag", names(zfs, "a", "b")))
+    assert result.status == 1
+    assert messages.failed_snapshots(failed(result.stderr), names(zfs, "a", "b")) == {}
     assert zfs.tags(f"{zfs.source}@b") == set()
 
 
-def test_release_of_a_vanished_snapshot_stops_nothing(zfs: Zfs) -> None:
+def test_release_of_a_missing_snapshot_stops_nothing(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("hold", "tag", f"{zfs.source}@a")
-    wanted = (f"{zfs.source}/gone@a", *names(zfs, "no", "a"))
-    said = zfs.run(commands.release("tag", wanted))
-    assert said.status == 1
-    assert set(messages.failed_snapshots(failed(said.stderr), wanted)) == set(wanted[:2])
+    snapshots = (f"{zfs.source}/gone@a", *names(zfs, "no", "a"))
+    result = zfs.run(commands.release("tag", snapshots))
+    assert result.status == 1
+    assert set(messages.failed_snapshots(failed(result.stderr), snapshots)) == set(snapshots[:2])
     assert zfs.tags(f"{zfs.source}@a") == set()
 
 
-def test_holds_tells_tags_beside_what_is_missing(zfs: Zfs) -> None:
+def test_holds_lists_tags_and_reports_missing_snapshots(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.ok("hold", "tag", f"{zfs.source}@b")
-    wanted = (*names(zfs, "a", "no", "b"), f"{zfs.source}/gone@a")
-    said = zfs.run(commands.list_holds(wanted))
-    assert parse.holds(said.lines) == {f"{zfs.source}@b": ("tag",)}
-    assert messages.absent_datasets(failed(said.stderr)) == frozenset({f"{zfs.source}@no", f"{zfs.source}/gone@a"})
-    assert said.status == 1
+    snapshots = (*names(zfs, "a", "no", "b"), f"{zfs.source}/gone@a")
+    result = zfs.run(commands.list_holds(snapshots))
+    assert parse.holds(result.lines) == {f"{zfs.source}@b": ("tag",)}
+    assert messages.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}@no", f"{zfs.source}/gone@a"})
+    assert result.status == 1
 
 
 def test_held_snapshot_cannot_be_destroyed(zfs: Zfs) -> None:
@@ -118,7 +118,7 @@ def test_held_snapshot_cannot_be_destroyed(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.source) == ["a"]
 
 
-def test_last_release_destroys_what_was_marked(zfs: Zfs) -> None:
+def test_last_release_destroys_a_deferred_snapshot(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     for tag in ("one", "two"):
         zfs.ok("hold", tag, f"{zfs.source}@a")
@@ -129,7 +129,7 @@ def test_last_release_destroys_what_was_marked(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.source) == ["b"]
 
 
-def test_marked_snapshot_goes_with_its_last_clone(zfs: Zfs) -> None:
+def test_a_deferred_snapshot_goes_with_its_last_clone(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("clone", f"{zfs.source}@a", f"{zfs.source}-clone")
     zfs.ok("destroy", "-d", f"{zfs.source}@a")

@@ -1,4 +1,4 @@
-"""zfs list, get and the probe, as the product reads them (facts 1, 7, 9)."""
+"""zfs list, zfs get and the probe, as the product uses them (facts 1, 7, 9)."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from zfs_replicate.zfs import commands, messages, parse
 
 
 def tree(zfs: Zfs, root: str) -> parse.Listing:
-    said = zfs.run(commands.list_tree(root))
-    assert said.status == 0
-    return parse.listing(said.lines)
+    result = zfs.run(commands.list_tree(root))
+    assert result.status == 0
+    return parse.listing(result.lines)
 
 
 def test_tree_lists_all_kinds_parents_first(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("create", f"{zfs.source}/child")
     zfs.ok("create", "-s", "-V", "8M", f"{zfs.source}/disk")
-    found = tree(zfs, zfs.source).datasets
-    assert [dataset.name for dataset in found] == [zfs.source, f"{zfs.source}/child", f"{zfs.source}/disk"]
-    assert [dataset.kind for dataset in found] == [Kind.FILESYSTEM, Kind.FILESYSTEM, Kind.VOLUME]
-    assert not any(dataset.is_encrypted for dataset in found)
+    datasets = tree(zfs, zfs.source).datasets
+    assert [dataset.name for dataset in datasets] == [zfs.source, f"{zfs.source}/child", f"{zfs.source}/disk"]
+    assert [dataset.kind for dataset in datasets] == [Kind.FILESYSTEM, Kind.FILESYSTEM, Kind.VOLUME]
+    assert not any(dataset.is_encrypted for dataset in datasets)
 
 
 def test_tree_lists_snapshots_in_order_of_createtxg(zfs: Zfs) -> None:
     zfs.make_source("z", "a", "m")
     zfs.ok("rename", f"{zfs.source}@a", f"{zfs.source}@b")
-    (found,) = tree(zfs, zfs.source).datasets
-    assert [snapshot.name for snapshot in found.snapshots] == ["z", "b", "m"]
-    assert len({snapshot.guid for snapshot in found.snapshots}) == 3
+    (dataset,) = tree(zfs, zfs.source).datasets
+    assert [snapshot.name for snapshot in dataset.snapshots] == ["z", "b", "m"]
+    assert len({snapshot.guid for snapshot in dataset.snapshots}) == 3
 
 
 def test_tree_lists_bookmarks_with_the_identity_of_their_snapshot(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#mark")
-    (found,) = tree(zfs, zfs.source).datasets
-    (snapshot,), (bookmark,) = found.snapshots, found.bookmarks
+    (dataset,) = tree(zfs, zfs.source).datasets
+    (snapshot,), (bookmark,) = dataset.snapshots, dataset.bookmarks
     assert bookmark.name == "mark"
     assert (bookmark.guid, bookmark.createtxg, bookmark.creation) == (
         snapshot.guid,
@@ -46,7 +46,7 @@ def test_tree_lists_bookmarks_with_the_identity_of_their_snapshot(zfs: Zfs) -> N
     )
 
 
-def test_tree_tells_which_snapshots_are_held_and_cloned(zfs: Zfs) -> None:
+def test_tree_lists_which_snapshots_are_held_and_cloned(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c")
     zfs.ok("hold", "mine", f"{zfs.source}@b")
     zfs.ok("clone", f"{zfs.source}@c", f"{zfs.source}-clone")
@@ -87,32 +87,32 @@ def test_empty_dataset_counts_as_written(zfs: Zfs) -> None:
     assert zfs.written(zfs.source) > 0
 
 
-def test_missing_root_is_named_and_nothing_else_is_said(zfs: Zfs) -> None:
-    said = zfs.run(commands.list_copies(zfs.target))
-    assert (said.stdout, said.status) == ("", 1)
-    assert messages.absent_datasets(failed(said.stderr)) == frozenset({zfs.target})
+def test_missing_root_is_the_only_message(zfs: Zfs) -> None:
+    result = zfs.run(commands.list_copies(zfs.target))
+    assert (result.stdout, result.status) == ("", 1)
+    assert messages.absent_datasets(failed(result.stderr)) == frozenset({zfs.target})
 
 
-def test_root_in_a_missing_pool_is_said_like_any_missing_dataset(zfs: Zfs) -> None:
-    said = zfs.run(commands.list_tree("nopool/data"))
-    assert said.error is DatasetMissing
-    assert messages.absent_datasets(failed(said.stderr)) == frozenset({"nopool/data"})
+def test_root_in_a_missing_pool_is_like_any_missing_dataset(zfs: Zfs) -> None:
+    result = zfs.run(commands.list_tree("nopool/data"))
+    assert result.error is DatasetMissing
+    assert messages.absent_datasets(failed(result.stderr)) == frozenset({"nopool/data"})
 
 
-def test_existing_ones_are_listed_beside_missing_ones(zfs: Zfs) -> None:
+def test_existing_datasets_are_listed_beside_missing_ones(zfs: Zfs) -> None:
     zfs.make_source()
-    said = zfs.run(commands.list_existing(("ctank", f"{zfs.source}/no", zfs.source)))
-    assert said.lines == ["ctank", zfs.source]
-    assert messages.absent_datasets(failed(said.stderr)) == frozenset({f"{zfs.source}/no"})
-    assert said.status == 1
+    result = zfs.run(commands.list_existing(("ctank", f"{zfs.source}/no", zfs.source)))
+    assert result.lines == ["ctank", zfs.source]
+    assert messages.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}/no"})
+    assert result.status == 1
 
 
 def test_guids_of_existing_snapshots_are_listed_beside_missing_ones(zfs: Zfs) -> None:
     zfs.make_source("a")
     missing = {f"{zfs.source}@no", f"{zfs.target}@no"}
-    said = zfs.run(commands.list_guids((*missing, f"{zfs.source}@a")))
-    assert parse.guids(said.lines) == {f"{zfs.source}@a": zfs.guid(f"{zfs.source}@a")}
-    assert messages.absent_datasets(failed(said.stderr)) == frozenset(missing)
+    result = zfs.run(commands.list_guids((*missing, f"{zfs.source}@a")))
+    assert parse.guids(result.lines) == {f"{zfs.source}@a": zfs.guid(f"{zfs.source}@a")}
+    assert messages.absent_datasets(failed(result.stderr)) == frozenset(missing)
 
 
 def test_names_with_spaces(zfs: Zfs) -> None:
@@ -122,24 +122,24 @@ def test_names_with_spaces(zfs: Zfs) -> None:
     zfs.ok("hold", "mine", f"{zfs.source}/with space@a b")
     listing = tree(zfs, zfs.source)
     assert listing.datasets[1].snapshots[0].name == "a b"
-    said = zfs.run(commands.list_holds(listing.held))
-    assert parse.holds(said.lines) == {f"{zfs.source}/with space@a b": ("mine",)}
+    result = zfs.run(commands.list_holds(listing.held))
+    assert parse.holds(result.lines) == {f"{zfs.source}/with space@a b": ("mine",)}
 
 
 def test_placeholder_property_is_listed_only_where_it_was_set(zfs: Zfs) -> None:
     zfs.ok("create", "-o", "canmount=off", "-o", f"{PLACEHOLDER_PROPERTY}=on", zfs.target)
     zfs.ok("create", f"{zfs.target}/child")
-    said = zfs.run(commands.list_placeholders([zfs.target, f"{zfs.target}/child"]))
-    assert parse.first_column(said.lines, 2) == (zfs.target,)
+    result = zfs.run(commands.list_placeholders([zfs.target, f"{zfs.target}/child"]))
+    assert parse.first_column(result.lines, 2) == (zfs.target,)
     assert zfs.setting(f"{zfs.target}/child", PLACEHOLDER_PROPERTY) == ("on", f"inherited from {zfs.target}")
 
 
-def test_cleared_placeholder_is_listed_no_more(zfs: Zfs) -> None:
+def test_cleared_placeholder_is_no_longer_listed(zfs: Zfs) -> None:
     zfs.ok("create", "-o", f"{PLACEHOLDER_PROPERTY}=on", zfs.target)
     for _time in range(2):
         assert zfs.run(commands.clear_placeholder(zfs.target)).status == 0
-    said = zfs.run(commands.list_placeholders([zfs.target]))
-    assert (said.stdout, said.status) == ("", 0)
+    result = zfs.run(commands.list_placeholders([zfs.target]))
+    assert (result.stdout, result.status) == ("", 0)
 
 
 def test_parent_must_exist(zfs: Zfs) -> None:
@@ -149,23 +149,23 @@ def test_parent_must_exist(zfs: Zfs) -> None:
     assert zfs.zfs("create", "nopool/child").error is PoolMissing
 
 
-def test_probe_tells_what_the_pool_can(zfs: Zfs) -> None:
-    said = zfs.run(commands.probe("ctank"))
-    assert said.lines[0] == parse.PROBE_GREETING
-    found = parse.capabilities(said.lines[1:], "ctank")
-    assert "zfs" in found.programs
-    assert [line for line in said.lines if line.startswith("zfs-version\tzfs-2.")]
-    assert "version\t-" in said.lines  # the pool has a property of that name, too
-    assert found.pool_guid > 0
-    assert found.has_feature("large_blocks")
-    assert found.uses_feature("extensible_dataset")
-    assert not found.uses_feature("encryption") or found.has_feature("encryption")
+def test_probe_prints_capabilities(zfs: Zfs) -> None:
+    result = zfs.run(commands.probe("ctank"))
+    assert result.lines[0] == parse.PROBE_GREETING
+    capabilities = parse.capabilities(result.lines[1:], "ctank")
+    assert "zfs" in capabilities.programs
+    assert [line for line in result.lines if line.startswith("zfs-version\tzfs-2.")]
+    assert "version\t-" in result.lines  # the pool also has a property of that name
+    assert capabilities.pool_guid > 0
+    assert capabilities.has_feature("large_blocks")
+    assert capabilities.uses_feature("extensible_dataset")
+    assert not capabilities.uses_feature("encryption") or capabilities.has_feature("encryption")
 
 
 def test_probe_of_a_missing_pool(zfs: Zfs) -> None:
-    said = zfs.run(commands.probe("nopool"))
-    assert said.lines[0] == parse.PROBE_GREETING
-    assert said.error is PoolMissing
+    result = zfs.run(commands.probe("nopool"))
+    assert result.lines[0] == parse.PROBE_GREETING
+    assert result.error is PoolMissing
 
 
 def test_rename_of_a_dataset_keeps_guids(zfs: Zfs) -> None:

@@ -1,4 +1,4 @@
-"""zfs receive of whole streams: what is taken, what is refused, and what stands afterwards (facts 3, 8, 10)."""
+"""zfs receive of whole streams: what is accepted, what is refused, and the result (facts 3, 8, 10)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_first_copy_sets_its_options_locally(zfs: Zfs) -> None:
     assert zfs.setting(zfs.target, "canmount") == ("noauto", "local")
 
 
-def test_volume_is_received_without_canmount_only(zfs: Zfs) -> None:
+def test_volume_is_received_only_without_canmount(zfs: Zfs) -> None:
     zfs.ok("create", "-s", "-V", "8M", zfs.source)
     zfs.ok("snapshot", f"{zfs.source}@a")
     options = ("-s", "-u", "-o", "readonly=on")
@@ -105,7 +105,7 @@ def test_modified_target_is_refused(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["a"]
 
 
-def test_own_unmodified_snapshot_on_the_target_is_no_obstacle(zfs: Zfs) -> None:
+def test_own_unmodified_snapshot_on_the_target_is_accepted(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c")
     zfs.copy_first()
     zfs.ok("snapshot", f"{zfs.target}@own")
@@ -125,7 +125,7 @@ def test_own_snapshot_with_data_on_the_target_is_refused(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["a", "own"]
 
 
-def test_name_that_another_snapshot_has_is_refused(zfs: Zfs) -> None:
+def test_name_of_a_different_snapshot_is_refused(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c")
     zfs.copy_first()
     zfs.ok("snapshot", f"{zfs.target}@c")
@@ -135,7 +135,7 @@ def test_name_that_another_snapshot_has_is_refused(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["a", "c", "b"]
 
 
-def test_snapshots_that_are_there_are_skipped(zfs: Zfs) -> None:
+def test_existing_snapshots_are_skipped(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c")
     zfs.copy_first()
     assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").status == 0
@@ -144,7 +144,7 @@ def test_snapshots_that_are_there_are_skipped(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["a", "b", "c"]
 
 
-def test_older_snapshot_does_not_come_in_after_a_newer_one(zfs: Zfs) -> None:
+def test_older_snapshot_is_refused_after_a_newer_one(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c")
     zfs.copy_first()
     assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@c").status == 0
@@ -152,7 +152,7 @@ def test_older_snapshot_does_not_come_in_after_a_newer_one(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["a", "c"]
 
 
-def test_forced_incremental_discards_what_is_newer(zfs: Zfs) -> None:
+def test_forced_incremental_discards_newer_snapshots(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.copy_first()
     zfs.write(zfs.target)
@@ -162,7 +162,7 @@ def test_forced_incremental_discards_what_is_newer(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["a", "b"]
 
 
-def test_snapshot_without_changes_arrives_with_nothing_written(zfs: Zfs) -> None:
+def test_snapshot_without_changes_has_nothing_written(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.copy_first()
     zfs.ok("snapshot", f"{zfs.source}@b")
@@ -185,7 +185,7 @@ def test_stream_behind_a_banner(zfs: Zfs) -> None:
     assert "bad magic number" in received.stderr
 
 
-def test_pool_that_is_full(zfs: Zfs) -> None:
+def test_full_pool(zfs: Zfs) -> None:
     zfs.make_source("a", size=12 * MIB)
     target = f"csmall/{zfs.target.rpartition('/')[2]}"
     _sent, received = zfs.pipe((f"{zfs.source}@a",), ("-s", "-u", target))
@@ -195,7 +195,7 @@ def test_pool_that_is_full(zfs: Zfs) -> None:
     assert not zfs.exists(target)
 
 
-def test_quota_that_is_reached(zfs: Zfs) -> None:
+def test_reached_quota(zfs: Zfs) -> None:
     zfs.make_source("a", size=3 * MIB)
     zfs.ok("create", "-o", f"quota={MIB}", zfs.target)
     _sent, received = zfs.pipe((f"{zfs.source}@a",), ("-s", "-u", f"{zfs.target}/child"))

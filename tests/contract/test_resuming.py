@@ -1,4 +1,4 @@
-"""Cut streams: what is saved, what it refuses, and how it goes on (facts 3, 8, 10)."""
+"""Cut streams: what is saved, what the saved state refuses, how to resume (facts 3, 8, 10)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zfs_replicate.zfs import commands
 # --- a first receive ---
 
 
-def test_cut_first_receive_leaves_a_dataset_with_a_token_and_no_snapshot(zfs: Zfs) -> None:
+def test_cut_first_receive_leaves_a_dataset_with_only_a_token(zfs: Zfs) -> None:
     assert cut_first(zfs).startswith("1-")
     assert zfs.snapshots(zfs.target) == []
     assert zfs.setting(zfs.target, "readonly") == ("on", "local")
@@ -57,8 +57,8 @@ def test_abort_of_a_first_receive_with_a_child_fails_for_good(zfs: Zfs) -> None:
     token = cut_first(zfs)
     zfs.ok("create", f"{zfs.target}/child")
     for _time in range(2):
-        said = zfs.zfs("receive", "-A", zfs.target)
-        assert said.stderr == f"cannot destroy '{zfs.target}': dataset already exists\n"
+        result = zfs.zfs("receive", "-A", zfs.target)
+        assert result.stderr == f"cannot destroy '{zfs.target}': dataset already exists\n"
     assert resume(zfs, token) == (0, "")
     assert zfs.exists(f"{zfs.target}/child")
 
@@ -77,7 +77,7 @@ def test_cut_in_the_very_first_bytes_leaves_nothing(zfs: Zfs, place: int) -> Non
     assert not zfs.exists(zfs.target)
 
 
-def test_cut_before_the_first_record_leaves_nothing_and_speaks_of_a_missing_dataset(zfs: Zfs) -> None:
+def test_cut_before_the_first_record_leaves_nothing(zfs: Zfs) -> None:
     zfs.make_source("a")
     received = zfs.send(f"{zfs.source}@a", cut=400)
     assert received.stderr == (
@@ -96,7 +96,7 @@ def test_cut_after_the_first_record_leaves_a_state(zfs: Zfs) -> None:
 # --- an incremental ---
 
 
-def test_cut_incremental_leaves_the_target_as_it_was_with_a_token(zfs: Zfs) -> None:
+def test_cut_incremental_leaves_the_target_unchanged_with_a_token(zfs: Zfs) -> None:
     assert cut_incremental(zfs).startswith("1-")
     assert zfs.snapshots(zfs.target) == ["a"]
     assert zfs.written(zfs.target) == 0
@@ -104,8 +104,8 @@ def test_cut_incremental_leaves_the_target_as_it_was_with_a_token(zfs: Zfs) -> N
 
 def test_token_of_an_incremental(zfs: Zfs) -> None:
     cut_incremental(zfs)
-    wanted = f"{zfs.source}@b", zfs.guid(f"{zfs.source}@b"), zfs.guid(f"{zfs.source}@a"), False
-    assert contents(zfs, zfs.target) == TokenContents(*wanted)
+    expected = f"{zfs.source}@b", zfs.guid(f"{zfs.source}@b"), zfs.guid(f"{zfs.source}@a"), False
+    assert contents(zfs, zfs.target) == TokenContents(*expected)
 
 
 def test_incremental_is_resumed_and_the_token_covers_one_snapshot(zfs: Zfs) -> None:
@@ -121,17 +121,20 @@ def test_cut_in_a_later_snapshot_keeps_the_earlier_ones(zfs: Zfs) -> None:
     zfs.copy_first()
     zfs.send("-I", f"{zfs.source}@a", f"{zfs.source}@c", cut=2 * MIB + CUT)
     assert zfs.snapshots(zfs.target) == ["a", "b"]
-    found = contents(zfs, zfs.target)
-    assert found is not None
-    assert (found.to_guid, found.from_guid) == (zfs.guid(f"{zfs.source}@c"), zfs.guid(f"{zfs.source}@b"))
+    token_contents = contents(zfs, zfs.target)
+    assert token_contents is not None
+    assert (token_contents.to_guid, token_contents.from_guid) == (
+        zfs.guid(f"{zfs.source}@c"),
+        zfs.guid(f"{zfs.source}@b"),
+    )
 
 
 def test_saved_state_is_a_clone_of_the_newest_snapshot(zfs: Zfs) -> None:
     cut_incremental(zfs)
     assert zfs.column(f"{zfs.target}@a", "clones") == f"{zfs.target}/%recv"
-    said = zfs.run(commands.destroy(zfs.target, ("a",)))
-    assert said.error is DatasetBusy
-    assert "dependent clones" in said.stderr
+    result = zfs.run(commands.destroy(zfs.target, ("a",)))
+    assert result.error is DatasetBusy
+    assert "dependent clones" in result.stderr
 
 
 def test_saved_state_refuses_all_other_streams(zfs: Zfs) -> None:
@@ -141,27 +144,27 @@ def test_saved_state_refuses_all_other_streams(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["a"]
 
 
-def test_abort_of_an_incremental_leaves_the_target_as_it_was(zfs: Zfs) -> None:
+def test_abort_of_an_incremental_leaves_the_target_unchanged(zfs: Zfs) -> None:
     cut_incremental(zfs)
     zfs.ok("receive", "-A", zfs.target)
     assert zfs.token(zfs.target) == ""
     assert zfs.snapshots(zfs.target) == ["a"]
-    said = zfs.zfs("receive", "-A", zfs.target)
-    assert (said.status, said.stderr) == (
+    result = zfs.zfs("receive", "-A", zfs.target)
+    assert (result.status, result.stderr) == (
         1,
         f"'{zfs.target}' does not have any resumable receive state to abort\n",
     )
     assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").status == 0
 
 
-def test_cut_again_makes_another_token_and_the_old_one_useless(zfs: Zfs) -> None:
+def test_second_cut_makes_the_old_token_useless(zfs: Zfs) -> None:
     token = cut_incremental(zfs)
     assert zfs.send("-t", token, cut=CUT // 2).error is StreamBroken
     second = zfs.token(zfs.target)
     assert second != token
-    status, said = resume(zfs, token)
+    status, stderr = resume(zfs, token)
     assert status == 1
-    assert "kernel modules must be upgraded" in said
+    assert "kernel modules must be upgraded" in stderr
     assert resume(zfs, zfs.token(zfs.target)) == (0, "")
 
 
@@ -173,7 +176,7 @@ def test_cut_without_s_saves_nothing(zfs: Zfs) -> None:
     assert zfs.token(zfs.target) == ""
 
 
-def test_compound_stream_without_its_last_record_fails_though_all_has_arrived(zfs: Zfs) -> None:
+def test_compound_stream_without_its_last_record_fails_at_the_end(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.copy_first()
     stream = zfs.stream("-I", f"{zfs.source}@a", f"{zfs.source}@b")
@@ -183,7 +186,7 @@ def test_compound_stream_without_its_last_record_fails_though_all_has_arrived(zf
     assert zfs.token(zfs.target) == ""
 
 
-def test_stream_without_its_end_is_whole_but_not_committed(zfs: Zfs) -> None:
+def test_stream_without_its_end_record_is_not_committed(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.copy_first()
     stream = zfs.stream("-i", f"{zfs.source}@a", f"{zfs.source}@b")

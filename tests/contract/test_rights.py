@@ -1,24 +1,24 @@
-"""What a user who is not root may do, by zfs allow (facts 4, 10)."""
+"""What zfs allow lets a user other than root do (facts 4, 10)."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.support.contract.zfs import MIB, STRANGER, Said, Zfs
+from tests.support.contract.zfs import MIB, STRANGER, Result, Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import PermissionDenied
 from zfs_replicate.zfs import messages
 
 
-def stranger(zfs: Zfs, *arguments: str) -> Said:
+def as_stranger(zfs: Zfs, *arguments: str) -> Result:
     return zfs.zfs(*arguments, user=STRANGER)
 
 
-def test_reading_needs_no_right(zfs: Zfs) -> None:
+def test_reading_needs_no_permission(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("hold", "tag", f"{zfs.source}@a")
-    assert stranger(zfs, "list", "-Hp", "-t", "snapshot", "-o", "name", f"{zfs.source}@a").status == 0
-    assert stranger(zfs, "holds", "-H", f"{zfs.source}@a").stdout.split("\t")[1] == "tag"
+    assert as_stranger(zfs, "list", "-Hp", "-t", "snapshot", "-o", "name", f"{zfs.source}@a").status == 0
+    assert as_stranger(zfs, "holds", "-H", f"{zfs.source}@a").stdout.split("\t")[1] == "tag"
 
 
 @pytest.mark.parametrize(
@@ -36,36 +36,36 @@ def test_reading_needs_no_right(zfs: Zfs) -> None:
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_each_change_needs_a_right(zfs: Zfs, arguments: tuple[str, ...]) -> None:
+def test_each_change_needs_a_permission(zfs: Zfs, arguments: tuple[str, ...]) -> None:
     zfs.make_source("a", "b")
     zfs.ok("hold", "held", f"{zfs.source}@a")
-    assert stranger(zfs, *(word.replace("SOURCE", zfs.source) for word in arguments)).error is PermissionDenied
+    assert as_stranger(zfs, *(word.replace("SOURCE", zfs.source) for word in arguments)).error is PermissionDenied
     assert zfs.snapshots(zfs.source) == ["a", "b"]
 
 
 def test_refused_hold_names_no_snapshot(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
-    wanted = (f"{zfs.source}@a", f"{zfs.source}@b")
-    said = stranger(zfs, "hold", "tag", *wanted)
-    assert said.stderr == "cannot hold: permission denied\n" * 2
-    assert set(messages.failed_snapshots(failed(said.stderr), wanted)) == set(wanted)
+    snapshots = (f"{zfs.source}@a", f"{zfs.source}@b")
+    result = as_stranger(zfs, "hold", "tag", *snapshots)
+    assert result.stderr == "cannot hold: permission denied\n" * 2
+    assert set(messages.failed_snapshots(failed(result.stderr), snapshots)) == set(snapshots)
 
 
 def test_granted_holds(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("allow", STRANGER, "hold,release", zfs.source)
-    assert stranger(zfs, "hold", "tag", f"{zfs.source}@a").status == 0
-    assert stranger(zfs, "release", "tag", f"{zfs.source}@a").status == 0
+    assert as_stranger(zfs, "hold", "tag", f"{zfs.source}@a").status == 0
+    assert as_stranger(zfs, "release", "tag", f"{zfs.source}@a").status == 0
 
 
-def test_send_needs_the_right_to_send(zfs: Zfs) -> None:
+def test_send_needs_send(zfs: Zfs) -> None:
     zfs.make_source("a")
     sent, _received = zfs.pipe((f"{zfs.source}@a",), ("-s", "-u", zfs.target), user=STRANGER)
     assert sent.error is PermissionDenied
     assert not zfs.exists(zfs.target)
 
 
-def test_compound_send_needs_the_right_to_hold_too(zfs: Zfs) -> None:
+def test_compound_send_also_needs_hold(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.copy_first()
     zfs.ok("allow", STRANGER, "receive,create,mount", zfs.target)
@@ -78,24 +78,24 @@ def test_compound_send_needs_the_right_to_hold_too(zfs: Zfs) -> None:
     assert sent.status == 0
 
 
-def receive_as_stranger(zfs: Zfs, rights: str, *, cut: int | None = None) -> tuple[str, Said]:
-    """Let the stranger receive into a child of the target with these rights there; the child, and how it ended."""
+def receive_as_stranger(zfs: Zfs, permissions: str, *, cut: int | None = None) -> tuple[str, Result]:
+    """Receive into a child of the target as STRANGER with these permissions; return the child and the result."""
     zfs.make_source("a", size=2 * MIB)
     zfs.ok("create", zfs.target)
-    zfs.ok("allow", STRANGER, rights, zfs.target)
+    zfs.ok("allow", STRANGER, permissions, zfs.target)
     zfs.ok("allow", STRANGER, "send", zfs.source)
     child = f"{zfs.target}/child"
     options = ("-s", "-u", "-o", "readonly=on", "-o", "canmount=noauto")
     return child, zfs.pipe((f"{zfs.source}@a",), (*options, child), cut=cut, user=STRANGER)[1]
 
 
-def test_receive_needs_the_right_to_receive(zfs: Zfs) -> None:
+def test_receive_needs_receive(zfs: Zfs) -> None:
     child, received = receive_as_stranger(zfs, "create,mount,readonly,canmount")
     assert received.error is PermissionDenied
     assert not zfs.exists(child)
 
 
-def test_incremental_receive_needs_the_right_to_create(zfs: Zfs) -> None:
+def test_incremental_receive_needs_create(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.copy_first()
     zfs.ok("allow", STRANGER, "send", zfs.source)
@@ -112,16 +112,16 @@ def test_granted_receive(zfs: Zfs) -> None:
     assert zfs.setting(child, "readonly") == ("on", "local")
 
 
-def test_property_without_the_right_to_it_is_left_out_with_a_mere_warning(zfs: Zfs) -> None:
+def test_property_without_permission_is_only_a_warning(zfs: Zfs) -> None:
     child, received = receive_as_stranger(zfs, "receive,create,mount")
     assert received.status == 0
     assert f"cannot receive readonly property on {child}: permission denied" in received.stderr
     assert zfs.setting(child, "readonly")[0] == "off"
 
 
-def test_abort_needs_the_right_to_destroy(zfs: Zfs) -> None:
+def test_abort_needs_destroy(zfs: Zfs) -> None:
     child, _received = receive_as_stranger(zfs, "receive,create,mount,readonly,canmount", cut=MIB)
-    assert stranger(zfs, "receive", "-A", child).error is PermissionDenied
+    assert as_stranger(zfs, "receive", "-A", child).error is PermissionDenied
     zfs.ok("allow", STRANGER, "destroy", zfs.target)
-    assert stranger(zfs, "receive", "-A", child).status == 0
+    assert as_stranger(zfs, "receive", "-A", child).status == 0
     assert not zfs.exists(child)

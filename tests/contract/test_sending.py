@@ -1,4 +1,4 @@
-"""zfs send: what a stream carries, and what is refused (facts 2, 6)."""
+"""zfs send: what a stream contains, and what is refused (facts 2, 6)."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from tests.support.contract.zfs import Zfs
 from zfs_replicate.errors import DatasetMissing
 
 
-def test_single_incremental_carries_its_tip_only(zfs: Zfs) -> None:
+def test_single_incremental_contains_only_its_tip(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c")
     zfs.copy_first()
     assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@c").status == 0
     assert zfs.snapshots(zfs.target) == ["a", "c"]
 
 
-def test_compound_incremental_carries_all_between(zfs: Zfs) -> None:
+def test_compound_incremental_contains_all_between(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c", "d")
     zfs.copy_first()
     assert zfs.send("-I", f"{zfs.source}@a", f"{zfs.source}@c").status == 0
     assert zfs.snapshots(zfs.target) == ["a", "b", "c"]
 
 
-def test_flags_of_the_product_are_taken(zfs: Zfs) -> None:
+def test_flags_of_the_product_are_accepted(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c")
     assert zfs.send("-L", "-c", f"{zfs.source}@a").status == 0
     assert zfs.send("-L", "-c", "-I", f"{zfs.source}@a", f"{zfs.source}@c").status == 0
     assert zfs.send("-L", "-w", "-i", f"{zfs.source}@c", f"{zfs.source}@c").status == 1
 
 
-def test_incremental_from_a_bookmark_whose_snapshot_is_gone(zfs: Zfs) -> None:
+def test_incremental_from_a_bookmark_of_a_destroyed_snapshot(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.copy_first()
     zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#mark")
@@ -84,7 +84,7 @@ def test_compound_incremental_backwards(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["b"]
 
 
-def test_full_stream_of_a_clone_is_a_dataset_of_its_own(zfs: Zfs) -> None:
+def test_full_stream_of_a_clone_makes_an_independent_dataset(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("clone", f"{zfs.source}@a", f"{zfs.source}-clone")
     zfs.ok("snapshot", f"{zfs.source}-clone@b")

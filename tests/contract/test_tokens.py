@@ -1,16 +1,16 @@
-"""Resume tokens: valid, stale and damaged ones, and receives that are still at work (facts 3, 10)."""
+"""Resume tokens: valid, stale and damaged ones, and receives that are still running (facts 3, 10)."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.support.contract.cuts import CUT, contents, cut_first, cut_incremental, resume
-from tests.support.contract.zfs import MIB, Meanwhile, Said, Zfs
+from tests.support.contract.zfs import MIB, Meanwhile, Result, Zfs
 from zfs_replicate.errors import DatasetBusy, PartialState, StaleToken
 from zfs_replicate.zfs import commands, parse
 
 
-def decode(zfs: Zfs, token: str) -> Said:
+def decode(zfs: Zfs, token: str) -> Result:
     return zfs.run(commands.decode_token(token))
 
 
@@ -18,14 +18,14 @@ def test_valid_token_is_decoded_with_status_0(zfs: Zfs) -> None:
     assert decode(zfs, cut_incremental(zfs)).status == 0
 
 
-def test_token_is_decoded_before_anything_is_looked_up(zfs: Zfs) -> None:
+def test_token_is_decoded_before_any_lookup(zfs: Zfs) -> None:
     token = cut_incremental(zfs)
     before = contents(zfs, zfs.target)
     zfs.ok("destroy", "-r", zfs.source)
-    said = decode(zfs, token)
-    assert said.error is StaleToken
-    assert said.status == 255
-    assert parse.token_contents(said.stdout) == before
+    result = decode(zfs, token)
+    assert result.error is StaleToken
+    assert result.status == 255
+    assert parse.token_contents(result.stdout) == before
 
 
 def test_token_of_a_destroyed_snapshot(zfs: Zfs) -> None:
@@ -38,24 +38,24 @@ def test_token_of_a_destroyed_snapshot(zfs: Zfs) -> None:
     assert zfs.token(zfs.target) == token
 
 
-def test_token_of_a_snapshot_that_was_replaced_by_one_of_its_name(zfs: Zfs) -> None:
+def test_token_of_a_replaced_snapshot_with_the_same_name(zfs: Zfs) -> None:
     token = cut_incremental(zfs)
     zfs.ok("destroy", f"{zfs.source}@b")
     zfs.ok("snapshot", f"{zfs.source}@b")
-    said = decode(zfs, token)
-    assert said.error is StaleToken
-    assert "is no longer the same snapshot" in said.stderr
+    result = decode(zfs, token)
+    assert result.error is StaleToken
+    assert "is no longer the same snapshot" in result.stderr
 
 
-def test_token_whose_base_is_gone(zfs: Zfs) -> None:
+def test_token_whose_base_is_destroyed(zfs: Zfs) -> None:
     token = cut_incremental(zfs)
     zfs.ok("destroy", f"{zfs.source}@a")
-    said = decode(zfs, token)
-    assert said.error is StaleToken
-    assert "incremental source 0x" in said.stderr
+    result = decode(zfs, token)
+    assert result.error is StaleToken
+    assert "incremental source 0x" in result.stderr
 
 
-def test_token_whose_base_is_a_bookmark_now(zfs: Zfs) -> None:
+def test_token_whose_base_is_only_a_bookmark(zfs: Zfs) -> None:
     token = cut_incremental(zfs)
     zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#a")
     zfs.ok("destroy", f"{zfs.source}@a")
@@ -63,38 +63,38 @@ def test_token_whose_base_is_a_bookmark_now(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["a", "b"]
 
 
-def test_token_of_a_renamed_snapshot_goes_on_and_brings_the_old_name(zfs: Zfs) -> None:
+def test_token_of_a_renamed_snapshot_resumes_with_the_old_name(zfs: Zfs) -> None:
     token = cut_incremental(zfs)
     zfs.ok("rename", f"{zfs.source}@b", f"{zfs.source}@other")
     assert resume(zfs, token)[0] == 0
     assert zfs.guid(f"{zfs.target}@{zfs.snapshots(zfs.target)[-1]}") == zfs.guid(f"{zfs.source}@other")
 
 
-def test_token_of_a_renamed_dataset_goes_on(zfs: Zfs) -> None:
+def test_token_of_a_renamed_dataset_resumes(zfs: Zfs) -> None:
     token = cut_incremental(zfs)
     zfs.ok("rename", zfs.source, f"{zfs.source}-new")
     assert resume(zfs, token)[0] == 0
 
 
 @pytest.mark.parametrize("text", ["rubbish", "1-abc-d0-dead", ""])
-def test_text_that_is_no_token(zfs: Zfs, text: str) -> None:
-    said = decode(zfs, text)
-    assert (said.status, said.error) == (255, StaleToken)
-    assert parse.token_contents(said.stdout) is None
+def test_text_that_is_not_a_token(zfs: Zfs, text: str) -> None:
+    result = decode(zfs, text)
+    assert (result.status, result.error) == (255, StaleToken)
+    assert parse.token_contents(result.stdout) is None
 
 
 def test_token_with_a_wrong_byte(zfs: Zfs) -> None:
     token = cut_first(zfs)
     place = len(token) // 2
-    said = decode(zfs, token[:place] + ("0" if token[place] != "0" else "1") + token[place + 1 :])
-    assert said.error is StaleToken
+    result = decode(zfs, token[:place] + ("0" if token[place] != "0" else "1") + token[place + 1 :])
+    assert result.error is StaleToken
 
 
 def test_token_for_a_target_without_a_state(zfs: Zfs) -> None:
     token = cut_incremental(zfs)
     zfs.ok("receive", "-A", zfs.target)
-    status, said = resume(zfs, token)
-    assert (status, "kernel modules must be upgraded" in said) == (1, True)
+    status, stderr = resume(zfs, token)
+    assert (status, "kernel modules must be upgraded" in stderr) == (1, True)
     assert zfs.snapshots(zfs.target) == ["a"]
 
 
@@ -104,40 +104,40 @@ def test_token_for_a_missing_target(zfs: Zfs) -> None:
     assert resume(zfs, token) == (1, f"cannot receive resume stream: destination '{zfs.target}' does not exist\n")
 
 
-# --- receives that are still at work ---
+# --- receives that are still running ---
 
 
-def test_receive_at_work_shows_a_token_and_refuses_abort_and_streams(zfs: Zfs) -> None:
+def test_running_receive_refuses_abort_and_other_streams(zfs: Zfs) -> None:
     zfs.make_source("a", "b", size=2 * MIB)
     zfs.copy_first()
-    seen: list[Said] = []
+    results: list[Result] = []
 
     def look() -> None:
-        seen.append(zfs.zfs("receive", "-A", zfs.target))
-        seen.append(zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b"))
-        seen.append(zfs.send("-t", zfs.token(zfs.target)))
+        results.append(zfs.zfs("receive", "-A", zfs.target))
+        results.append(zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b"))
+        results.append(zfs.send("-t", zfs.token(zfs.target)))
 
     stream = ("-i", f"{zfs.source}@a", f"{zfs.source}@b")
     _sent, received = zfs.pipe(stream, ("-s", "-u", zfs.target), meanwhile=Meanwhile(CUT, look))
-    assert [said.error for said in seen] == [DatasetBusy, PartialState, PartialState]
+    assert [result.error for result in results] == [DatasetBusy, PartialState, PartialState]
     assert received.status == 0
     assert zfs.snapshots(zfs.target) == ["a", "b"]
 
 
-def test_first_receive_at_work_refuses_abort(zfs: Zfs) -> None:
+def test_running_first_receive_refuses_abort_and_destroy(zfs: Zfs) -> None:
     zfs.make_source("a", size=2 * MIB)
-    seen: list[Said] = []
+    results: list[Result] = []
 
     def look() -> None:
-        seen.append(zfs.zfs("receive", "-A", zfs.target))
-        seen.append(zfs.zfs("destroy", "-r", zfs.target))
+        results.append(zfs.zfs("receive", "-A", zfs.target))
+        results.append(zfs.zfs("destroy", "-r", zfs.target))
 
     _sent, received = zfs.pipe((f"{zfs.source}@a",), ("-s", "-u", zfs.target), meanwhile=Meanwhile(CUT, look))
-    assert [said.error for said in seen] == [DatasetBusy, DatasetBusy]
+    assert [result.error for result in results] == [DatasetBusy, DatasetBusy]
     assert received.status == 0
 
 
-def test_snapshot_taken_on_the_target_during_a_receive_makes_it_fail_at_its_end(zfs: Zfs) -> None:
+def test_own_snapshot_taken_during_a_receive_makes_it_fail(zfs: Zfs) -> None:
     zfs.make_source("a", "b", size=2 * MIB)
     zfs.copy_first()
     meanwhile = Meanwhile(CUT, lambda: zfs.ok("snapshot", f"{zfs.target}@mine"))

@@ -1,1 +1,1 @@
-"""The two ways to ask, for the contract tests: the simulator, and real OpenZFS."""
+"""Run the contract tests on the simulator or on real OpenZFS."""

@@ -1,4 +1,4 @@
-"""Cut streams to begin with, and how they are resumed."""
+"""Cut streams, and resume them."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from zfs_replicate.model import TokenContents
 from zfs_replicate.zfs import commands, parse
 
 CUT = 900_000
-"""Somewhere in the first of a snapshot's 2 MiB."""
+"""A byte in the first of a snapshot's 2 MiB."""
 
 
 def contents(zfs: Zfs, dataset: str) -> TokenContents | None:
+    """Decode the resume token of a dataset."""
     return parse.token_contents(zfs.run(commands.decode_token(zfs.token(dataset))).stdout)
 
 
 def cut_first(zfs: Zfs) -> str:
-    """A first receive that was cut; the token."""
+    """Cut a first receive; return the token."""
     zfs.make_source("a", size=2 * MIB)
     options = ("-s", "-u", "-o", "readonly=on", "-o", "canmount=noauto")
     _sent, received = zfs.pipe((f"{zfs.source}@a",), (*options, zfs.target), cut=CUT)
@@ -25,7 +26,7 @@ def cut_first(zfs: Zfs) -> str:
 
 
 def cut_incremental(zfs: Zfs, *snapshots: str) -> str:
-    """A target that has @a, and a cut receive of @b; the token."""
+    """Make a target with @a and a cut receive of @b; return the token."""
     zfs.make_source("a", "b", *snapshots, size=2 * MIB)
     zfs.copy_first()
     last = ("a", "b", *snapshots)[-1]
@@ -34,6 +35,6 @@ def cut_incremental(zfs: Zfs, *snapshots: str) -> str:
 
 
 def resume(zfs: Zfs, token: str, *options: str) -> tuple[int, str]:
+    """Resume by a token; return the receiver's status and its stderr, or the sender's if that is empty."""
     sent, received = zfs.pipe(("-t", token), ("-s", "-u", *options, zfs.target))
-    """The status of the receive, and what it said, or else the send."""
     return received.status, received.stderr or sent.stderr

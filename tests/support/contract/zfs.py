@@ -1,4 +1,4 @@
-"""The two ways to ask: SimulatedZfs and OpenZfs. Tests see only what they share, and facts rather than bytes."""
+"""Run zfs commands: SimulatedZfs and OpenZfs. Tests see only the interface that both share."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ MIB = 1 << 20
 CHUNK = 65_536
 POOLS = ("ctank", "coff", "csmall")
 SMALL_ROOM = 8 * MIB
-"""About what is free in csmall."""
+"""Free space in csmall, about."""
 
 STRANGER = "nobody"
-"""A user without any right but those that a test grants."""
+"""A user with no permission except those that a test grants."""
 
 
 @dataclass(frozen=True)
-class Said:
-    """How a command ended: what a caller can see of it."""
+class Result:
+    """Output and exit status of a command."""
 
     stdout: str
     stderr: str
@@ -39,7 +39,7 @@ class Said:
 
     @property
     def error(self) -> type[CommandFailed] | None:
-        """What the product makes of it; None when it ended well."""
+        """The product's error for it; None if it succeeded."""
         if self.status == 0:
             return None
         return type(messages.explain("here", "it", failed(self.stderr), "do it"))
@@ -51,14 +51,14 @@ class Said:
 
 @dataclass(frozen=True)
 class Meanwhile:
-    """What happens while a stream is on its way: at which byte, and what."""
+    """Something that happens during a stream: at which byte, and what."""
 
     place: int
     act: Callable[[], object]
 
 
 class Zfs(ABC):
-    """A place with the pools ctank, coff and csmall. `source` and `target` are names that this test alone uses."""
+    """A host with the pools ctank, coff and csmall. `source` and `target` are names for this test only."""
 
     host: TargetHost
     _numbers = itertools.count()
@@ -74,19 +74,19 @@ class Zfs(ABC):
 
     # --- commands ---
 
-    def run(self, command: Sequence[str]) -> Said:
+    def run(self, command: Sequence[str]) -> Result:
         text, ended = run(self.host, command)
-        return Said(text, ended.stderr, ended.exit_status)
+        return Result(text, ended.stderr, ended.exit_status)
 
-    def zfs(self, *arguments: str, user: str = "root") -> Said:
+    def zfs(self, *arguments: str, user: str = "root") -> Result:
         prefix = () if user == "root" else ("setpriv", "--reuid", user, "--clear-groups", "--")
         return self.run((*prefix, "zfs", *arguments))
 
     def ok(self, *arguments: str) -> list[str]:
-        """Run a zfs command that must end well; return the lines of its stdout."""
-        said = self.zfs(*arguments)
-        assert said.status == 0, f"zfs {' '.join(arguments)}: {said}"
-        return said.lines
+        """Run a zfs command that must succeed; return the lines of its stdout."""
+        result = self.zfs(*arguments)
+        assert result.status == 0, f"zfs {' '.join(arguments)}: {result}"
+        return result.lines
 
     def pipe(
         self,
@@ -96,8 +96,8 @@ class Zfs(ABC):
         cut: int | None = None,
         meanwhile: Meanwhile | None = None,
         user: str = "root",
-    ) -> tuple[Said, Said]:
-        """`zfs send … | zfs receive …`; return how both ended. `cut`: the stream ends after so many bytes."""
+    ) -> tuple[Result, Result]:
+        """Run `zfs send … | zfs receive …`; return both results. `cut`: end the stream after that many bytes."""
         prefix = () if user == "root" else ("setpriv", "--reuid", user, "--clear-groups", "--")
         with (
             self.host.start((*prefix, "zfs", "send", *send)) as sender,
@@ -110,25 +110,25 @@ class Zfs(ABC):
             sink.close_input()
             (received,) = sink.finish()
             sent = Exit((), 0, "") if cut is not None else sender.finish()
-        return Said("", sent.stderr, sent.exit_status), Said("", received.stderr, received.exit_status)
+        return Result("", sent.stderr, sent.exit_status), Result("", received.stderr, received.exit_status)
 
-    def feed(self, stream: bytes, receive: Sequence[str]) -> Said:
-        """`zfs receive …` of these bytes."""
+    def feed(self, stream: bytes, receive: Sequence[str]) -> Result:
+        """Run `zfs receive …` with these bytes on stdin."""
         with self.host.open_sink([("zfs", "receive", *receive)]) as sink:
             with contextlib.suppress(BrokenPipeError):
                 sink.write(stream)
             sink.close_input()
             (received,) = sink.finish()
-        return Said("", received.stderr, received.exit_status)
+        return Result("", received.stderr, received.exit_status)
 
     def stream(self, *send: str) -> bytes:
         with self.host.start(("zfs", "send", *send)) as sender:
             return b"".join(iter(lambda: sender.read(CHUNK), b""))
 
-    # --- what is there ---
+    # --- queries ---
 
     def snapshots(self, dataset: str) -> list[str]:
-        """Names after the @, oldest first."""
+        """Return the names after the @, oldest first."""
         lines = self.ok("list", "-Hp", "-t", "snapshot", "-o", "name", "-s", "createtxg", dataset)
         return [line.partition("@")[2] for line in lines]
 
@@ -137,7 +137,7 @@ class Zfs(ABC):
         return value
 
     def setting(self, dataset: str, name: str) -> tuple[str, str]:
-        """Value and source of a property."""
+        """Return value and source of a property."""
         (line,) = self.ok("get", "-Hp", "-o", "value,source", name, dataset)
         value, source = line.split("\t")
         return value, source
@@ -149,7 +149,7 @@ class Zfs(ABC):
         return int(self.column(name, "written"))
 
     def token(self, dataset: str) -> str:
-        """The resume token, empty without one."""
+        """Return the resume token; empty if there is none."""
         value = self.column(dataset, "receive_resume_token")
         return "" if value == "-" else value
 
@@ -159,21 +159,21 @@ class Zfs(ABC):
     def tags(self, snapshot: str) -> set[str]:
         return set(parse.holds(self.ok("holds", "-H", snapshot)).get(snapshot, ()))
 
-    # --- what most tests begin with ---
+    # --- setup for most tests ---
 
     def make_source(self, *snapshots: str, size: int = 4096) -> None:
-        """A source filesystem with a write before each snapshot."""
+        """Create the source filesystem; write to it before each snapshot."""
         self.ok("create", self.source)
         for name in snapshots:
             self.write(self.source, size)
             self.ok("snapshot", f"{self.source}@{name}")
 
-    def send(self, *send: str, cut: int | None = None) -> Said:
-        """Send to the target as the product does it once the target exists; return how the receiver ended."""
+    def send(self, *send: str, cut: int | None = None) -> Result:
+        """Send to an existing target as the product does; return the receiver's result."""
         return self.pipe(send, ("-s", "-u", self.target), cut=cut)[1]
 
     def copy_first(self, name: str = "a") -> None:
-        """A full copy of the source's first snapshot, as the product makes it."""
+        """Make a full copy of a snapshot, as the product does."""
         options = ("-o", "readonly=on", "-o", "canmount=noauto")
         _sent, received = self.pipe((f"{self.source}@{name}",), ("-s", "-u", *options, self.target))
         assert received.status == 0, received
@@ -213,7 +213,7 @@ class OpenZfs(Zfs):
 
 @contextlib.contextmanager
 def real_pools(directory: Path) -> Iterator[None]:
-    """Make the pools and end them; whoever is not root may ask zfs there."""
+    """Create the pools, destroy them at the end; also let users other than root use /dev/zfs."""
     Path("/dev/zfs").chmod(0o666)
     for pool in POOLS:
         image = directory / f"{pool}.img"
@@ -234,7 +234,7 @@ def _must(*command: str) -> str:
 
 
 def _end(sender: Process) -> None:
-    """A sender at work in the kernel hears no signal while nobody empties its pipe."""
+    """Kill the sender, and drain its pipe: in the kernel it gets no signal while the pipe is full."""
     sender.kill()
     while sender.read(CHUNK):
         continue
