@@ -1,4 +1,4 @@
-"""The fault switch itself: each kind of fault does what it says, and only then."""
+"""Fault injection itself: each kind of fault does what it should, and only when armed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def host() -> SimulatedHost:
 
 
 def send(host: SimulatedHost) -> tuple[Exit, tuple[Exit, ...]]:
-    """tank/data@a through mbuffer to off/data; how all ended."""
+    """Send tank/data@a through mbuffer to off/data; return the exits of sender and receivers."""
     pipeline = [("mbuffer", "-q"), ("zfs", "receive", "-s", "-u", "off/data")]
     with host.start(("zfs", "send", "tank/data@a")) as sender, host.open_sink(pipeline) as sink:
         try:
@@ -40,26 +40,26 @@ def send(host: SimulatedHost) -> tuple[Exit, tuple[Exit, ...]]:
         return sender.finish(), sink.finish()
 
 
-def test_nothing_goes_wrong_unasked(host: SimulatedHost) -> None:
+def test_nothing_fails_without_a_fault(host: SimulatedHost) -> None:
     sent, received = send(host)
     assert [sent.exit_status, *(ended.exit_status for ended in received)] == [0, 0, 0]
     assert host.world.content("off/data@a") == host.world.content("tank/data@a")
 
 
-def test_failure_before_leaves_the_world_alone(host: SimulatedHost) -> None:
+def test_failure_before_the_command_changes_nothing(host: SimulatedHost) -> None:
     host.world.faults.arm(Fail("no\n", 3), "zfs hold")
     _text, ended = run(host, HOLD)
     assert (ended.exit_status, ended.stderr) == (3, "no\n")
     assert host.world.holds("tank/data") == {}
 
 
-def test_failure_after_has_done_its_work(host: SimulatedHost) -> None:
+def test_failure_after_the_command_has_done_its_work(host: SimulatedHost) -> None:
     host.world.faults.arm(Fail("no\n"), "zfs hold", at="after")
     assert run(host, HOLD)[1].exit_status == 1
     assert host.world.holds("tank/data") == {"a": {"tag"}}
 
 
-def test_fault_waits_for_its_host_and_its_turn(host: SimulatedHost) -> None:
+def test_fault_fires_only_at_its_host_and_count(host: SimulatedHost) -> None:
     elsewhere = host.world.faults.arm(Fail("no\n"), "zfs hold", host="elsewhere")
     host.world.faults.arm(Fail("no\n"), lambda command: command == HOLD, nth=2)
     assert run(host, HOLD)[1].exit_status == 0
@@ -101,7 +101,7 @@ def test_sender_that_dies_leaves_a_receiver_that_saves(host: SimulatedHost) -> N
 
 
 @pytest.mark.parametrize("stage", ["mbuffer", "zfs receive"])
-def test_killed_stage_leaves_what_has_arrived(host: SimulatedHost, stage: str) -> None:
+def test_killed_stage_keeps_what_has_arrived(host: SimulatedHost, stage: str) -> None:
     host.world.faults.arm(Die(), stage, at=3 * RECORD)
     _sent, received = send(host)
     assert -9 in {ended.exit_status for ended in received}
@@ -123,16 +123,16 @@ def test_crash_in_a_stream_lets_the_receiver_save(host: SimulatedHost, stage: st
     assert blocks_saved(host) == 2
 
 
-def test_somebody_acts_in_the_middle_of_a_stream(host: SimulatedHost) -> None:
-    seen: list[str] = []
-    look = Call(lambda: seen.extend(host.machine.dataset(name).name for name in ("off/data",)))
+def test_a_call_fires_in_the_middle_of_a_stream(host: SimulatedHost) -> None:
+    datasets: list[str] = []
+    look = Call(lambda: datasets.extend(host.machine.dataset(name).name for name in ("off/data",)))
     host.world.faults.arm(look, "zfs receive", at=3 * RECORD)
     send(host)
-    assert seen == ["off/data"]
+    assert datasets == ["off/data"]
 
 
-def test_partly_failed_compound_stream_ends_well_for_the_receiver(host: SimulatedHost) -> None:
-    """So says libzfs_sendrecv.c: the final record is written although a snapshot could not be sent (facts 2)."""
+def test_receiver_succeeds_on_a_partly_failed_compound_stream(host: SimulatedHost) -> None:
+    """See libzfs_sendrecv.c: the final record is written although a snapshot could not be sent (facts 2)."""
     send(host)
     for name in ("b", "c", "d"):
         host.run("zfs", "snapshot", f"tank/data@{name}")
@@ -149,7 +149,7 @@ def test_partly_failed_compound_stream_ends_well_for_the_receiver(host: Simulate
     assert host.world.snapshots("off/data") == ["a", "b"]
 
 
-def test_unknown_commands_are_refused_loudly(host: SimulatedHost) -> None:
+def test_unknown_commands_raise_not_modelled(host: SimulatedHost) -> None:
     with pytest.raises(NotModelled):
         host.start(("zfs", "upgrade"))
 

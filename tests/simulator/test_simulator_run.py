@@ -1,4 +1,4 @@
-"""The real program over the simulator: whole passes, without a process or a thread of ZFS anywhere."""
+"""Run the real program over the simulator: whole passes, without any process of ZFS."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def request_of(options: tuple[str, ...]) -> MirrorRequest:
 
 @dataclass
 class Mirror:
-    """tank/data on one machine, off/data on another; `run` is one run of the program."""
+    """tank/data on one machine, off/data on another; `run` runs the program once."""
 
     world: World = field(default_factory=World)
 
@@ -45,7 +45,7 @@ class Mirror:
             self.source.run("zfs", "create", name)
 
     def snapshot(self, name: str, size: int = 4096) -> None:
-        """Write to all three datasets, then take a snapshot of all."""
+        """Write to all three datasets, then snapshot them all."""
         for dataset in ("tank/data", "tank/data/a", "tank/data/b"):
             self.world.write(dataset, size)
         self.source.run("zfs", "snapshot", "-r", f"tank/data@{name}")
@@ -103,7 +103,7 @@ def test_run_without_news_sends_nothing(mirror: Mirror) -> None:
     assert not any(command[:2] == ("zfs", "send") for command in mirror.source.commands[began:])
 
 
-def test_expiry_destroys_what_is_past_its_time(mirror: Mirror) -> None:
+def test_expiry_destroys_old_snapshots(mirror: Mirror) -> None:
     for name in ("one", "two", "three"):
         mirror.snapshot(name)
         mirror.run_well("-k", "30")
@@ -136,7 +136,7 @@ def test_lost_connection_is_resumed_in_an_incremental(mirror: Mirror) -> None:
     assert mirror.is_mirrored()
 
 
-def test_killed_mbuffer_leaves_a_state_to_resume(mirror: Mirror) -> None:
+def test_killed_mbuffer_leaves_a_resumable_state(mirror: Mirror) -> None:
     mirror.snapshot("one", 20 * RECORD)
     mirror.world.faults.arm(Die(), "mbuffer", at=7 * RECORD)
     assert [outcome.error is None for outcome in mirror.run().outcomes] == [False, False, False]
@@ -155,7 +155,7 @@ def test_failed_release_stops_only_its_dataset(mirror: Mirror) -> None:
 
 
 def crashed_once(nth: int, at: At) -> tuple[Mirror, bool]:
-    """A mirror whose second run crashed at its n-th command; and whether it had so many."""
+    """Return a mirror whose second run crashed at its n-th command, and whether it had that many."""
     mirror = Mirror()
     mirror.snapshot("one")
     mirror.run_well()
@@ -169,7 +169,7 @@ def crashed_once(nth: int, at: At) -> tuple[Mirror, bool]:
 
 
 @pytest.mark.parametrize("at", ["before", "after"])
-def test_crash_at_every_command_is_mended_by_the_next_run(at: At) -> None:
+def test_the_next_run_recovers_from_a_crash_at_any_command(at: At) -> None:
     has_crashed = True
     count = 0
     while has_crashed:
@@ -184,7 +184,7 @@ def test_crash_at_every_command_is_mended_by_the_next_run(at: At) -> None:
 
 
 @pytest.mark.parametrize("place", range(40_000, 3 * RECORD, 40_000))
-def test_crash_in_every_part_of_a_first_stream_is_mended_by_the_next_run(place: int) -> None:
+def test_the_next_run_recovers_from_a_crash_in_a_first_stream(place: int) -> None:
     mirror = Mirror()
     mirror.snapshot("one", 2 * RECORD)
     mirror.world.faults.arm(CrashClient(), "zfs receive", at=place)

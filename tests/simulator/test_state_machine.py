@@ -1,8 +1,8 @@
-"""Any interleaving of what administrators do, of runs and of crashes: hypothesis looks for one that loses something.
+"""Search interleavings of runs, crashes and acts of administrators for one that loses something (hypothesis).
 
-After every step: a common snapshot that once existed is still there (as long as its source dataset is). After every
-run, also a crashed one: what invariants.py says. After a crash no person is needed: every run in which nothing goes
-wrong ends well. `ZFS_REPLICATE_LONG=1` explores some forty times more, with a new seed each time.
+After every step, datasets that had a common snapshot still have one (while the source dataset exists). After every
+run, even a crashed one, invariants.py holds. No crash needs manual repair: every run without faults succeeds.
+`ZFS_REPLICATE_LONG=1` explores about forty times more, with a new seed each time.
 """
 
 from __future__ import annotations
@@ -162,14 +162,14 @@ class Mirrors(RuleBasedStateMachine):
         self.run(mirror, keep_days, trouble)
 
     @rule(keep_days=KEEP, trouble=AT_A_COMMAND)
-    def run_with_news_and_trouble_at_a_command(self, keep_days: int | None, trouble: Trouble) -> None:
-        """News give all steps something to do."""
+    def run_with_new_data_and_trouble_at_a_command(self, keep_days: int | None, trouble: Trouble) -> None:
+        """Write and snapshot first, so that all steps have something to do."""
         self.write_and_snapshot(0, True, 1)
         self.run(FIRST, keep_days, trouble)
 
     @rule(mirror=st.sampled_from(MIRRORS), keep_days=KEEP, trouble=IN_A_STREAM)
     def run_with_trouble_in_a_stream(self, mirror: Mirror, keep_days: int | None, trouble: Trouble) -> None:
-        """What went through the first mirror is news for the chain."""
+        """Give the mirror new data first; for the chain, by a run of the first mirror."""
         for place in range(3 if mirror is not CHAIN else 0):
             self.site.write(place, 3)
         if mirror is CHAIN:
@@ -197,14 +197,14 @@ class Mirrors(RuleBasedStateMachine):
         assert not problems, problems
 
     def run(self, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None) -> None:
-        """Run, and see that all that must be true is."""
+        """Run the program, then check all invariants."""
         if not self.site.can_run(mirror):
             return
         before = picture(self.site.world)
         self.site.released_by_hand.clear()
         ended = run(self.site, mirror, keep_days, trouble)
         after = picture(self.site.world)
-        ran = invariants.Ran(
+        finished = invariants.FinishedRun(
             mirror,
             self.site.world.now,
             keep_days,
@@ -215,32 +215,32 @@ class Mirrors(RuleBasedStateMachine):
             is_meddled=trouble is not None and isinstance(trouble.action, Call),
             once_there=frozenset(self.once_there[mirror.tag]),
         )
-        self._count(ended, trouble, ran)
-        problems = list(invariants.after_any_run(ran))
-        if ended.end is End.WELL and not ran.is_meddled:
-            problems += invariants.after_good_run(ran)
+        self._count(ended, trouble, finished)
+        problems = list(invariants.after_any_run(finished))
+        if ended.end is End.WELL and not finished.is_meddled:
+            problems += invariants.after_good_run(finished)
         assert not problems, (problems, ended)
-        assert trouble is not None or ended.end is End.WELL or self._needs_a_person(ended, ran), ended.errors
+        assert trouble is not None or ended.end is End.WELL or self._needs_manual_repair(ended, finished), ended.errors
 
-    def _needs_a_person(self, ended: Run, ran: invariants.Ran) -> bool:
-        cut_off = invariants.cut_off(ran.before, ran.mirror)
-        TALLY["runs that only a person can mend"] += bool(cut_off)
+    def _needs_manual_repair(self, ended: Run, finished: invariants.FinishedRun) -> bool:
+        cut_off = invariants.cut_off(finished.before, finished.mirror)
+        TALLY["runs that need manual repair"] += bool(cut_off)
         return all(
             any(error.startswith(f"TargetDiverged: {name} on target: ") for name in cut_off) for error in ended.errors
         )
 
-    def _count(self, ended: Run, trouble: Trouble | None, ran: invariants.Ran) -> None:
+    def _count(self, ended: Run, trouble: Trouble | None, finished: invariants.FinishedRun) -> None:
         TALLY["runs"] += 1
         TALLY["crashes"] += ended.end is End.CRASHED
         TALLY["lost connections"] += ended.is_cut
         is_other = trouble is not None and ended.end is End.UNWELL and not ended.is_cut
         TALLY["runs that failed otherwise"] += is_other
-        TALLY["runs while somebody acted"] += ran.is_meddled
+        TALLY["runs while an administrator acted"] += finished.is_meddled
         TALLY["streams resumed"] += ended.resumed_count
         TALLY["commands for several streams"] += ended.bundle_count
-        TALLY["snapshots expired"] += len(invariants.gone(ran) - self.site.lost_by_hand)
+        TALLY["snapshots expired"] += len(invariants.gone(finished) - self.site.lost_by_hand)
         if ended.end is End.WELL:
-            TALLY["good runs that left a tag on what never arrived"] += any(invariants.strangers(ran))
+            TALLY["good runs that left a tag on what never arrived"] += any(invariants.strangers(finished))
 
     @invariant()
     def common_snapshot_stays(self) -> None:

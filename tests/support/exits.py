@@ -1,4 +1,4 @@
-"""How commands end, in short."""
+"""Build Exit values in short."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from zfs_replicate.model import Exit
 
 
 def failed(stderr: str, status: int = 1) -> Exit:
-    """A command that failed, and what it said."""
+    """Return the exit of a failed command with this stderr."""
     return Exit((), status, stderr)
 
 
 def killed(stderr: str = "") -> Exit:
+    """Return the exit of a killed command."""
     return Exit((), 255, stderr, is_killed=True)
 
 
 def exited(command: tuple[str, ...], status: int, stderr: str) -> Exit:
-    """A command that ended by itself, or by a signal: a status below 0 here, over 128 where a shell tells of it."""
+    """Return an exit; a status below 0 (Python) or above 128 (sh) means: killed by a signal."""
     return Exit(command, status, stderr, is_killed=status < 0 or status > 128)

@@ -1,9 +1,9 @@
-"""A host that answers from a table: what a command prints and how it ends, without running anything.
+"""Fake a host that answers from a table: what a command prints and how it ends, without running anything.
 
     nas1 = FakeHost("nas1", {"zfs hold": Answer(status=1, stderr="permission denied")})
 
-The longest key that the command (its words joined by spaces) begins with has the answer; without one, it succeeds
-silently. `asked` tells all commands so far, in order, from all threads.
+The longest key that is a prefix of the command (its words joined by spaces) gives the answer; without one, the command
+succeeds silently. `asked` lists all commands so far, in order, from all threads.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ HANG_SECONDS = 30
 
 @dataclass(frozen=True)
 class Answer:
-    """What a command prints and how it ends. `error`: reading raises that. `stalls`: it then waits to be killed."""
+    """What a command prints and how it ends. `error`: `read` raises it. `stalls`: it then waits to be killed."""
 
     stdout: bytes = b""
     status: int = 0
@@ -31,7 +31,7 @@ class Answer:
     stalls: bool = False
     at_start: Callable[[], object] = lambda: None
     at_read: Callable[[], object] = lambda: None
-    """Called when the command starts, and before each read: what happens elsewhere meanwhile."""
+    """Called when the command starts, and before each read: to change something meanwhile."""
 
 
 @dataclass
@@ -54,7 +54,7 @@ class FakeProcess:
     def read(self, size: int) -> bytes:
         self.answer.at_read()
         if self.answer.stalls and self._at == len(self.answer.stdout):
-            assert self._killed.wait(HANG_SECONDS), "nobody has killed it"
+            assert self._killed.wait(HANG_SECONDS), "nothing has killed it"
         if self.is_killed:
             return b""
         if self.answer.error is not None:
@@ -81,7 +81,7 @@ class FakeProcess:
 
 @dataclass
 class FakeSink:
-    """Takes a stream in. `breaks_after`: how many writes it takes before it is gone."""
+    """Receives a stream. `breaks_after`: number of writes before the pipe breaks."""
 
     pipeline: tuple[tuple[str, ...], ...]
     stages: tuple[Answer, ...]
@@ -106,7 +106,7 @@ class FakeSink:
         self.is_input_closed = True
 
     def finish(self) -> tuple[Exit, ...]:
-        assert self.is_input_closed, "it would wait for ever"
+        assert self.is_input_closed, "it would wait forever"
         return tuple(
             exited(command, stage.status, stage.stderr)
             for command, stage in zip(self.pipeline, self.stages, strict=True)
@@ -124,7 +124,7 @@ class FakeSink:
 
 @dataclass
 class FakeHost:
-    """`breaks_after`: a sink takes so many writes. `chunk_bytes`: a read gives no more than that."""
+    """`breaks_after`: number of writes before a sink breaks. `chunk_bytes`: a read returns at most that many."""
 
     name: str
     answers: Mapping[str, Answer] = field(default_factory=dict)
@@ -156,5 +156,5 @@ class FakeHost:
         text = " ".join(command)
         with self._lock:
             self.asked.append(text)
-        fitting = [key for key in self.answers if text.startswith(key)]
-        return self.answers[max(fitting, key=len)] if fitting else Answer()
+        matches = [key for key in self.answers if text.startswith(key)]
+        return self.answers[max(matches, key=len)] if matches else Answer()

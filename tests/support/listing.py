@@ -1,4 +1,4 @@
-"""What zfs prints, as text: lines of a listing, a probe, a resume token."""
+"""Build text as zfs prints it: lines of a listing, a probe, a resume token."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from tests.support.fakes import Answer, FakeHost
 from zfs_replicate.zfs.parse import PROBE_GREETING
 
 
-def line(kind: str, name: str, **given: str) -> str:
-    """A line of `zfs list`, with harmless values where nothing is given."""
+def line(kind: str, name: str, **columns: str) -> str:
+    """Return a line of `zfs list`, with harmless defaults."""
     values = {
         "guid": "7",
         "createtxg": "10",
@@ -18,7 +18,7 @@ def line(kind: str, name: str, **given: str) -> str:
         "encryption": "off",
         "receive_resume_token": "-",
     }
-    return "\t".join([kind, name, *(values | given).values()])
+    return "\t".join([kind, name, *(values | columns).values()])
 
 
 TOKEN_TEXT = """resume token contents:
@@ -47,10 +47,10 @@ PROBE = [
 
 
 def text(*lines: str) -> bytes:
-    return "".join(f"{each}\n" for each in lines).encode()
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def side(name: str, root: str, pool_guid: int, *lines: str) -> FakeHost:
-    """A host that answers a probe, and lists a root and these lines."""
+    """Return a host that answers a probe, and lists a root and these lines."""
     probe = f"{PROBE_GREETING}\nprogram\tzfs\nguid\t{pool_guid}\nfeature@large_blocks\tenabled\n"
     return FakeHost(name, {"sh -c": Answer(probe.encode()), "zfs list": Answer(text(line("filesystem", root), *lines))})

@@ -1,4 +1,4 @@
-"""The shells of this machine that a remote command may meet."""
+"""Find the shells on this machine that a remote user might have."""
 
 from __future__ import annotations
 

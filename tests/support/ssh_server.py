@@ -1,10 +1,10 @@
-"""A real SSH server on 127.0.0.1 with keys of its own, in threads of this process; commands go to a real `sh`.
+"""Run a real SSH server on 127.0.0.1 with its own keys, in threads of this process; commands go to a real `sh`.
 
     with serving(tmp_path) as server:
         with server.connect() as host:
             run(host, ("echo", "hello"))
 
-Nothing of the user's is read: the endpoint, its key and its known hosts are the server's own files.
+No file of the user is read: the endpoint, its key and its known hosts are the server's own files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ALIAS = "nas1"
 
 @dataclass
 class Server:
-    """`commands`: what was asked, as the remote shell got it."""
+    """`commands`: the commands as the remote shell got them."""
 
     directory: Path
     listener: socket.socket
@@ -61,20 +61,20 @@ class Server:
         return Endpoint(ALIAS, "127.0.0.1", self.port, USER, (str(self.user_key),), (self.known_hosts,))
 
     def trust(self, key: paramiko.PKey) -> None:
-        """Write down a host key as this server's."""
+        """Write a host key to known_hosts as this server's."""
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {key.get_name()} {key.get_base64()}\n")
 
     def connect(self) -> SSHHost:
-        """A host that connects here; the test patches `resolve` to say where (see conftest)."""
+        """Return a host that connects here; the test patches `resolve` to give the endpoint (see conftest)."""
         return SSHHost(f"{USER}@{ALIAS}")
 
     def start(self, thread: threading.Thread) -> None:
-        """Start a thread that ends by itself once the connections are closed."""
+        """Start a thread that ends once the connections are closed."""
         self.threads.append(thread)
         thread.start()
 
     def close(self) -> None:
-        # closing a listener does not wake up its accept; shutting it down does
+        # closing a listener does not wake its accept; shutting it down does
         with contextlib.suppress(OSError):
             self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
@@ -93,7 +93,7 @@ def write_key(path: Path) -> None:
 
 @contextlib.contextmanager
 def serving(directory: Path) -> Iterator[Server]:
-    """Serve until the block is left. The user's key and the host's key are trusted from the beginning."""
+    """Serve until the block is left. The user's key and the host key are trusted at first."""
     listener = socket.create_server(("127.0.0.1", 0))
     server = Server(directory, listener, paramiko.ECDSAKey.generate())
     write_key(server.user_key)
@@ -114,13 +114,13 @@ def _accept(server: Server, user_key: paramiko.PKey) -> None:
         transport = _ServerTransport(connection)
         server.transports.append(transport)
         transport.add_server_key(server.host_key)
-        # a client that turns away during the handshake is what some tests are about
+        # some tests have a client that hangs up during the handshake
         with contextlib.suppress(paramiko.SSHException, EOFError, OSError):
             transport.start_server(event=threading.Event(), server=_Rules(server, transport, user_key))
 
 
 class _ServerTransport(paramiko.Transport):
-    """Starts a command only after the client was told that it may: a quick one would close its channel before that."""
+    """Starts a command only after the reply to the client: a quick command would close its channel before that."""
 
     def __init__(self, connection: socket.socket) -> None:
         super().__init__(connection)
@@ -133,7 +133,7 @@ class _ServerTransport(paramiko.Transport):
 
 
 class _Rules(paramiko.ServerInterface):
-    """One user with one key, one kind of channel, any command."""
+    """Allow one user with one key, one type of channel, any command."""
 
     def __init__(self, server: Server, transport: _ServerTransport, user_key: paramiko.PKey) -> None:
         self._server = server
@@ -163,7 +163,7 @@ class _Rules(paramiko.ServerInterface):
 
 
 def _execute(channel: paramiko.Channel, command: bytes) -> None:
-    """Run the command in a shell as sshd does; a death by signal sends no status."""
+    """Run the command in a shell as sshd does; after a death by signal send no status."""
     with (
         tempfile.TemporaryFile() as stderr,
         _shell(command, stderr) as child,
@@ -176,7 +176,7 @@ def _execute(channel: paramiko.Channel, command: bytes) -> None:
             while data := stdout.read1(1 << 16):  # type: ignore[attr-defined]  # a BufferedReader
                 channel.sendall(data)
         finally:
-            stdout.close()  # so that a child whose reader has gone ends by SIGPIPE
+            stdout.close()  # a child without a reader then ends by SIGPIPE
         status = child.wait()
         stderr.seek(0)
         channel.sendall_stderr(stderr.read())

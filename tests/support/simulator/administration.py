@@ -1,4 +1,4 @@
-"""What administrators do besides: zfs create, snapshot, clone, rename, set, inherit, allow, load-key and unload-key."""
+"""Run commands of administrators: zfs create, snapshot, clone, rename, set, inherit, allow, load-key, unload-key."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def zfs_create(machine: Machine, arguments: Sequence[str]) -> Reply:
 
 
 def add_dataset(machine: Machine, name: str, kind: str) -> Dataset:
-    """Make an empty dataset; it inherits its parent's encryption. Raises: Refused."""
+    """Create an empty dataset with its parent's encryption. Raises: Refused."""
     pool = machine.pool(name)
     parent, _, _short = name.rpartition("/")
     if pool is None:
@@ -41,25 +41,25 @@ def add_dataset(machine: Machine, name: str, kind: str) -> Dataset:
     machine.require(parent, f"cannot create '{name}'", "create", "mount")
     above = pool.datasets[parent]
     world = machine.world
-    made = Dataset(name, kind, world.new_guid(), pool.next_txg(), world.now, above.key, above.is_key_loaded)
-    pool.datasets[name] = made
-    return made
+    dataset = Dataset(name, kind, world.new_guid(), pool.next_txg(), world.now, above.key, above.is_key_loaded)
+    pool.datasets[name] = dataset
+    return dataset
 
 
 def zfs_snapshot(machine: Machine, arguments: Sequence[str]) -> Reply:
-    """All named snapshots, with -r those below too, in one txg or none (zfs-snapshot(8))."""
+    """Take all named snapshots, with -r also those below, in one txg or none (zfs-snapshot(8))."""
     flags, names = parse_flags(arguments, "r")
-    wanted: list[tuple[Dataset, str]] = []
+    requested: list[tuple[Dataset, str]] = []
     for name in names:
         dataset_name, _, short = name.partition("@")
         if machine.find(dataset_name) is None:
             raise Refused(f"cannot open '{dataset_name}': dataset does not exist\n{USAGE}", 2)
         pool = machine.world.pool_of(dataset_name)
         trees = pool.tree(dataset_name) if "r" in flags else [pool.datasets[dataset_name]]
-        wanted += [(dataset, short) for dataset in trees]
-    if len({dataset.name for dataset, _short in wanted}) < len(wanted):
+        requested += [(dataset, short) for dataset in trees]
+    if len({dataset.name for dataset, _short in requested}) < len(requested):
         raise Refused("cannot create snapshots : multiple snapshots of same fs not allowed\nno snapshots were created")
-    for dataset, short in wanted:
+    for dataset, short in requested:
         name = f"{dataset.name}@{short}"
         machine.require(dataset.name, "cannot create snapshots ", "snapshot", "mount")
         if dataset.find(short):
@@ -67,12 +67,12 @@ def zfs_snapshot(machine: Machine, arguments: Sequence[str]) -> Reply:
         if dataset.is_unfinished:
             raise Refused(f"cannot create snapshot '{name}': dataset is busy")
     world = machine.world
-    pools = {pool.name: pool for pool in (world.pool_of(dataset.name) for dataset, _short in wanted)}
+    pools = {pool.name: pool for pool in (world.pool_of(dataset.name) for dataset, _short in requested)}
     txgs = {name: pool.next_txg() for name, pool in pools.items()}
-    for dataset, short in wanted:
+    for dataset, short in requested:
         txg = txgs[dataset.name.partition("/")[0]]
-        made = Snapshot(short, world.new_guid(), txg, world.now, tuple(dataset.blocks), residue=dataset.residue)
-        dataset.snapshots.append(made)
+        snapshot = Snapshot(short, world.new_guid(), txg, world.now, tuple(dataset.blocks), residue=dataset.residue)
+        dataset.snapshots.append(snapshot)
         dataset.residue = 0
     return Reply()
 
@@ -80,16 +80,16 @@ def zfs_snapshot(machine: Machine, arguments: Sequence[str]) -> Reply:
 def zfs_clone(machine: Machine, arguments: Sequence[str]) -> Reply:
     source, name = arguments
     dataset, snapshot = machine.snapshot(source)
-    made = add_dataset(machine, name, dataset.kind)
-    made.origin = snapshot
-    made.blocks = list(snapshot.blocks)
+    clone = add_dataset(machine, name, dataset.kind)
+    clone.origin = snapshot
+    clone.blocks = list(snapshot.blocks)
     return Reply()
 
 
 def zfs_rename(machine: Machine, arguments: Sequence[str]) -> Reply:
-    """Of a snapshot within its dataset (-r: below too), or of a dataset with all below it (zfs-rename(8)).
+    """Rename a snapshot within its dataset (-r: also below), or a dataset with all below it (zfs-rename(8)).
 
-    Holds, bookmarks and a saved receive go along (facts 4; lab).
+    Holds, bookmarks and a saved receive stay (facts 4; lab).
     """
     flags, (old, new) = parse_flags(arguments, "ru")
     if "@" in old:
@@ -118,13 +118,13 @@ def _rename_snapshot(machine: Machine, old: str, new: str, is_recursive: bool) -
         raise Refused(f"cannot rename to '{new}': snapshots must be part of same dataset")
     pool = machine.world.pool_of(dataset.name)
     trees = pool.tree(dataset.name) if is_recursive else [dataset]
-    if any(each.find(short) for each in trees):
+    if any(other.find(short) for other in trees):
         raise Refused(f"cannot rename '{old}': dataset already exists")
     machine.require(dataset.name, f"cannot rename '{old}'", "rename", "mount")
     before = snapshot.name
-    for each in trees:
-        if found := each.find(before):
-            found.name = short
+    for other in trees:
+        if match := other.find(before):
+            match.name = short
     return Reply()
 
 
@@ -144,7 +144,7 @@ def zfs_set(machine: Machine, arguments: Sequence[str]) -> Reply:
 
 
 def zfs_inherit(machine: Machine, arguments: Sequence[str]) -> Reply:
-    """Take a local setting away; that there is none is no error (lab)."""
+    """Remove a local setting; a missing one is not an error (lab)."""
     name, *targets = arguments
     for target in targets:
         dataset = machine.dataset(target)
@@ -154,7 +154,7 @@ def zfs_inherit(machine: Machine, arguments: Sequence[str]) -> Reply:
 
 
 def permission(property_name: str) -> str:
-    """What must be granted to set a property: `userprop` for user properties (facts 4)."""
+    """Return the permission to set a property: `userprop` for user properties (facts 4)."""
     return "userprop" if ":" in property_name else property_name
 
 
@@ -168,7 +168,7 @@ def zfs_allow(machine: Machine, arguments: Sequence[str]) -> Reply:
 
 
 def zfs_load_key(machine: Machine, arguments: Sequence[str], is_loaded: bool) -> Reply:
-    """For the dataset and all below it that has the same key; a wrong or missing key is not modelled."""
+    """Load or unload the key of a dataset and all below with the same key; a wrong key is not modelled."""
     (name,) = arguments
     root = machine.dataset(name)
     pool: Pool = machine.world.pool_of(name)

@@ -1,7 +1,6 @@
-"""Whether `zfs receive` takes a stream, or a part of one: judged by its first record, before any data (facts 3).
+"""Decide whether `zfs receive` accepts a stream or a part of one, by its first record, before any data (facts 3).
 
-The order of the questions is that of libzfs_sendrecv.c and dmu_recv.c as seen from outside; each text was seen in the
-lab.
+The order of the checks is that of libzfs_sendrecv.c and dmu_recv.c as seen from outside; the lab printed each text.
 """
 
 from __future__ import annotations
@@ -14,14 +13,14 @@ from tests.support.simulator.streams import Flags, Record
 from tests.support.simulator.world import Dataset
 
 UPGRADE = "kernel modules must be upgraded to receive this stream."
-"""What zfs says to any EINVAL: a stale place to resume at, a snapshot that was taken on the target meanwhile (lab)."""
+"""zfs's text for any EINVAL: a stale resume position, a snapshot taken on the target meanwhile (lab)."""
 
 PARTIAL = 'contains partially-complete state from "zfs receive -s".'
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """One part at the door of a target."""
+    """One part of a stream, before a target accepts it."""
 
     machine: Machine
     name: str
@@ -39,7 +38,7 @@ class Admission:
         return Refused(f"cannot receive {self.what}: {message}")
 
     def is_present(self) -> bool:
-        """Whether the snapshot is there already, so that its part is only skipped. Raises: Refused."""
+        """Whether the target already has the snapshot, so that its part is skipped. Raises: Refused."""
         existing = self.machine.find(self.name)
         if self.begin.flags & Flags.VOLUME and "canmount" in self.options:
             raise self.cannot("property 'canmount' does not apply to datasets of this type")
@@ -53,12 +52,12 @@ class Admission:
             return True
         else:
             self._check_incremental(existing)
-        # all three for increments, too: %recv is created (lab)
+        # an incremental stream needs all three too, since %recv is created (lab)
         self.machine.require(self.name, f"cannot receive {self.what}", "receive", "create", "mount")
         return False
 
     def _check_resumed(self, existing: Dataset | None) -> None:
-        """By -t: the state must be there, and be at the very place where the stream goes on."""
+        """With -t: a saved state must exist, at the exact position where the stream continues."""
         begin = self.begin
         if existing is None:
             raise self.cannot(f"destination '{self.name}' does not exist")
@@ -72,7 +71,7 @@ class Admission:
             raise self.cannot(UPGRADE)
 
     def _check_full(self, existing: Dataset | None) -> None:
-        """Onto nothing; or, with -F, onto a dataset without snapshots (facts 10)."""
+        """The target must not exist; or, with -F, have no snapshots (facts 10)."""
         is_raw = bool(self.begin.flags & Flags.RAW)
         if existing is None:
             self._check_parent(is_raw)
@@ -100,7 +99,7 @@ class Admission:
             raise self.cannot("inherited key must be loaded")
 
     def _is_present(self, existing: Dataset) -> bool:
-        """A part whose snapshot is there with the same guid is read and ignored (facts 3)."""
+        """Whether a snapshot with the same name and guid exists; its part is then read and ignored (facts 3)."""
         if existing.saved is not None:
             raise self.cannot(f"destination {self.name} {PARTIAL}")
         short = self.begin.name.partition("@")[2]
@@ -111,7 +110,7 @@ class Admission:
         return True
 
     def _check_incremental(self, existing: Dataset) -> None:
-        """The base may be any of the target's snapshots, as long as no data was changed since it (facts 3)."""
+        """The base may be any snapshot of the target, if no data was changed since (facts 3)."""
         is_raw = bool(self.begin.flags & Flags.RAW)
         base = existing.with_guid(self.begin.b)
         if base is None:

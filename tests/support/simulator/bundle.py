@@ -1,4 +1,4 @@
-"""A command that several sends come out of (zfs_replicate.hosts.bundled), over the simulator."""
+"""Simulate a command that prints several streams (zfs_replicate.hosts.bundled)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Command = tuple[str, ...]
 
 
 class SimulatedBundle:
-    """Several sends in one command. Each is a command of its own for faults, and begins when the one before has ended.
+    """Several sends in one command. For faults each is a separate command; it begins when the one before has ended.
 
-    In truth it begins a little earlier, as far as pipes hold what it prints.
+    In reality it begins a little earlier, as far as pipes buffer its output.
     """
 
     def __init__(self, host: SimulatedHost, command: Command, mark: str, sends: list[Command]) -> None:
@@ -27,7 +27,7 @@ class SimulatedBundle:
         self._command = command
         self._mark = mark
         self._sends = sends
-        self._talk = f"{mark}\n".encode()
+        self._pending = f"{mark}\n".encode()
         self._stream: SimulatedProcess | None = None
         self._is_killed = False
 
@@ -38,8 +38,8 @@ class SimulatedBundle:
     def read(self, size: int) -> bytes:
         while not self._is_killed and self._host.is_connected:
             self._host.world.faults.check_alive()
-            if self._talk:
-                data, self._talk = self._talk[:size], self._talk[size:]
+            if self._pending:
+                data, self._pending = self._pending[:size], self._pending[size:]
                 return data
             if self._stream is None and not self._begin():
                 return b""
@@ -60,10 +60,10 @@ class SimulatedBundle:
         if self._stream is not None and self._host.is_connected:
             ended, self._stream = self._stream.finish(), None
             status = ended.exit_status if ended.exit_status >= 0 else 128 - ended.exit_status
-            said = ended.stderr.rstrip("\n")
-            self._talk = f"{self._mark} {status}\n{said}\n{self._mark}\n".encode()
+            stderr = ended.stderr.rstrip("\n")
+            self._pending = f"{self._mark} {status}\n{stderr}\n{self._mark}\n".encode()
 
-    def stderr_since(self, offset: int) -> bytes:  # noqa: ARG002 - nothing but streams speaks
+    def stderr_since(self, offset: int) -> bytes:  # noqa: ARG002 - a bundle prints nothing on stderr
         return b""
 
     def finish(self) -> Exit:

@@ -1,4 +1,4 @@
-"""zfs destroy and rollback (zfs-destroy(8), zfs-rollback(8), facts 5)."""
+"""Run zfs destroy and zfs rollback (zfs-destroy(8), zfs-rollback(8), facts 5)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.simulator.machine import Machine, Refused, Reply, parse_flags
 from tests.support.simulator.world import Dataset, Pool, Snapshot
 
 ROLLBACK_RESIDUE = 1024
-"""What stays `written` after a rollback to a snapshot that was taken here, not received; nothing is modified (lab)."""
+"""`written` after a rollback to a snapshot that was taken here, not received; nothing is modified (lab)."""
 
 
 def zfs_destroy(machine: Machine, arguments: Sequence[str]) -> Reply:
@@ -21,7 +21,7 @@ def zfs_destroy(machine: Machine, arguments: Sequence[str]) -> Reply:
 
 
 def destroy_if_deferred(machine: Machine, dataset: Dataset, snapshot: Snapshot) -> None:
-    """A snapshot marked by `destroy -d` goes away with its last hold or clone."""
+    """Destroy a snapshot marked by `destroy -d` once its last hold and clone are gone."""
     pool = machine.pool(dataset.name)
     if snapshot.is_deferred and not snapshot.holds and pool and not pool.clones_of(snapshot):
         dataset.snapshots.remove(snapshot)
@@ -29,28 +29,30 @@ def destroy_if_deferred(machine: Machine, dataset: Dataset, snapshot: Snapshot) 
 
 
 def _destroy_snapshots(machine: Machine, name: str, is_deferred: bool, is_recursive: bool) -> Reply:
-    """`DS@A,B,C`: all of them or none. Missing names are ignored, unless all are missing (facts 5, 10)."""
+    """`DS@A,B,C`: destroy all or none. Missing names are ignored, unless all are missing (facts 5, 10)."""
     dataset_name, _, shorts = name.partition("@")
     root = machine.dataset(dataset_name)
     pool = _pool(machine, root)
     trees = pool.tree(dataset_name) if is_recursive else [root]
-    wanted = shorts.split(",")
-    found = [(dataset, snapshot) for dataset in trees for snapshot in dataset.snapshots if snapshot.name in wanted]
-    if not found:
+    requested = shorts.split(",")
+    snapshots = [
+        (dataset, snapshot) for dataset in trees for snapshot in dataset.snapshots if snapshot.name in requested
+    ]
+    if not snapshots:
         raise Refused("could not find any snapshots to destroy; check snapshot names.")
     if not is_deferred:
-        for dataset, snapshot in found:
+        for dataset, snapshot in snapshots:
             if clones := pool.clones_of(snapshot):
                 raise Refused(_dependents(f"'{dataset.name}@{snapshot.name}': snapshot has dependent clones", clones))
     machine.require(dataset_name, "cannot destroy snapshots", "destroy", "mount")
     if is_deferred:
-        for _dataset, snapshot in found:
+        for _dataset, snapshot in snapshots:
             snapshot.is_deferred = True
-        for dataset, snapshot in found:
+        for dataset, snapshot in snapshots:
             destroy_if_deferred(machine, dataset, snapshot)
         return Reply()
-    _refuse_held(found)
-    for dataset, snapshot in found:
+    _refuse_held(snapshots)
+    for dataset, snapshot in snapshots:
         dataset.snapshots.remove(snapshot)
     pool.next_txg()
     return Reply()
@@ -60,9 +62,9 @@ def _dependents(what: str, names: Sequence[str]) -> str:
     return "\n".join((f"cannot destroy {what}", "use '-R' to destroy the following datasets:", *names))
 
 
-def _refuse_held(found: Sequence[tuple[Dataset, Snapshot]]) -> None:
-    """Since 2.3.3 each held one gets a line (facts 4; lab)."""
-    names = [f"{dataset.name}@{snapshot.name}" for dataset, snapshot in found if snapshot.holds]
+def _refuse_held(snapshots: Sequence[tuple[Dataset, Snapshot]]) -> None:
+    """Since 2.3.3 each held snapshot gets a line (facts 4; lab)."""
+    names = [f"{dataset.name}@{snapshot.name}" for dataset, snapshot in snapshots if snapshot.holds]
     lines = [f"cannot destroy snapshot {n}: it's being held. Run 'zfs holds -r {n}' to see holders." for n in names]
     if lines:
         raise Refused("\n".join(lines))
@@ -79,8 +81,8 @@ def _destroy_bookmark(machine: Machine, name: str) -> Reply:
 
 
 def _destroy_dataset(machine: Machine, name: str, is_recursive: bool) -> Reply:
-    """Without -r only a dataset that nothing depends on. With -r children first, each dataset for itself: what was
-    destroyed before one that cannot be is gone (lab)."""
+    """Without -r only a dataset without dependents. With -r children first, one by one: if one fails, those before it
+    are gone (lab)."""
     root = machine.dataset(name)
     pool = _pool(machine, root)
     tree = pool.tree(name)
@@ -103,14 +105,14 @@ def _destroy_dataset(machine: Machine, name: str, is_recursive: bool) -> Reply:
 
 
 def _parts(dataset: Dataset, root: Dataset) -> list[str]:
-    """What is listed as depending on the root: snapshots and saved receives, then a child itself."""
+    """Dependents of the root as zfs lists them: snapshots and saved receives, then a child itself."""
     saved = [f"{dataset.name}/%recv"] if dataset.saved and not dataset.is_unfinished else []
     names = [*saved, *(f"{dataset.name}@{snapshot.name}" for snapshot in dataset.snapshots)]
     return names if dataset is root else [*names, dataset.name]
 
 
 def remove(machine: Machine, dataset: Dataset) -> None:
-    """Take a dataset away with all that is in it; a deferred origin may go with it."""
+    """Remove a dataset with its contents, and its origin if that was deferred."""
     pool = _pool(machine, dataset)
     del pool.datasets[dataset.name]
     pool.next_txg()
@@ -121,32 +123,32 @@ def remove(machine: Machine, dataset: Dataset) -> None:
 
 
 def zfs_rollback(machine: Machine, arguments: Sequence[str]) -> Reply:
-    """Back to the newest snapshot, or with -r to an older one. Not atomic: -r destroys each newer snapshot that it can,
-    and only then fails because of one that is held; the data stays as it was (lab)."""
+    """Roll back to the newest snapshot, or with -r to an older one. Not atomic: -r destroys each newer snapshot that it
+    can, and only then fails if one is held; the data stays unchanged (lab)."""
     flags, (name,) = parse_flags(arguments, "r")
     dataset, snapshot = machine.snapshot(name)
     pool = _pool(machine, dataset)
     newer = dataset.newer_than(snapshot.createtxg)
     marks = [short for short, mark in dataset.bookmarks.items() if mark.createtxg > snapshot.createtxg]
     if (newer or marks) and "r" not in flags:
-        names = [*(f"{dataset.name}@{each.name}" for each in newer), *(f"{dataset.name}#{mark}" for mark in marks)]
+        names = [*(f"{dataset.name}@{other.name}" for other in newer), *(f"{dataset.name}#{mark}" for mark in marks)]
         hint = "use '-r' to force deletion of the following snapshots and bookmarks:"
         what = f"cannot rollback to '{name}': more recent snapshots or bookmarks exist"
         raise Refused("\n".join((what, hint, *names)))
-    clones = [clone for each in newer for clone in pool.clones_of(each)]
+    clones = [clone for other in newer for clone in pool.clones_of(other)]
     if clones:
         hint = "use '-R' to force deletion of the following clones and dependents:"
         raise Refused("\n".join((f"cannot rollback to '{name}': clones of previous snapshots exist", hint, *clones)))
-    for each in newer:
-        machine.require(dataset.name, f"cannot destroy '{dataset.name}@{each.name}'", "destroy", "mount")
+    for other in newer:
+        machine.require(dataset.name, f"cannot destroy '{dataset.name}@{other.name}'", "destroy", "mount")
     machine.require(dataset.name, f"cannot rollback '{dataset.name}'", "rollback", "mount")
-    held = [each for each in newer if each.holds]
-    dataset.snapshots = [each for each in dataset.snapshots if each not in newer or each in held]
+    held = [other for other in newer if other.holds]
+    dataset.snapshots = [other for other in dataset.snapshots if other not in newer or other in held]
     for mark in marks:
         del dataset.bookmarks[mark]
     pool.next_txg()
     if held:
-        raise Refused("\n".join(f"cannot destroy '{dataset.name}@{each.name}': dataset is busy" for each in held))
+        raise Refused("\n".join(f"cannot destroy '{dataset.name}@{other.name}': dataset is busy" for other in held))
     dataset.blocks = list(snapshot.blocks)
     dataset.residue = ROLLBACK_RESIDUE if snapshot.blocks and not snapshot.is_received else 0
     return Reply()

@@ -1,11 +1,11 @@
-"""What goes wrong on request. A test arms a fault; the host asks, at each command, whether one fires.
+"""Inject faults. A test arms a fault; at each command the host checks whether one fires.
 
     faults.arm(Fail("cannot hold: permission denied"), "zfs hold")             the first zfs hold anywhere fails
-    faults.arm(HangUp(), "zfs send", host="source", at=5000)                   the connection is lost in the stream
-    faults.arm(CrashClient(), lambda command: True, nth=7, at="after")         SIGKILL once the 7th command was done
+    faults.arm(HangUp(), "zfs send", host="source", at=5000)                   the connection breaks in the stream
+    faults.arm(CrashClient(), lambda command: True, nth=7, at="after")         SIGKILL after the 7th command
     faults.arm(Die(), "mbuffer", at=5000)                                      that stage is killed after 5000 bytes
 
-`at`: "before" the command is carried out, "after" it, or after so many bytes of its stream.
+`at`: "before" the command runs, "after" it, or after a number of bytes of its stream.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ At = Literal["before", "after"] | int
 
 
 class Crash(BaseException):
-    """The client is gone, as by SIGKILL. Whatever of it still runs meets this at every step, and changes nothing."""
+    """The client is dead, as by SIGKILL. Threads of it that still run get this at every step, and change nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The command says this and ends with this status; "after": although it has done its work."""
+    """The command fails with this stderr and status; with "after", although it has done its work."""
 
     stderr: str
     status: int = 1
@@ -33,12 +33,12 @@ class Fail:
 
 @dataclass(frozen=True, slots=True)
 class HangUp:
-    """The connection to the host is lost, for good: until `SimulatedHost.reconnect`."""
+    """The connection to the host is lost until `SimulatedHost.reconnect`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Die:
-    """The process is killed. Only for streams: with a number of bytes."""
+    """The process is killed. Only for streams, at a number of bytes."""
 
     status: int = -9
     stderr: str = ""
@@ -46,12 +46,12 @@ class Die:
 
 @dataclass(frozen=True, slots=True)
 class CrashClient:
-    """SIGKILL of the program. Commands that run elsewhere go on; a receiver sees its stream end."""
+    """SIGKILL of the program. Commands on other hosts go on; a receiver sees its stream end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Anything: some other user of the machine acts at this very moment."""
+    """Call a function: somebody else acts on the machine at this moment."""
 
     function: Callable[[], object]
 
@@ -73,7 +73,7 @@ class Fault:
         return self.seen >= self.nth
 
     def sees(self, host: str, commands: Sequence[Command]) -> bool:
-        """Count a start of these commands where they match; whether this is the one that it fires at."""
+        """Count a start of these commands if they match; return whether the fault fires now."""
         if self.has_fired or self.host not in (None, host) or not any(map(self.matches, commands)):
             return False
         self.seen += 1
@@ -91,7 +91,7 @@ class Faults:
     def arm(
         self, action: Action, matching: Matching, *, host: str | None = None, nth: int = 1, at: At = "before"
     ) -> Fault:
-        """`matching`: how the command begins, such as "zfs hold", or a question to it."""
+        """`matching`: how the command begins, such as "zfs hold", or a predicate."""
         matches = matching if callable(matching) else _begins_with(tuple(matching.split()))
         fault = Fault(action, matches, host, nth, at)
         self._armed.append(fault)
@@ -103,10 +103,10 @@ class Faults:
     def firing(self, host: str, commands: Sequence[Command]) -> list[Fault]:
         return [fault for fault in self._armed if fault.sees(host, commands)]
 
-    # --- the client's death ---
+    # --- a crash of the client ---
 
     def crash(self) -> None:
-        """Kill the client: its open streams end. Raises: Crash."""
+        """Kill the client and end its open streams. Raises: Crash."""
         self.is_crashed = True
         for end in self._at_crash:
             end()
@@ -114,7 +114,7 @@ class Faults:
         raise Crash
 
     def restart(self) -> None:
-        """A new client starts; all faults are disarmed."""
+        """Start a new client; disarm all faults."""
         self.is_crashed = False
         self._at_crash.clear()
         self.clear()
@@ -127,7 +127,7 @@ class Faults:
             self._at_crash.remove(end)
 
     def check_alive(self) -> None:
-        """Raises: Crash, for what is left of a client that has crashed."""
+        """Raises: Crash if the client has crashed."""
         if self.is_crashed:
             raise Crash
 

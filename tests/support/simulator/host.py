@@ -1,4 +1,4 @@
-"""The host protocol (zfs_replicate.hosts.base) over the simulator. No threads: a command is carried out when it is
+"""Implement the host protocol (zfs_replicate.hosts.base) with the simulator. No threads: a command runs when it is
 started, a stream is received while it is written."""
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Command = tuple[str, ...]
 
 
 class SimulatedHost:
-    """A machine that has imported these pools. `commands` tells what was started here, in order."""
+    """A machine that has imported these pools. `commands` lists what was started here, in order."""
 
     def __init__(self, world: World, *pools: str, name: str = "source", user: str = ROOT) -> None:
         self.world = world
@@ -40,9 +40,9 @@ class SimulatedHost:
         self.is_connected = True
 
     def run(self, *command: str) -> str:
-        """For tests: carry a command out as an administrator here, past all faults; return stdout.
+        """For tests: run a command as an administrator here, without faults; return its stdout.
 
-        Raises: AssertionError unless it ends well.
+        Raises: AssertionError unless it succeeds.
         """
         stdout, stderr, status = shell.run(self.machine, command)
         if status != 0:
@@ -70,7 +70,7 @@ class SimulatedHost:
             return process
 
     is_root = False
-    """As the tests know it: -x for each property is tried on real OpenZFS."""
+    """False, so that tests see no -x options; real OpenZFS tests those."""
 
     def open_sink(self, pipeline: Sequence[Sequence[str]]) -> SimulatedSink:
         with self.world.lock:
@@ -94,7 +94,7 @@ class SimulatedHost:
             raise ConnectionFailed(f"{self._name}: the connection is lost; run again")
 
     def apply(self, faults: Sequence[Fault], is_started: bool = False) -> Fail | None:
-        """Let faults happen; return the failure that stands for the command's own. Raises: Crash, ConnectionFailed."""
+        """Let faults happen; return the failure that replaces the command's result. Raises: Crash, ConnectionFailed."""
         failure = None
         for fault in faults:
             match fault.action:
@@ -114,12 +114,12 @@ class SimulatedHost:
 
 
 def _by_place(firing: Sequence[Fault]) -> list[tuple[int, Fault]]:
-    """Those that fire within the stream, first place first."""
+    """Return the faults that fire within the stream, in the order of their positions."""
     return sorted(((fault.at, fault) for fault in firing if isinstance(fault.at, int)), key=lambda pair: pair[0])
 
 
 class SimulatedProcess:
-    """A command that has done its work; its stdout is read. A lost connection ends stdout, as over SSH."""
+    """A command that has already run; its stdout is read. A lost connection ends stdout, as over SSH."""
 
     def __init__(self, host: SimulatedHost, command: Command, done: tuple[bytes, str, int]) -> None:
         self._host = host
@@ -174,7 +174,7 @@ class SimulatedProcess:
 
 
 class SimulatedSink:
-    """A pipeline that ends in `zfs receive`; all stages before it (mbuffer) pass through what they get."""
+    """A pipeline that ends in `zfs receive`; the stages before it (mbuffer) pass data through."""
 
     def __init__(self, host: SimulatedHost, stages: list[Command], faults: list[tuple[int, Fault]]) -> None:
         machine, receive = shell.as_user(host.machine, stages[-1])
@@ -237,7 +237,7 @@ class SimulatedSink:
             failure = self._host.apply(self.after, is_started=True)
             reply = self._receiver.reply
             if reply is None:
-                raise AssertionError("finish before close_input: the receiver would wait for ever")
+                raise AssertionError("finish before close_input: the receiver would wait forever")
             last = exited(self._stages[-1], reply.status, reply.stderr)
             ended = [self._passing(stage) for stage in self._stages[:-1]] + [self._own(last)]
             if failure:
@@ -245,9 +245,9 @@ class SimulatedSink:
             return tuple(ended)
 
     def _passing(self, stage: Command) -> Exit:
-        """mbuffer complains when what follows it has gone while there was more to write (lab: status 1)."""
-        said = "mbuffer: error: outputThread: error writing to <stdout> at offset 0x0: Broken pipe\n"
-        return self._own(exited(stage, 1, said) if self._is_broken else exited(stage, 0, ""))
+        """mbuffer fails if the next stage ends while there is more to write (lab: status 1)."""
+        stderr = "mbuffer: error: outputThread: error writing to <stdout> at offset 0x0: Broken pipe\n"
+        return self._own(exited(stage, 1, stderr) if self._is_broken else exited(stage, 0, ""))
 
     def _own(self, ended: Exit) -> Exit:
         killed = self._killed.get(ended.command)

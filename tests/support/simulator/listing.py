@@ -1,4 +1,4 @@
-"""zfs list, get, holds and version, and zpool get: reads only. Columns as -H prints them (zfs-list(8))."""
+"""Run zfs list, get, holds and version, and zpool get: they only read. Columns as with -H (zfs-list(8))."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Entry:
         return "bookmark" if self.bookmark else self.dataset.kind
 
     def order(self) -> tuple[str, bool, int, str]:
-        """By the name up to the @, then by createtxg: so `tank/d x` stands before `tank/d#a` (lab)."""
+        """Sort by the name up to the @, then by createtxg: so `tank/d x` comes before `tank/d#a` (lab)."""
         return (
             self.name.partition("@")[0],
             self.snapshot is not None,
@@ -52,28 +52,28 @@ def entries(dataset: Dataset, types: Sequence[str]) -> Iterable[Entry]:
 def zfs_list(machine: Machine, arguments: Sequence[str]) -> Reply:
     """`zfs list -H -p [-r] [-d 1] [-t TYPES] -o COLUMNS [-s createtxg] NAME…`.
 
-    What is missing gets its line on stderr and status 1; the others are listed all the same (facts 1).
+    Each missing name gives a line on stderr and status 1; the others are still listed (facts 1).
     """
     flags, names = parse_flags(arguments, "Hpr", "dtos")
     types = _types(flags.get("t", ["filesystem,volume"])[-1])
     columns = flags.get("o", ["name"])[-1].split(",")
     is_snapshot_only = tuple(types) in (("snapshot",), ("bookmark",))
-    found: list[Entry] = []
+    listed: list[Entry] = []
     errors: list[str] = []
     for name in names:
         try:
             if "r" in flags or "d" in flags or is_snapshot_only:
                 depth = None if "r" in flags else 1
-                found += _below(machine, name, types, depth if "d" not in flags else int(flags["d"][-1]))
+                listed += _below(machine, name, types, depth if "d" not in flags else int(flags["d"][-1]))
             else:
-                found.append(_entry(machine, name))
+                listed.append(_entry(machine, name))
         except Refused as refused:
             errors.append(refused.message)
-    found.sort(key=Entry.order)
+    listed.sort(key=Entry.order)
     if flags.get("s") == ["createtxg"]:
-        found.sort(key=lambda entry: entry.snapshot.createtxg if entry.snapshot else entry.dataset.createtxg)
+        listed.sort(key=lambda entry: entry.snapshot.createtxg if entry.snapshot else entry.dataset.createtxg)
     getters = [getter(name) for name in columns]
-    lines = ["\t".join([get(machine, entry) for get in getters]) for entry in found]
+    lines = ["\t".join([get(machine, entry) for get in getters]) for entry in listed]
     return Reply(text(lines), text(errors), 1 if errors else 0)
 
 
@@ -82,12 +82,12 @@ def _types(text: str) -> Sequence[str]:
 
 
 def _below(machine: Machine, name: str, types: Sequence[str], depth: int | None) -> Iterable[Entry]:
-    """What is listed for one name: itself where it is a snapshot, else it with its tree down to `depth`."""
+    """Entries for one name: itself if it is a snapshot or bookmark, else its tree down to `depth`."""
     if "@" in name or "#" in name:
         return [_entry(machine, name)]
     root = machine.dataset(name)
     pool = machine.pool(name)
-    if depth == 1:  # snapshots and bookmarks of the dataset itself; children are not modelled here
+    if depth == 1:  # only its own snapshots and bookmarks; children are not modelled
         return list(entries(root, types))
     return [entry for dataset in (pool.tree(name) if pool else ()) for entry in entries(dataset, types)]
 
@@ -98,15 +98,15 @@ def _entry(machine: Machine, name: str) -> Entry:
         return Entry(name, dataset, snapshot)
     if "#" in name:
         owner, _, short = name.partition("#")
-        found = machine.find(owner)
-        if found is None or short not in found.bookmarks:
+        dataset = machine.find(owner)
+        if dataset is None or short not in dataset.bookmarks:
             raise Refused(f"cannot open '{name}': no such pool or dataset")
-        return Entry(name, found, bookmark=found.bookmarks[short])
+        return Entry(name, dataset, bookmark=dataset.bookmarks[short])
     return Entry(name, machine.dataset(name))
 
 
 def getter(name: str) -> Callable[[Machine, Entry], str]:
-    """How a native column is read; it is `-` where it means nothing for a kind of entry."""
+    """Return the function for a native column; it gives `-` where the column does not apply."""
     if name not in _COLUMNS:
         raise NotModelled(f"column {name}")
     return _COLUMNS[name]
@@ -149,7 +149,7 @@ def _token(_machine: Machine, entry: Entry) -> str:
 
 
 def _available(machine: Machine, entry: Entry) -> str:
-    """What the pool, and each quota above, leaves (zfsprops(7))."""
+    """What the pool and all quotas above leave free (zfsprops(7))."""
     pool = machine.world.pool_of(entry.name)
     return str(pool.room(entry.dataset.name)) if entry.snapshot is None and entry.bookmark is None else "-"
 
@@ -173,7 +173,7 @@ _COLUMNS: dict[str, Callable[[Machine, Entry], str]] = {
 # --- zfs get ---
 
 PROPERTIES = {"readonly": ("off", True), "canmount": ("on", False), "quota": ("0", False)}
-"""Settable native properties: the default, and whether children inherit."""
+"""Settable native properties: the default, and whether children inherit it."""
 
 
 def setting(machine: Machine, dataset: Dataset, name: str) -> tuple[str, str]:
@@ -183,9 +183,9 @@ def setting(machine: Machine, dataset: Dataset, name: str) -> tuple[str, str]:
         return "-", "-"
     at = dataset.name
     while at:
-        found = machine.find(at)
-        if found is not None and name in found.properties:
-            return found.properties[name], "local" if at == dataset.name else f"inherited from {at}"
+        owner = machine.find(at)
+        if owner is not None and name in owner.properties:
+            return owner.properties[name], "local" if at == dataset.name else f"inherited from {at}"
         at = at.rpartition("/")[0] if is_inherited else ""
     return default, "-" if default == "-" else "default"
 
@@ -199,15 +199,15 @@ def zfs_get(machine: Machine, arguments: Sequence[str]) -> Reply:
     errors: list[str] = []
     for name in names:
         try:
-            found = _below(machine, name, types, None) if "r" in flags else [_entry(machine, name)]
+            listed = _below(machine, name, types, None) if "r" in flags else [_entry(machine, name)]
         except Refused as refused:
             errors.append(refused.message)
             continue
-        for entry in sorted(found, key=Entry.order):
-            for each in properties.split(","):
-                value, source = _get(machine, entry, each)
+        for entry in sorted(listed, key=Entry.order):
+            for property_name in properties.split(","):
+                value, source = _get(machine, entry, property_name)
                 if source in flags.get("s", [source]):
-                    row = {"name": entry.name, "property": each, "value": value, "source": source}
+                    row = {"name": entry.name, "property": property_name, "value": value, "source": source}
                     lines.append("\t".join(row[field] for field in fields))
     return Reply(text(lines), text(errors), 1 if errors else 0)
 
@@ -224,7 +224,7 @@ def _get(machine: Machine, entry: Entry, name: str) -> tuple[str, str]:
 
 
 def zfs_holds(machine: Machine, arguments: Sequence[str]) -> Reply:
-    """`zfs holds -H SNAPSHOT…`: name, tag, time; a missing one does not stop the others (facts 4)."""
+    """`zfs holds -H SNAPSHOT…`: name, tag, time; a missing snapshot does not stop the others (facts 4)."""
     _flags, names = parse_flags(arguments, "H")
     lines: list[str] = []
     errors: list[str] = []
@@ -245,14 +245,14 @@ def zfs_version(machine: Machine) -> Reply:
 
 def zpool_get(machine: Machine, arguments: Sequence[str]) -> Reply:
     """`zpool get -Hp -o property,value all POOL`."""
-    _flags, (wanted, name) = parse_flags(arguments, "Hp", "o")
+    _flags, (requested, name) = parse_flags(arguments, "Hp", "o")
     pool = machine.pool(name) if "/" not in name else None
     if pool is None:
         return Reply(stderr=f"Cannot get properties of {name}: no such pool available.\n", status=1)
     values = {"size": str(pool.capacity), "altroot": "-", "health": "ONLINE", "guid": str(pool.guid), "version": "-"}
     values["free"] = str(pool.free())
     values |= {f"feature@{feature}": state for feature, state in pool.features.items()}
-    return Reply(text(f"{key}\t{value}" for key, value in values.items() if wanted in ("all", key)))
+    return Reply(text(f"{key}\t{value}" for key, value in values.items() if requested in ("all", key)))
 
 
 def text(lines: Iterable[str]) -> str:

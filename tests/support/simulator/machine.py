@@ -1,4 +1,4 @@
-"""One machine's view of the world: which pools it has imported, as whom its commands run, and how it refuses."""
+"""Give one machine's view of the world: its imported pools, its user, and refusals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = "root"
 
 
 class NotModelled(NotImplementedError):
-    """The simulator was asked for something that it does not know: extend it, do not guess."""
+    """The simulator does not model this command: extend it, do not guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Machine:
-    """The pools that are imported here, and the user; `zfs allow` decides what others than root may do."""
+    """The imported pools and the user; `zfs allow` decides what users other than root may do."""
 
     world: World
     pool_names: tuple[str, ...]
@@ -46,7 +46,7 @@ class Machine:
     # --- names ---
 
     def pool(self, name: str) -> Pool | None:
-        """The pool that a dataset or snapshot is in, by any name in it."""
+        """Return the pool of a dataset, snapshot or bookmark; None if it is not imported."""
         short = name.split("/", 1)[0].partition("@")[0].partition("#")[0]
         return self.world.pools.get(short) if short in self.pool_names else None
 
@@ -55,14 +55,14 @@ class Machine:
         return pool.datasets.get(name) if pool else None
 
     def dataset(self, name: str, status: int = 1) -> Dataset:
-        """Raises: Refused, in zfs's words for a dataset (or whole pool) that is not there (lab: the same)."""
-        found = self.find(name)
-        if found is None:
+        """Raises: Refused, with zfs's text for a missing dataset or pool (lab: the same)."""
+        dataset = self.find(name)
+        if dataset is None:
             raise Refused(f"cannot open '{name}': dataset does not exist", status)
-        return found
+        return dataset
 
     def snapshot(self, name: str) -> tuple[Dataset, Snapshot]:
-        """Given a whole name, return dataset and snapshot. Raises: Refused, naming the snapshot either way (lab)."""
+        """Given a full name, return dataset and snapshot. Raises: Refused; it always names the snapshot (lab)."""
         dataset_name, _, short = name.partition("@")
         dataset = self.find(dataset_name)
         snapshot = dataset.find(short) if dataset else None
@@ -70,16 +70,16 @@ class Machine:
             raise Refused(f"cannot open '{name}': dataset does not exist")
         return dataset, snapshot
 
-    # --- rights (zfs-allow(8), facts 4) ---
+    # --- permissions (zfs-allow(8), facts 4) ---
 
     def may(self, dataset: str, *permissions: str) -> bool:
-        """Whether the user has all of these here or from an ancestor."""
+        """Whether the user has all of these permissions, here or from an ancestor."""
         if self.user == ROOT:
             return True
         granted: set[str] = set()
         while dataset:
-            found = self.find(dataset)
-            granted |= found.allowed.get(self.user, set()) if found else set()
+            owner = self.find(dataset)
+            granted |= owner.allowed.get(self.user, set()) if owner else set()
             dataset = dataset.rpartition("/")[0]
         return granted.issuperset(permissions)
 
@@ -91,18 +91,18 @@ class Machine:
 def parse_flags(arguments: Sequence[str], known: str, valued: str = "") -> tuple[dict[str, list[str]], list[str]]:
     """Given arguments, the letters of plain options and of those with a value, return options and the rest.
 
-    Options end at the first other argument, as getopt in POSIX mode has it. Raises: NotModelled.
+    Options end at the first other argument, as with getopt in POSIX mode. Raises: NotModelled.
     """
-    found: dict[str, list[str]] = {}
+    flags: dict[str, list[str]] = {}
     rest = list(arguments)
     while rest and rest[0].startswith("-") and len(rest[0]) > 1:
         letters = rest.pop(0)[1:]
         for place, letter in enumerate(letters):
             if letter in valued:
                 attached = letters[place + 1 :]
-                found.setdefault(letter, []).append(attached or rest.pop(0))
+                flags.setdefault(letter, []).append(attached or rest.pop(0))
                 break
             if letter not in known:
                 raise NotModelled(f"option -{letter} in {' '.join(arguments)}")
-            found.setdefault(letter, []).append("")
-    return found, rest
+            flags.setdefault(letter, []).append("")
+    return flags, rest

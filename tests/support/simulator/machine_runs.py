@@ -1,8 +1,7 @@
-"""One run of the real program over a Site, with at most one trouble; how it ended comes out.
+"""Run the real program once over a Site, with at most one trouble. (Site, Mirror, Trouble) → Run.
 
-Threads: a Crash in a worker of the product comes out of its future in the main thread, and the product joins its
-workers while that goes up, so when `run` is left nothing of the client is alive. That is checked, and so is that
-nothing was started after the crash.
+A Crash in a worker thread of the product is raised again in the main thread, and the product joins its workers
+meanwhile; so no thread of the client is alive after `run`. This is checked, and that nothing started after the crash.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ from zfs_replicate.errors import ReplicateError
 CRASH, HANG_UP, KILL = CrashClient(), HangUp(), Die()
 READING_SECONDS = 30
 FAIL = Fail("", 137)
-"""A command on either side is killed: nothing of it happened, or all of it, but we hear of no success."""
+"""A command on either side is killed: it did nothing or everything, but reports no success."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What goes wrong: at the n-th command that begins like this (empty: any) on one host."""
+    """A fault at the n-th command that begins with `command` (empty: any) on one host."""
 
     action: Action
     host: str
@@ -52,9 +51,9 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How a run ended. `is_cut`: the connection to the source was lost. `resumed_count`: streams sent by a token.
+    """How a run ended. `is_cut`: the connection to the source was lost. `resumed_count`: streams resumed by a token.
 
-    `bundle_count`: commands that several streams came out of.
+    `bundle_count`: commands that printed several streams.
     """
 
     end: End
@@ -75,7 +74,7 @@ def _request(mirror: Mirror, keep_days: int | None) -> MirrorRequest:
 
 
 def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None) -> Run:
-    """Run the program once, one dataset at a time so that the order of commands is always the same."""
+    """Run the program once, one dataset at a time, so that the order of commands is always the same."""
     world = site.world
     source = SimulatedHost(world, mirror.source[0], name="source")
     target = SimulatedHost(world, mirror.target[0], name="target")
@@ -105,7 +104,7 @@ def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | No
 
 
 def _wait_for(readers: list[threading.Thread]) -> None:
-    """When one side fails, the run does not wait for what still reads from the other; it ends with its command."""
+    """Wait for threads that still read one side when the run failed on the other; they end with their command."""
     for thread in readers:
         thread.join(READING_SECONDS)
         if thread.is_alive():

@@ -1,10 +1,10 @@
-"""What the state machine acts on: four pools, three mirrors between them, and the hands of their administrators.
+"""Set up what the state machine acts on: four pools, three mirrors between them, and acts of their administrators.
 
     a/data ──first──→ b/copy ──chain──→ c/copy
            └─second─→ d/deep/copy
 
-Administrators do what zfs lets them; what it refuses, they leave. They never release a tag of ours and never write to a
-copy, and every name they give is new, so nothing they do is a conflict. `place` chooses among what there is, modulo.
+Administrators do what zfs allows and accept its refusals. They never release a tag of ours, never write to a copy, and
+never reuse a name, so none of their acts is a conflict. `place` selects one of what exists, modulo its count.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tests.support.simulator.world import Dataset
 T = TypeVar("T")
 
 BLOCK_BYTES = 512
-"""Small blocks: a stream of a few thousand bytes then has many places to be cut at."""
+"""Small blocks, so that a stream of a few thousand bytes can be cut in many places."""
 
 CREATION = {"filesystem": (), "volume": ("-V", "1M"), "encrypted": ("-o", "encryption=on")}
 
 FOREIGN_TAG = "admin"
 OWN = "own"
-MOST_DATASETS = 5
+MAX_DATASETS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def chosen(things: Sequence[T], place: int) -> T | None:
 
 
 class Site:
-    """The world, and everything that people do to it. Each act takes place at once and returns nothing."""
+    """The world, and all that administrators do to it. Each act happens at once and returns nothing."""
 
     def __init__(self) -> None:
         self.world = World()
@@ -65,7 +65,7 @@ class Site:
         self._machine = SimulatedHost(self.world, *"abcd").machine
         self._numbers = count(1)
         self.lost_by_hand: set[int] = set()
-        """Guids of the datasets and snapshots that administrators destroyed, or marked to go with their last hold."""
+        """Guids of datasets and snapshots that administrators destroyed, or marked to go with their last hold."""
         self.released_by_hand: set[int] = set()
         """Guids of the copies whose hold an administrator released."""
         for name in ("a/data", "a/data/x", "a/data/x/y"):
@@ -93,7 +93,7 @@ class Site:
         ]
 
     def can_run(self, mirror: Mirror) -> bool:
-        """Whether there is anything to mirror; without it a run is an error, and says so."""
+        """Whether there is anything to mirror; otherwise a run is an error."""
         return bool(self._snapshots(mirror.source))
 
     # --- on the source ---
@@ -113,32 +113,32 @@ class Site:
             self._do("zfs", "snapshot", *(["-r"] if is_recursive else []), f"{dataset.name}@{self._new_name('s')}")
 
     def destroy_snapshot(self, place: int, is_deferred: bool) -> None:
-        """A held one is refused; with -d it is marked, and goes when its last hold does."""
+        """zfs refuses a held one; with -d it is marked, and goes with its last hold."""
         name = chosen(self._snapshots("a/data"), place)
         if name is None:
             return
         dataset, _, short = name.partition("@")
-        found = self.world.dataset(dataset).find(short)
+        snapshot = self.world.dataset(dataset).find(short)
         if self.world.dataset(dataset).key and len(self.world.snapshots(dataset)) == 1:
             return
-        if self._do("zfs", "destroy", *(["-d"] if is_deferred else []), name) and found is not None:
-            self.lost_by_hand.add(found.guid)
+        if self._do("zfs", "destroy", *(["-d"] if is_deferred else []), name) and snapshot is not None:
+            self.lost_by_hand.add(snapshot.guid)
 
     def rename_snapshot(self, place: int) -> None:
         self._rename(chosen(self._snapshots("a/data"), place))
 
     def create_dataset(self, place: int, kind: str) -> None:
-        """An encrypted one, and one below it, has a snapshot from the start: its placeholder could never be filled."""
+        """Give an encrypted dataset, or one below it, a snapshot at once: its placeholder could never be filled."""
         parents = [dataset.name for dataset in self.tree("a/data") if dataset.kind == "filesystem"]
         parent = chosen(parents, place)
-        if parent is not None and len(self.tree("a/data")) < MOST_DATASETS:
+        if parent is not None and len(self.tree("a/data")) < MAX_DATASETS:
             name = f"{parent}/{self._new_name('d')}"
             self._do("zfs", "create", *CREATION[kind], name)
             if self.world.dataset(name).key:
                 self._do("zfs", "snapshot", f"{name}@{self._new_name('s')}")
 
     def destroy_dataset(self, place: int) -> None:
-        """A leaf; refused while any of its snapshots is held."""
+        """Destroy a leaf; zfs refuses while any of its snapshots is held."""
         datasets = self.tree("a/data")[1:]
         names = [dataset.name for dataset in datasets]
         leaf = chosen([name for name in names if not any(other.startswith(f"{name}/") for other in names)], place)
@@ -169,9 +169,9 @@ class Site:
         if name is None:
             return
         dataset_name, _, short = name.partition("@")
-        found = self.world.dataset(dataset_name).find(short)
-        if self._do("zfs", "release", FOREIGN_TAG, name) and found is not None:
-            self.released_by_hand.add(found.guid)
+        snapshot = self.world.dataset(dataset_name).find(short)
+        if self._do("zfs", "release", FOREIGN_TAG, name) and snapshot is not None:
+            self.released_by_hand.add(snapshot.guid)
 
     def clone_copy(self, place: int) -> None:
         name = chosen(self._copies(), place)
@@ -185,7 +185,7 @@ class Site:
             self._do("zfs", "destroy", name)
 
     def snapshot_copy(self, place: int, is_recursive: bool) -> None:
-        """A snapshot of the administrator's own; never of a placeholder, which would thereby hold something."""
+        """Take an administrator's own snapshot; never of a placeholder, which would then not be empty."""
         trees = {
             dataset.name: self.tree(dataset.name) if is_recursive else [dataset]
             for mirror in MIRRORS
@@ -196,7 +196,7 @@ class Site:
             self._do("zfs", "snapshot", *(["-r"] if is_recursive else []), f"{name}@{self._new_name(OWN)}")
 
     def replace_arrival(self, mirror: Mirror) -> None:
-        """The newest arrival is renamed, and another snapshot taken under its name: only the guid tells."""
+        """Rename the newest arrival and take another snapshot with its name: only the guid differs."""
         arrivals = [
             (snapshot.createtxg, f"{dataset.name}@{snapshot.name}")
             for dataset in self.tree(mirror.target)
@@ -209,7 +209,7 @@ class Site:
             self._do("zfs", "snapshot", name)
 
     def destroy_own_snapshot(self, place: int) -> None:
-        """Only where it was taken: further down the chain it is somebody's copy."""
+        """Only where it was taken: further down the chain it is a copy."""
         taken = [
             f"{dataset.name}@{snapshot.name}"
             for mirror in MIRRORS
@@ -221,9 +221,9 @@ class Site:
         if name is None:
             return
         dataset_name, _, short = name.partition("@")
-        found = self.world.dataset(dataset_name).find(short)
-        if self._do("zfs", "destroy", name) and found is not None:
-            self.lost_by_hand.add(found.guid)
+        snapshot = self.world.dataset(dataset_name).find(short)
+        if self._do("zfs", "destroy", name) and snapshot is not None:
+            self.lost_by_hand.add(snapshot.guid)
 
     def _copies(self) -> list[str]:
         return self._snapshots(*(mirror.target for mirror in MIRRORS))

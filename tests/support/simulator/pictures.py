@@ -1,4 +1,4 @@
-"""All pools as they are at one moment, as values that can be compared. Identity is the guid."""
+"""Capture all pools at one moment as comparable values. World → Picture. Identity is the guid."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SnapshotPicture:
 
 @dataclass(frozen=True, slots=True)
 class DatasetPicture:
-    """`snapshots` oldest first. `is_unfinished`: its first receive was cut, so it holds no snapshot yet."""
+    """`snapshots`: oldest first. `is_unfinished`: its first receive was cut, so it has no snapshot yet."""
 
     name: str
     guid: int
@@ -44,7 +44,7 @@ Picture = Mapping[str, DatasetPicture]
 
 
 def picture(world: World) -> Picture:
-    """All pools as they are."""
+    """Return all datasets by name, as they are now."""
     clones: dict[int, list[str]] = {}
     for dataset in world.all_datasets():
         if dataset.origin is not None:
@@ -79,7 +79,7 @@ def is_in(name: str, root: str) -> bool:
 
 
 def newest_common(source: DatasetPicture, guids: frozenset[int]) -> SnapshotPicture | None:
-    """The newest source snapshot that is among these guids of the target."""
+    """Return the newest source snapshot whose guid is among these guids of the target."""
     return next((snapshot for snapshot in reversed(source.snapshots) if snapshot.guid in guids), None)
 
 

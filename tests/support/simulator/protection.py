@@ -1,4 +1,4 @@
-"""zfs hold, release and bookmark (zfs-hold(8), zfs-bookmark(8), facts 4 and 6)."""
+"""Run zfs hold, release and bookmark (zfs-hold(8), zfs-bookmark(8), facts 4 and 6)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.simulator.world import Bookmark, Dataset, Snapshot
 
 
 def zfs_hold(machine: Machine, arguments: Sequence[str]) -> Reply:
-    """One attempt for each snapshot: a failure does not stop the others, but makes the status 1 (facts 4 and 10)."""
+    """Hold each snapshot: a failure does not stop the others, but the status is 1 (facts 4 and 10)."""
 
     def hold(dataset: Dataset, snapshot: Snapshot) -> str:
         if not machine.may(dataset.name, "hold"):
@@ -28,7 +28,7 @@ def zfs_hold(machine: Machine, arguments: Sequence[str]) -> Reply:
 
 
 def zfs_release(machine: Machine, arguments: Sequence[str]) -> Reply:
-    """As hold. The last release of a snapshot that is marked by `destroy -d` destroys it (zfs-destroy(8), lab)."""
+    """Release as `zfs_hold` holds. The last release of a snapshot marked by `destroy -d` destroys it (lab)."""
 
     def release(dataset: Dataset, snapshot: Snapshot) -> str:
         if tag not in snapshot.holds:
@@ -47,7 +47,7 @@ def zfs_release(machine: Machine, arguments: Sequence[str]) -> Reply:
 def _for_each(
     machine: Machine, names: Sequence[str], refusal: str, act: Callable[[Dataset, Snapshot], str], is_recursive: bool
 ) -> Reply:
-    """Do it to each named snapshot; with -r, also to those of the same name below. Given `act`'s complaint, go on."""
+    """Apply `act` to each named snapshot, with -r also to those of the same name below. Continue after its errors."""
     errors: list[str] = []
     for name in names:
         dataset_name, at, short = name.partition("@")
@@ -58,10 +58,10 @@ def _for_each(
             errors.append(f"cannot open '{dataset_name}': dataset does not exist")
             continue
         trees = pool.tree(dataset_name) if is_recursive else [pool.datasets[dataset_name]]
-        found = [(dataset, snapshot) for dataset in trees if (snapshot := dataset.find(short))]
-        if not found:
+        matches = [(dataset, snapshot) for dataset in trees if (snapshot := dataset.find(short))]
+        if not matches:
             errors.append(f"{refusal} '{name}': dataset does not exist")
-        errors += filter(None, (act(dataset, snapshot) for dataset, snapshot in found))
+        errors += filter(None, (act(dataset, snapshot) for dataset, snapshot in matches))
     return Reply(stderr="".join(f"{error}\n" for error in errors), status=1 if errors else 0)
 
 
@@ -71,15 +71,15 @@ def zfs_bookmark(machine: Machine, arguments: Sequence[str]) -> Reply:
     owner, mark, short = source.partition("@" if "@" in source else "#")
     target_owner, _, name = target.partition("#")
     dataset = machine.find(owner)
-    found: Snapshot | Bookmark | None = None
+    origin: Snapshot | Bookmark | None = None
     if dataset is not None:
-        found = dataset.find(short) if mark == "@" else dataset.bookmarks.get(short)
-    if dataset is None or found is None:
+        origin = dataset.find(short) if mark == "@" else dataset.bookmarks.get(short)
+    if dataset is None or origin is None:
         raise Refused(f"cannot open '{source}': dataset does not exist\nusage:\n\tbookmark <snapshot> <newbookmark>", 2)
     if target_owner != owner:
         raise Refused(f"cannot create bookmark '{target}': dataset does not exist")
     machine.require(owner, f"cannot create bookmark '{target}'", "bookmark")
     if name in dataset.bookmarks:
         raise Refused(f"cannot create bookmark '{target}': bookmark exists")
-    dataset.bookmarks[name] = Bookmark(found.guid, found.createtxg, found.creation)
+    dataset.bookmarks[name] = Bookmark(origin.guid, origin.createtxg, origin.creation)
     return Reply()

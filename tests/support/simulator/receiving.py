@@ -1,4 +1,4 @@
-"""zfs receive at work (zfs-receive(8), facts 3): a stream in, in pieces of any size; a changed dataset and a reply."""
+"""Run zfs receive (zfs-receive(8), facts 3): take a stream in pieces of any size, change the dataset, reply."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NO_STREAM = "cannot receive: invalid stream (bad magic number)"
 
 
 class Receiver:
-    """One `zfs receive [-s] [-u] [-F] [-o P=V]… NAME` at work. `reply` is None until it has ended."""
+    """One running `zfs receive [-s] [-u] [-F] [-o P=V]… NAME`. `reply` is None until it has ended."""
 
     def __init__(self, machine: Machine, arguments: Sequence[str]) -> None:
         flags, (self._name,) = parse_flags(arguments, "suFv", "o")
@@ -49,12 +49,12 @@ class Receiver:
                 self._refuse(refused.message)
 
     def end(self) -> None:
-        """The stream has ended, where it should or not."""
+        """Handle the end of the stream, complete or not."""
         if self.reply is None:
             self._cut()
 
     def kill(self) -> None:
-        """SIGKILL: the kernel saves what it has, and nobody says anything (lab)."""
+        """SIGKILL: the kernel saves what it has; nothing is printed (lab)."""
         if self.reply is None:
             self._refuse("", -9)
 
@@ -91,7 +91,7 @@ class Receiver:
         self.reply = Reply(stderr="".join(f"{warning}\n" for warning in self._warnings))
 
     def _refuse(self, message: str, status: int = 1) -> None:
-        """End here. What has arrived stays where -s was given."""
+        """End with an error. What has arrived is kept if -s was given."""
         if self._saved is not None:
             self._saved.is_active = False
             if not self._is_saving:
@@ -106,7 +106,7 @@ class Receiver:
             remove(self._machine, dataset)
 
     def _cut(self) -> None:
-        """The stream broke off or is damaged: the message depends on how far it came (lab)."""
+        """The stream ended early or is damaged: the message depends on how far it came (lab)."""
         if self._part is None:
             self._refuse("cannot receive: failed to read from stream")
             return
@@ -127,7 +127,7 @@ class Receiver:
     # --- a part has begun ---
 
     def _open(self, part: Admission, key: int) -> SavedReceive:
-        """The first record of data: from here on there is a state to save."""
+        """Handle the first data record: from now on there is a state to save."""
         begin = part.begin
         existing = self._machine.find(self._name)
         if begin.flags & Flags.RESUMING and existing is not None and existing.saved is not None:
@@ -137,22 +137,22 @@ class Receiver:
         if existing is None:
             self._add_unfinished(saved, key)
         else:
-            # not the base: the clone is of the newest snapshot, which differs from the base in nothing (lab)
+            # not of the base: the clone is of the newest snapshot, whose data equals the base (lab)
             saved.origin = existing.with_guid(begin.b) if self._is_forced else existing.newest()
             existing.saved = saved
         return saved
 
     def _add_unfinished(self, saved: SavedReceive, key: int) -> None:
         kind = "volume" if saved.flags & Flags.VOLUME else "filesystem"
-        made = add_dataset(self._machine, self._name, kind)
-        if key:  # a raw stream makes an encryption root of its own, its key not loaded (facts 3)
-            made.key, made.is_key_loaded = key, False
-        made.is_unfinished = True
-        made.saved = saved
-        self._set_options(made)
+        dataset = add_dataset(self._machine, self._name, kind)
+        if key:  # a raw stream creates a new encryption root with its key not loaded (facts 3)
+            dataset.key, dataset.is_key_loaded = key, False
+        dataset.is_unfinished = True
+        dataset.saved = saved
+        self._set_options(dataset)
 
     def _set_options(self, dataset: Dataset) -> None:
-        """Without the right to set a property, that is a warning only (facts 3; lab: status 0)."""
+        """Without permission to set a property there is only a warning (facts 3; lab: status 0)."""
         for name, value in self._options.items():
             if self._machine.may(self._name, permission(name)):
                 dataset.properties[name] = value
@@ -169,7 +169,7 @@ class Receiver:
             raise part.cannot(f"destination {self._name} space quota exceeded.")
         saved.blocks.append(Block(record.a, size, 0))
 
-    # --- a part is whole ---
+    # --- a part is complete ---
 
     def _commit(self, part: Admission, saved: SavedReceive) -> None:
         dataset = self._machine.dataset(self._name)
@@ -188,9 +188,9 @@ class Receiver:
         self._end_part()
 
     def _swap_in(self, part: Admission, dataset: Dataset, saved: SavedReceive) -> None:
-        """%recv takes the place of the live data: it must be a clone of the newest snapshot, and nothing was written.
+        """%recv replaces the live data: it must be a clone of the newest snapshot, and nothing may have been written.
 
-        So a snapshot that is taken on the target meanwhile makes the end fail, and every attempt to resume (lab).
+        So a snapshot taken on the target meanwhile makes the receive fail at its end, and every resume too (lab).
         """
         if self._is_forced and saved.origin is not None:
             newer = dataset.newer_than(saved.origin.createtxg)
@@ -205,7 +205,7 @@ class Receiver:
 
 
 def abort_receive(machine: Machine, name: str) -> Reply:
-    """`zfs receive -A NAME`: throws %recv away, or the whole dataset when its first receive is unfinished (facts 3)."""
+    """`zfs receive -A NAME`: discard %recv, or the whole dataset if its first receive is unfinished (facts 3)."""
     dataset = machine.dataset(name, status=2)
     if dataset.saved is None:
         raise Refused(f"'{name}' does not have any resumable receive state to abort")
@@ -214,7 +214,7 @@ def abort_receive(machine: Machine, name: str) -> Reply:
         raise Refused(f"cannot destroy '{part}': dataset is busy")
     machine.require(name, f"cannot destroy '{part}'", "destroy", "mount")
     if dataset.is_unfinished and len(machine.world.pool_of(name).tree(name)) > 1:
-        raise Refused(f"cannot destroy '{part}': dataset already exists")  # what it says to children (lab)
+        raise Refused(f"cannot destroy '{part}': dataset already exists")  # zfs's message if there are children (lab)
     dataset.saved = None
     if dataset.is_unfinished:
         remove(machine, dataset)

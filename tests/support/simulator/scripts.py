@@ -1,4 +1,4 @@
-"""The few shell scripts of zfs_replicate.zfs.commands: recognised by what they do, carried out in Python."""
+"""Run the shell scripts of zfs_replicate.zfs.commands in Python, recognised by the commands in them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.simulator.protection import zfs_bookmark
 
 
 def bundled_sends(command: Sequence[str]) -> tuple[str, list[tuple[str, ...]]] | None:
-    """The mark and the sends of a command that carries several streams; None when it is another."""
+    """Return mark and sends of a command for several streams; None for any other command."""
     if tuple(command[:2]) != ("sh", "-c") or "zfs send $1" not in command[2]:
         return None
     mark, *words = command[4:]
@@ -29,10 +29,10 @@ def run_script(machine: Machine, script: str, arguments: Sequence[str]) -> Reply
 
 
 def _probe(machine: Machine, script: str, pool: str) -> Reply:
-    """Its first `echo`, programs, zfs version, then the pool's properties, whose status is the script's."""
+    """Print greeting, programs, zfs version and the pool's properties; zpool's status is the script's."""
     greeting = re.search(r"""echo (["'])(.+?)\1""", script)
     if greeting is None:
-        raise NotModelled("a probe that does not greet")
+        raise NotModelled("a probe without a greeting")
     programs = machine.world.programs
     lines = [greeting[2], *(f"program\t{name}" for name in sorted(programs) if re.search(rf"\b{name}\b", script))]
     if "zfs" not in programs:
@@ -43,11 +43,11 @@ def _probe(machine: Machine, script: str, pool: str) -> Reply:
 
 
 def _bookmark(machine: Machine, arguments: Sequence[str]) -> Reply:
-    """Pairs of snapshot and bookmark, `--`, then bookmarks to destroy; what fails says so, and the status is 0."""
+    """Arguments: pairs of snapshot and bookmark, `--`, bookmarks to destroy. Errors go to stderr; the status is 0."""
     place = arguments.index("--")
-    made, obsolete = arguments[:place], arguments[place + 1 :]
+    pairs, obsolete = arguments[:place], arguments[place + 1 :]
     errors: list[str] = []
-    for pair in zip(made[::2], made[1::2], strict=True):
+    for pair in zip(pairs[::2], pairs[1::2], strict=True):
         try:
             zfs_bookmark(machine, pair)
         except Refused as refused:

@@ -1,4 +1,4 @@
-"""zfs send (zfs-send(8), facts 2): arguments in; the whole stream, what is said on stderr and the status out."""
+"""Run zfs send (zfs-send(8), facts 2). (Machine, arguments) → whole stream, stderr and status."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.simulator.world import Bookmark, Dataset, Snapshot
 
 COMPOUND_HEADER = Record(Kind.COMPOUND, payload=bytes(312)).encode()
 TOKEN_STATUS = 255
-"""What `zfs send -t` ends with when it fails (facts, at the top)."""
+"""Exit status of a failed `zfs send -t` (facts, at the top)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def zfs_send(machine: Machine, arguments: Sequence[str]) -> Sent:
 
 
 def _flags(dataset: Dataset, given: frozenset[str]) -> Flags:
-    """-w means something for encrypted datasets only; then -c is implied (lab: tokens)."""
+    """-w has an effect only on encrypted datasets, and implies -c there (lab: tokens)."""
     flags = Flags.VOLUME if dataset.kind == "volume" else Flags(0)
     if "w" in given and dataset.key:
         return flags | Flags.RAW
@@ -69,7 +69,7 @@ def _base(machine: Machine, source: str, dataset: Dataset, snapshot: Snapshot, n
 def _part(
     machine: Machine, dataset: Dataset, snapshot: Snapshot, base: Snapshot | Bookmark | None, flags: Flags
 ) -> Part:
-    """Raises: Refused, when this snapshot cannot be read: no right, a locked key, a broken disk."""
+    """Raises: Refused when the snapshot cannot be read: no permission, key not loaded, I/O error."""
     name = f"{dataset.name}@{snapshot.name}"
     refusal = f"warning: cannot send '{name}'"
     machine.require(dataset.name, refusal, "send")
@@ -82,10 +82,9 @@ def _part(
 
 
 def _send_several(machine: Machine, source: str, name: str, letters: frozenset[str]) -> Sent:
-    """`-I`: every snapshot after the source up to the named one. It holds them meanwhile, so it needs the right to.
+    """Run `-I`: send every snapshot after the base up to the named one. zfs holds them meanwhile, so it needs `hold`.
 
-    When one cannot be sent, its part is missing and the status is 1; the final record is written all the same (facts
-    2).
+    If one cannot be sent, its part is missing and the status is 1, but the final record is still written (facts 2).
     """
     if "#" in source:
         raise Refused("Error: multiple snapshots cannot be sent from a bookmark.")
@@ -116,25 +115,25 @@ def _send_several(machine: Machine, source: str, name: str, letters: frozenset[s
 
 
 def _send_token(machine: Machine, text: str, is_dry: bool) -> Sent:
-    """`-t TOKEN`. With `-nv` the contents come first, before anything is looked up (facts 3)."""
+    """Run `-t TOKEN`. With `-nv` the contents are printed before anything is looked up (facts 3)."""
     try:
         token = read_token(text)
     except CorruptToken as error:
         return Sent(b"", f"cannot resume send: resume token is corrupt ({error})\n", TOKEN_STATUS)
-    told = "".join(f"{line}\n" for line in token.lines()) if is_dry else ""
+    printed = "".join(f"{line}\n" for line in token.lines()) if is_dry else ""
     try:
         part = _resumed(machine, token)
     except Refused as refused:
-        return Sent(told.encode(), f"{refused.message}\n", refused.status)
+        return Sent(printed.encode(), f"{refused.message}\n", refused.status)
     if not is_dry:
         return Sent(b"".join(part.encode()))
     size = f"{sum(block.size for block in part.blocks()[part.first_block :]) / 1024:.1f}K"
-    told += f"send of {part.to_name} estimated size is {size}\ntotal estimated size is {size}\n"
-    return Sent(told.encode())
+    printed += f"send of {part.to_name} estimated size is {size}\ntotal estimated size is {size}\n"
+    return Sent(printed.encode())
 
 
 def _resumed(machine: Machine, token: Token) -> Part:
-    """Find by guid: a renamed snapshot or dataset is found all the same (lab), and so is a base that is a bookmark."""
+    """Look up by guid: this also finds a renamed snapshot or dataset, and a bookmark as base (lab)."""
     dataset, snapshot = _by_guid(machine, token)
     base: Snapshot | Bookmark | None = None
     if token.from_guid:

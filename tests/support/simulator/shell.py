@@ -1,4 +1,4 @@
-"""An argument tuple in, a reply out: all commands of the product and of the tests, but `zfs receive` of a stream."""
+"""Run a command of the product or a test. (argument tuple) → reply. `zfs receive` of a stream is in receiving.py."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ZFS: dict[str, Callable[[Machine, Arguments], Reply]] = {
 
 
 def run(machine: Machine, command: Sequence[str]) -> tuple[bytes, str, int]:
-    """Carry a command out; return its stdout, stderr and status. Raises: NotModelled."""
+    """Run a command; return its stdout, stderr and status. Raises: NotModelled."""
     machine, command = as_user(machine, command)
     try:
         return _run(machine, command)
@@ -52,7 +52,7 @@ def as_user(machine: Machine, command: Sequence[str]) -> tuple[Machine, Sequence
 
 
 def is_receive(command: Sequence[str]) -> bool:
-    """Whether it takes a stream in: `zfs receive`, but not `receive -A`."""
+    """Whether it receives a stream: `zfs receive`, but not `receive -A`."""
     return tuple(command[:2]) == ("zfs", "receive") and "-A" not in command
 
 

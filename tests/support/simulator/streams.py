@@ -1,7 +1,7 @@
-"""What a stream and a resume token look like.
+"""Encode and decode streams and resume tokens.
 
-A stream is a row of records of 312 bytes, each followed by its payload, as zfs's own (lab: 312). A compound stream (-I,
-facts 2) has 624 bytes before its first part and 312 after its last one. A token covers one snapshot (facts 3).
+A stream is a sequence of records of 312 bytes, each followed by its payload, as in zfs (lab: 312). A compound stream
+(-I, facts 2) has 624 bytes before its first part and 312 after its last one. A token covers one snapshot (facts 3).
 
     -i     BEGIN OBJECT WRITE WRITE … END
     -I     COMPOUND BEGIN … END BEGIN … END COMPOUND_END
@@ -41,7 +41,7 @@ class Flags(IntFlag):
 
 
 class BadMagic(Exception):
-    """What came is no record."""
+    """The data is not a record."""
 
 
 class Damaged(Exception):
@@ -50,8 +50,8 @@ class Damaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One record. BEGIN: a to_guid, b from_guid, c creation, name to_name; its payload is the place to resume at.
-    OBJECT: a key lineage. WRITE: a the block's value, b its index.
+    """One record. BEGIN: a to_guid, b from_guid, c creation, name to_name; its payload is the block to resume at.
+    OBJECT: a key identity. WRITE: a the block's value, b its index.
     """
 
     kind: Kind
@@ -69,7 +69,7 @@ class Record:
 
 
 class Decoder:
-    """Bytes in, as they come; whole records out."""
+    """Turn bytes, as they arrive, into whole records."""
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -78,7 +78,7 @@ class Decoder:
         self._buffer += data
 
     def next_record(self) -> Record | None:
-        """The next record, None until it is whole. Raises: BadMagic, Damaged."""
+        """Return the next record; None until it is complete. Raises: BadMagic, Damaged."""
         if len(self._buffer) < RECORD_BYTES:
             return None
         magic, kind, length, checksum, a, b, c, flags, name = _LAYOUT.unpack_from(self._buffer)
@@ -96,7 +96,7 @@ class Decoder:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One snapshot's part of a stream: which, since when (0: all), and what was said on the command line."""
+    """One snapshot's part of a stream: the snapshot, its base (0: none) and the flags of the command line."""
 
     to_name: str
     snapshot: Snapshot
@@ -131,7 +131,7 @@ def data_of(block: Block) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says; `block_count` blocks have arrived."""
+    """Contents of a token; `block_count`: blocks that have arrived."""
 
     to_name: str
     to_guid: int
@@ -146,7 +146,7 @@ class Token:
         return f"1-{zlib.crc32(packed):x}-{len(packed):x}-{packed.hex()}"
 
     def lines(self) -> list[str]:
-        """As `zfs send -nvt` prints them on stdout: hexadecimal (facts 3)."""
+        """Return the lines that `zfs send -nvt` prints on stdout: numbers in hexadecimal (facts 3)."""
         source = [f"\tfromguid = {self.from_guid:#x}"] if self.from_guid else []
         place = (1, 0) if not self.block_count else (3, self.block_count * RECORD_SIZE)
         marks = (("compressok", Flags.COMPRESSED | Flags.RAW), ("rawok", Flags.RAW))
@@ -170,7 +170,7 @@ def token_of(saved: SavedReceive) -> str:
 
 
 class CorruptToken(Exception):
-    """The text is no token; the message says why, in zfs's words."""
+    """The text is not a valid token; the message is zfs's reason."""
 
 
 def read_token(text: str) -> Token:

@@ -1,7 +1,7 @@
-"""What a pool consists of. Plain state and arithmetic; nothing here knows what a command looks like.
+"""Model the contents of pools: plain state and arithmetic, without commands.
 
-Data is a list of blocks. A block is never changed: writing adds blocks, rolling back takes the last ones away. Each
-has the txg of its birth, so "written since" and incremental sends are questions about births, as in ZFS.
+Data is a list of blocks. A block never changes: a write appends blocks, a rollback removes the last ones. Each has its
+birth txg, which decides "written since" and incremental sends, as in ZFS.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import NamedTuple
 from tests.support.simulator.faults import Faults
 
 RECORD_SIZE = 131_072
-"""ZFS's default recordsize: the largest block, and the grain of a resume token."""
+"""ZFS's default recordsize: the largest block, and the granularity of a resume token."""
 
 EMPTY_BYTES = 24_576
-"""What an empty dataset has `written` before its first snapshot (lab: 24576 for a filesystem, 12288 for a volume)."""
+"""`written` of an empty dataset before its first snapshot (lab: 24576 for a filesystem, 12288 for a volume)."""
 
 ENDLESS = 1 << 50
 
@@ -32,14 +32,14 @@ class Block(NamedTuple):
 
 
 def born_after(blocks: Sequence[Block], txg: int) -> list[Block]:
-    """Blocks stand in the order of their births, so those are the last ones; in order."""
+    """Return the blocks born after a txg, in order: the last ones, since blocks are ordered by birth."""
     count = next((count for count, block in enumerate(reversed(blocks)) if block.birth <= txg), len(blocks))
     return list(blocks[len(blocks) - count :])
 
 
 @dataclass(slots=True, eq=False)
 class Snapshot:
-    """A frozen list of blocks. `holds`: tag to the Unix second of the hold. `residue`: see Dataset."""
+    """A frozen list of blocks. `holds`: Unix second of the hold by tag. `residue`: see Dataset."""
 
     name: str
     guid: int
@@ -61,9 +61,9 @@ class Bookmark:
 
 @dataclass(slots=True, eq=False)
 class SavedReceive:
-    """What `receive -s` keeps: in `X/%recv`, a clone of the snapshot `origin`, or in an unfinished dataset itself.
+    """The state that `receive -s` saves: in `X/%recv`, a clone of `origin`, or in an unfinished dataset itself.
 
-    `is_active`: the receive is still at work.
+    `is_active`: the receive is still running.
     """
 
     to_name: str
@@ -77,10 +77,10 @@ class SavedReceive:
 
 @dataclass(slots=True, eq=False)
 class Dataset:
-    """A filesystem or volume. `snapshots` are ordered by createtxg; `properties` are those set on itself.
+    """A filesystem or volume. `snapshots` are ordered by createtxg; `properties` are those set locally.
 
-    `key` is the lineage of its encryption key, 0 for none. `is_unfinished`: its first receive was cut. `residue`: bytes
-    that count as written, although nothing is modified.
+    `key`: identity of its encryption key, 0 for none. `is_unfinished`: its first receive was cut. `residue`: bytes that
+    count as written although nothing was modified.
     """
 
     name: str
@@ -116,7 +116,7 @@ class Dataset:
         return bool(self.blocks) and self.blocks[-1].birth > snapshot.createtxg
 
     def written(self, snapshot: Snapshot | None = None) -> int:
-        """Bytes since the snapshot before this one (None: of the live data, since the newest); zfsprops(7)."""
+        """Bytes written since the previous snapshot (None: in the live data since the newest); zfsprops(7)."""
         place = len(self.snapshots) if snapshot is None else self.snapshots.index(snapshot)
         since = self.snapshots[place - 1].createtxg if place else 0
         blocks = self.blocks if snapshot is None else snapshot.blocks
@@ -125,7 +125,7 @@ class Dataset:
         return (EMPTY_BYTES if is_first else 0) + residue + sum(block.size for block in born_after(blocks, since))
 
     def used(self) -> int:
-        """Bytes of all distinct blocks, those of a saved receive included."""
+        """Bytes of all distinct blocks, including a saved receive."""
         saved = self.saved.blocks if self.saved else ()
         parts = (self.blocks, saved, *(snapshot.blocks for snapshot in self.snapshots))
         return EMPTY_BYTES + sum(block.size for block in set().union(*parts))
@@ -133,7 +133,7 @@ class Dataset:
 
 @dataclass(slots=True, eq=False)
 class Pool:
-    """A pool. Every change of it happens in a txg of its own, so txgs order all that happens here."""
+    """A pool. Each change gets its own txg, so txgs order all events in the pool."""
 
     name: str
     guid: int
@@ -152,13 +152,13 @@ class Pool:
         return [d for name, d in sorted(self.datasets.items()) if name == root or name.startswith(below)]
 
     def clones_of(self, snapshot: Snapshot) -> list[str]:
-        """Names of what depends on a snapshot; a saved receive counts (lab: `clones` shows X/%recv)."""
+        """Names of the clones of a snapshot, including saved receives (lab: `clones` shows X/%recv)."""
         names = [name for name, dataset in self.datasets.items() if dataset.origin is snapshot]
         names += [f"{n}/%recv" for n, d in self.datasets.items() if d.saved and d.saved.origin is snapshot]
         return sorted(names)
 
     def free(self) -> int:
-        if self.capacity >= ENDLESS:  # counting what nobody asks for would take most of a test's time
+        if self.capacity >= ENDLESS:  # counting would take most of a test's time
             return self.capacity
         return max(0, self.capacity - sum(dataset.used() for dataset in self.datasets.values()))
 
@@ -173,7 +173,7 @@ class Pool:
         return max(0, room)
 
     def room(self, name: str) -> int:
-        """What a dataset has available."""
+        """Bytes available to a dataset."""
         return min(self.room_below_quotas(name), self.free())
 
 
@@ -181,11 +181,11 @@ DEFAULT_FEATURES = {
     **dict.fromkeys(("extensible_dataset", "embedded_data", "lz4_compress", "bookmarks", "bookmark_v2"), "active"),
     **dict.fromkeys(("large_blocks", "large_dnode", "zstd_compress", "encryption", "longname"), "enabled"),
 }
-"""Of a pool made by `zpool create` with OpenZFS 2.4 (lab), as far as streams depend on them."""
+"""Those of a pool from `zpool create` with OpenZFS 2.4 (lab) that streams depend on."""
 
 
 class World:
-    """All pools of all machines, the clock, and the faults. Tests set `now` and write data; the rest is commands."""
+    """All pools of all machines, the clock and the faults. Tests set `now` and write data; commands do the rest."""
 
     def __init__(self, now: int = 1_800_000_000, seed: int = 0) -> None:
         self.now = now
@@ -195,7 +195,7 @@ class World:
         self.version = "zfs-2.4.4-1"
         self.programs: frozenset[str] = frozenset(("zfs", "mbuffer"))
         self.unreadable: set[str] = set()
-        """Whole names of snapshots that zfs send fails to read."""
+        """Full names of snapshots that zfs send fails to read."""
         self._random = random.Random(seed)
 
     def new_guid(self) -> int:
@@ -214,7 +214,7 @@ class World:
         return self.pool_of(name).datasets[name]
 
     def write(self, name: str, size: int = 4096) -> None:
-        """Write new data into a dataset, as its users would; also where it is read-only, as a test helper may."""
+        """Write new data into a dataset, as its users would, even if it is read-only."""
         dataset = self.dataset(name)
         birth = self.pool_of(name).next_txg()
         while size > 0:
@@ -222,20 +222,20 @@ class World:
             size -= RECORD_SIZE
 
     def content(self, name: str) -> tuple[int, ...]:
-        """The data of a dataset or snapshot, to be compared across pools."""
-        dataset, _, short = name.partition("@")
-        found = self.dataset(dataset)
-        snapshot = found.find(short) if short else None
+        """Return the data of a dataset or snapshot, for comparison across pools."""
+        dataset_name, _, short = name.partition("@")
+        dataset = self.dataset(dataset_name)
+        snapshot = dataset.find(short) if short else None
         if short and snapshot is None:
             raise KeyError(name)
-        return tuple(block.value for block in (snapshot.blocks if snapshot else found.blocks))
+        return tuple(block.value for block in (snapshot.blocks if snapshot else dataset.blocks))
 
     def snapshots(self, name: str) -> list[str]:
-        """Names after the @, oldest first."""
+        """Return the names after the @, oldest first."""
         return [snapshot.name for snapshot in self.dataset(name).snapshots]
 
     def holds(self, name: str) -> dict[str, set[str]]:
-        """Tags by the name after the @, held snapshots only."""
+        """Return the tags of held snapshots by the name after the @."""
         return {s.name: set(s.holds) for s in self.dataset(name).snapshots if s.holds}
 
     def all_datasets(self) -> Iterator[Dataset]:
