@@ -72,7 +72,7 @@ class Bundled:
             self._output = output
             return
         stderr = process.finish().stderr.strip()
-        log.info("%s: it refuses to send several streams in one command, so each gets its own: %s", self.name, stderr)
+        log.info("%s: refuses to send several streams in one command, so each gets its own: %s", self.name, stderr)
 
     def __enter__(self) -> Self:
         return self

@@ -52,6 +52,7 @@ _OF_ZFS = re.compile(r"^(cannot|could not|internal error|warning)\b", re.MULTILI
 
 
 def is_installed() -> bool:
+    """Whether there is an `ssh` program in PATH."""
     return shutil.which("ssh") is not None
 
 

@@ -43,7 +43,7 @@ class Endpoint:
 
 
 def resolve(host: str, port: int | None, identity: str | None) -> Endpoint:
-    """Given `[USER@]HOST` or an alias, and what the command line says about it, return the endpoint.
+    """Given `[USER@]HOST` or an alias, and port and key from the command line, return the endpoint.
 
     The command line wins over the configuration, as with ssh. Raises: SourceUnusable when the configuration is broken.
     """

@@ -19,7 +19,7 @@ def open_tcp(endpoint: Endpoint) -> socket.socket:
 class ProxyCommand:
     """A ProxyCommand (ssh_config(5)) that carries our connection; `sock` is our end of it.
 
-    Not paramiko's own class, which is no real socket: it polls, and never notices that the command has ended. The
+    Not paramiko's own class, which is not a real socket: it polls, and never notices that the command has ended. The
     command's stderr goes to ours, as with ssh.
     """
 

@@ -100,14 +100,17 @@ def decode_token(token: str) -> Command:
 
 
 def list_holds(snapshots: Sequence[str]) -> Command:
+    """List the hold tags of each snapshot (see parse.holds)."""
     return ("zfs", "holds", "-H", *snapshots)
 
 
 def hold(tag: str, snapshots: Sequence[str]) -> Command:
+    """Place a hold on each snapshot (see messages.failed_snapshots)."""
     return ("zfs", "hold", tag, *snapshots)
 
 
 def release(tag: str, snapshots: Sequence[str]) -> Command:
+    """Release the hold from each snapshot (see messages.failed_snapshots)."""
     return ("zfs", "release", tag, *snapshots)
 
 
