@@ -1,1 +1,1 @@
-"""The bench: zfs_replicate beside its peers, on the same pools, in turns. See README.md."""
+"""Measure zfs_replicate and its peers on the same pools, in turns. See README.md."""

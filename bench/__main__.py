@@ -1,10 +1,10 @@
-"""The bench: what to measure in; figures and docs/benchmarks.md out.
+"""Measure the named parts; write their figures and docs/benchmarks.md.
 
     python3 -m bench quick|full|goals|trips|curve|transports|links   in the lab's guest
     python3 -m bench bulk|planning|start                             on the machine itself
-    python3 -m bench document                                        only write the page again
+    python3 -m bench document                                        only rewrite the page
 
-Several may be named. Options for the guest's ones: --only TOOL (may be repeated).
+Several parts may be named. Option for parts in the guest: --only TOOL (may be repeated).
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ def main() -> int:
     on_machine = {"bulk": bulk.measure, "planning": planning.measure, "start": startup.measure}
     parser.add_argument("parts", nargs="+", choices=[*profiles.PROFILES, *on_machine, "document"])
     parser.add_argument("--only", action="append", default=[])
-    asked = parser.parse_args()
-    for part in asked.parts:
+    options = parser.parse_args()
+    for part in options.parts:
         if part in profiles.PROFILES:
             profile, tools = profiles.PROFILES[part]
-            told = store.about(lab.fetch_peers())
-            store.save_runs(part, told, lab.run(profile, (*tools, *asked.only)))
+            about = store.about(lab.fetch_peers())
+            store.save_runs(part, about, lab.run(profile, (*tools, *options.only)))
         elif part in on_machine:
-            told = store.about()
-            store.save(part, told, on_machine[part]())
+            about = store.about()
+            store.save(part, about, on_machine[part]())
         pages.write()
     return 0
 

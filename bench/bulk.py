@@ -1,8 +1,8 @@
-"""The bulk stream on the machine itself: a real sshd and the real tools, and a zfs that only moves bytes.
+"""Measure bulk streams on the machine itself, with a real sshd, the real tools, and a zfs that only moves bytes.
 
-The root of the lab's guest is used as a plain directory here, without a guest: its sshd, ssh, mbuffer and Python run on
-this machine's kernel, in a network name space with nothing but loopback, with all that they write in memory. The
-process name space ends everything with its first process. Needs root.
+The root of the lab's guest is used here as a plain directory, without a guest: its sshd, ssh, mbuffer and Python run on
+this machine's kernel, in a network namespace with only loopback, and write only to memory. The process namespace ends
+everything with its first process. Needs root.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def measure() -> dict[str, Any]:
     paths = (next(lab.glob("root-*")), next(lab.glob("python-*")), peers, TOP)
     with tempfile.TemporaryDirectory(prefix="bench.") as work:
         command = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child=KILL", "bash", "-c", IN_NAMESPACE]
-        done = subprocess.run(
+        process = subprocess.run(
             [*command, "-", *map(str, paths), work], check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
         )
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    result: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
+    return result

@@ -1,4 +1,4 @@
-"""What runs in the name space that bulk.py makes: ways to carry a stream, in turns; JSON on stdout."""
+"""Measure ways to carry a stream, in turns, in the namespace that bulk.py creates. Prints JSON on stdout."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ BY_HAND = (
 )
 
 HOW = (
-    f"A stream of {SINGLE_BYTES // MEBIBYTE} MiB of random bytes through loopback. All tools run whole, with their"
-    " settings below and the cipher"
-    f" {CIPHER} first; their `zfs` is a stand-in whose send is `cat` of a file in memory, and whose receive is `wc -c`,"
-    " so that every byte is known to have arrived. The rate is that of the stream alone, from the start of"
-    f" send to the end of receive. By hand is `{BY_HAND}`. Several at once: {SEVERAL_BYTES // MEBIBYTE} MiB each."
+    f"A stream of {SINGLE_BYTES // MEBIBYTE} MiB of random bytes over loopback. All tools run completely, with the"
+    f" settings below and the cipher {CIPHER} first; their `zfs` is a stand-in whose send is `cat` of a file in memory"
+    " and whose receive is `wc -c`, which checks that every byte arrives. The rate is that of the stream alone, from"
+    f" the start of send to the end of receive. By hand is `{BY_HAND}`. Several at once:"
+    f" {SEVERAL_BYTES // MEBIBYTE} MiB each."
 )
 
 
 def ways() -> dict[str, tuple[str, ...]]:
     left_out = ("bzfs", *COMPRESSORS)
-    found = {
+    commands = {
         tool.name: tool.command
         for tool in tools.all_tools(has_transports=True)
         if not any(name in tool.name for name in left_out)
     }
     return {
         "by hand": ("bash", "-o", "pipefail", "-c", BY_HAND),
-        **found,
+        **commands,
         "bzfs": tools.bzfs("bzfs", f"--ssh-cipher={CIPHER}").command,
     }
 
@@ -64,11 +64,11 @@ class Bulk:
         os.environ["PATH"] = stand_in(WORK, datasets, 1, str(stream), keeps_answers=False)["PATH"]
 
     def run(self, name: str, command: tuple[str, ...]) -> dict[str, float] | None:
-        """Return the figures of one run; None when it failed, or not every byte arrived."""
+        """Return the figures of one run; None if it failed or lost bytes."""
         for path in (*(WORK / "received").iterdir(), WORK / "times"):
             path.unlink(missing_ok=True)
-        for made in (TARGET_POOL, f"{TARGET_POOL}+{name.replace(' ', '')}"):
-            (WORK / "received" / made).write_text("0")
+        for dataset in (TARGET_POOL, f"{TARGET_POOL}+{name.replace(' ', '')}"):
+            (WORK / "received" / dataset).write_text("0")
         sshd = Sshd(WORK / "sshd.log", "PerSourcePenalties=no", f"SetEnv=PATH={os.environ['PATH']}")
         log = WORK / "log"
         measured = measure(command, LIMIT_SECONDS, log, frozenset({sshd.pid}))
@@ -95,7 +95,7 @@ class Bulk:
 
 
 def in_turns(bulk: Bulk, wanted: dict[str, tuple[str, ...]]) -> dict[str, list[dict[str, float]]]:
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in wanted}
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in wanted}
     going = dict(wanted)
     for _ in range(ROUNDS):
         for name, command in list(going.items()):
@@ -103,8 +103,8 @@ def in_turns(bulk: Bulk, wanted: dict[str, tuple[str, ...]]) -> dict[str, list[d
             if figures is None:
                 del going[name]
             else:
-                found[name].append(figures)
-    return found
+                results[name].append(figures)
+    return results
 
 
 def main() -> int:

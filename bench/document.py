@@ -1,4 +1,4 @@
-"""Figures → docs/benchmarks.md. Pure: lines in, text out."""
+"""Render figures as Markdown. (Lines) → text. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MEBIBYTE = 1 << 20
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Markdown lines.
+    """Return the Markdown lines of a table.
 
     >>> table(["a", "b"], [["1", "2"]])
     ['| a | b |', '|---|---|', '| 1 | 2 |']
@@ -68,16 +68,16 @@ def _row(line: Line) -> list[str]:
 
 
 def settings(tools: Iterable[Tool]) -> list[str]:
-    """The command line of each tool, as a person would type it, and why so."""
-    found: list[str] = []
+    """Return the command line of each tool, as typed, and the reasons for its options."""
+    text: list[str] = []
     for tool in tools:
-        found += [f"- {tool.name}: {tool.why}.", "", f"      {tool.shown}", ""]
-    return found
+        text += [f"- {tool.name}: {tool.why}.", "", f"      {tool.shown}", ""]
+    return text
 
 
 def scenario_heading(scenario: Scenario) -> str:
     meaning = {
-        Scenario.NO_OP: "Nothing to do, as for a cron job most of the time:",
+        Scenario.NO_OP: "Nothing to do, like most runs of a cron job:",
         Scenario.ONE_NEW: "One new snapshot on every dataset, with 16 KiB written to each:",
         Scenario.FIRST: "First mirror, onto an empty target:",
     }

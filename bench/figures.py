@@ -1,4 +1,4 @@
-"""From runs to figures: medians and ratios. Pure.
+"""Compute medians and ratios. (Runs) → Lines. Pure.
 
 >>> median([3.0, 1.0, 2.0])
 2.0
@@ -17,9 +17,9 @@ OURS = "zfs_replicate"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A tool in one cell and scenario: medians over its rounds. `seconds` None: no run ended well.
+    """A tool in one cell and scenario: medians over its rounds. `seconds` None: no run succeeded.
 
-    `ratio` is its median by ours: 2.0 is twice our time. None where either has no time.
+    `ratio`: its median divided by ours, so 2.0 is twice our time. None if either has no median.
     """
 
     tool: str
@@ -30,7 +30,7 @@ class Line:
     late: bool
     ratio: float | None
     typical: Run
-    """The run whose time is nearest to the median: its counts stand for all."""
+    """The run whose time is nearest to the median; its counts are shown."""
 
 
 def is_ours(tool: str) -> bool:
@@ -69,25 +69,25 @@ def _line(tool: str, runs: Sequence[Run], ours: float | None) -> Line:
 
 
 def cells(runs: Iterable[Run]) -> list[Cell]:
-    """The cells that were measured, small trees and slow links first."""
+    """Return the measured cells, small trees and slow links first."""
     return sorted(
         {run.cell for run in runs},
-        key=lambda each: (
-            each.datasets,
-            each.snapshots,
-            each.rtt_milliseconds,
-            each.megabits_per_second or float("inf"),
+        key=lambda cell: (
+            cell.datasets,
+            cell.snapshots,
+            cell.rtt_milliseconds,
+            cell.megabits_per_second or float("inf"),
         ),
     )
 
 
-def ours_and_best(found: Sequence[Line], wanted: Sequence[str]) -> tuple[Line, float, bool] | None:
-    """Our line, the least ratio of the peers of these names, and whether that is only a bound.
+def ours_and_best(measured: Sequence[Line], wanted: Sequence[str]) -> tuple[Line, float, bool] | None:
+    """Return our line, the lowest ratio of the named peers, and whether that ratio is only a lower bound.
 
-    A peer that exceeded its limit stands with the limit: it is at least that slow. None: not measured.
+    A peer that exceeded its limit counts with the limit: it is at least that slow. None: not measured.
     """
-    ours = next((line for line in found if line.tool == OURS and line.seconds), None)
-    peers = [line for line in found if line.tool in wanted]
+    ours = next((line for line in measured if line.tool == OURS and line.seconds), None)
+    peers = [line for line in measured if line.tool in wanted]
     if ours is None or ours.seconds is None or not peers:
         return None
     best = min(peers, key=lambda line: line.seconds if line.seconds is not None else line.most)

@@ -1,4 +1,4 @@
-"""The goals, each with its figure: parts of the bench in, lines out. Pure."""
+"""Compare figures with the goals. (Figures of a part) → Goals. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bench.figures import OURS, lines, ours_and_best
 from bench.records import Ended, Run, Scenario
 
 LARGE = (100, 10)
-"""Datasets and RTT of the goals on speed."""
+"""Datasets and RTT in milliseconds for the speed goals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ def speed_goals(runs: Sequence[Run]) -> list[Goal]:
 
 def _speed_goal(runs: Sequence[Run], scenario: Scenario, peers: tuple[str, ...], least: float) -> Goal:
     what = f"{scenario}, {LARGE[0]} datasets, RTT {LARGE[1]} ms, against {' and '.join(peers)}"
-    for cell in sorted({run.cell for run in runs}, key=lambda each: each.snapshots):
+    for cell in sorted({run.cell for run in runs}, key=lambda cell: cell.snapshots):
         if (cell.datasets, cell.rtt_milliseconds) == LARGE:
-            found = ours_and_best(lines(runs, cell, scenario), peers)
-            if found is not None:
-                _ours, ratio, is_bound = found
+            comparison = ours_and_best(lines(runs, cell, scenario), peers)
+            if comparison is not None:
+                _ours, ratio, is_bound = comparison
                 met = ratio >= least
                 figure = f"{'over ' if is_bound else ''}{ratio:.1f} x faster"
                 return Goal(what, f"at least {least:g} x", figure, True if met else None if is_bound else False)
@@ -52,10 +52,10 @@ def _speed_goal(runs: Sequence[Run], scenario: Scenario, peers: tuple[str, ...],
 
 
 def round_trips(runs: Sequence[Run], datasets: int) -> float | None:
-    """How many round trips one after the other a run with nothing to do waits for.
+    """Return how many successive round trips a run with nothing to do waits for.
 
-    The slope of its time over the round-trip time. A delay long against the noise tells it best, hence 500 ms; and a
-    small tree, since in a large one the local listing takes longer than the round trips, and hides them.
+    It is the slope of its time over the round-trip time. The delay should exceed the noise by far, hence 500 ms; and
+    the tree should be small, since the local listing of a large tree takes longer than the round trips and hides them.
     """
     good = [
         run
@@ -95,11 +95,11 @@ def trip_goals(runs: Sequence[Run]) -> list[Goal]:
 
 
 def bulk_goals(rates: Mapping[str, Sequence[float]], several: Mapping[int, float]) -> list[Goal]:
-    """`rates`: MiB/s of each way, a list of runs; `several`: MiB/s in all by the number of streams at a time."""
-    ours = {name: median(each) for name, each in rates.items() if name.startswith(OURS) and each}
+    """`rates`: MiB/s of the runs of each way; `several`: total MiB/s by the number of simultaneous streams."""
+    ours = {name: median(runs) for name, runs in rates.items() if name.startswith(OURS) and runs}
     hand, peers = (
-        {name: median(each) for name, each in rates.items() if is_wanted(name) and each}
-        for is_wanted in (
+        {name: median(runs) for name, runs in rates.items() if is_in_group(name) and runs}
+        for is_in_group in (
             lambda name: name.startswith("by hand"),
             lambda name: not name.startswith((OURS, "by hand")),
         )
@@ -107,18 +107,18 @@ def bulk_goals(rates: Mapping[str, Sequence[float]], several: Mapping[int, float
     if OURS not in ours or not hand:
         return [Goal("bulk stream against one by hand", "at least 0.95", "not measured", None)]
     mine, best = ours[OURS], max(hand.values())
-    found = [Goal("bulk stream against one by hand", "at least 0.95", f"{mine / best:.2f}", mine / best >= 0.95)]
+    goals = [Goal("bulk stream against one by hand", "at least 0.95", f"{mine / best:.2f}", mine / best >= 0.95)]
     for name, rate in peers.items():
-        found.append(Goal(f"bulk stream against {name}", "not behind", f"{mine / rate:.2f}", mine / rate >= 0.98))
+        goals.append(Goal(f"bulk stream against {name}", "not behind", f"{mine / rate:.2f}", mine / rate >= 0.98))
     if len(several) > 1:
         text = ", ".join(f"{count}: {rate:.0f} MiB/s" for count, rate in sorted(several.items()))
         least, most = several[min(several)], max(several.values())
-        found.append(Goal("bulk, several datasets at once", "grows until the cores are full", text, most > least))
-    return found
+        goals.append(Goal("bulk, several datasets at once", "grows until the cores are full", text, most > least))
+    return goals
 
 
 def planning_goals(points: Sequence[Mapping[str, Any]]) -> list[Goal]:
-    """`points`: snapshots on each side, cpu_seconds, peak_bytes. CPU, since it is one thread's work on any machine."""
+    """`points`: snapshots on each side, cpu_seconds, peak_bytes. CPU time, since planning is single-threaded."""
     large = next((point for point in points if point["snapshots"] == 100_000), None)
     if large is None:
         return [Goal("planning, 100,000 snapshots on each side", "under 2 s, under 200 MB", "not measured", None)]
@@ -129,21 +129,21 @@ def planning_goals(points: Sequence[Mapping[str, Any]]) -> list[Goal]:
         Goal("the same: peak memory", "under 200 MB", f"{megabytes:.0f} MB", megabytes < 200),
         Goal(
             "the same: CPU per snapshot, from 10,000 on",
-            "constant (within a half)",
+            "constant (within 50 %)",
             f"{min(growth) * 1e6:.1f} to {max(growth) * 1e6:.1f} µs",
             max(growth) <= 1.5 * min(growth),
         ),
     ]
 
 
-def start_goals(found: Sequence[Mapping[str, Any]]) -> list[Goal]:
-    """`found`: what, cpu_seconds, imports_paramiko."""
+def start_goals(cases: Sequence[Mapping[str, Any]]) -> list[Goal]:
+    """`cases`: what, limit, cpu_seconds, imports_paramiko."""
     return [
         Goal(
-            f"start: {each['what']}",
-            "no paramiko" if each["limit"] is None else f"under {each['limit']} s of CPU, no paramiko",
-            f"{each['cpu_seconds']:.3f} s, {'with' if each['imports_paramiko'] else 'no'} paramiko",
-            not each["imports_paramiko"] and (each["limit"] is None or each["cpu_seconds"] < each["limit"]),
+            f"start: {case['what']}",
+            "no paramiko" if case["limit"] is None else f"under {case['limit']} s of CPU, no paramiko",
+            f"{case['cpu_seconds']:.3f} s, {'with' if case['imports_paramiko'] else 'no'} paramiko",
+            not case["imports_paramiko"] and (case["limit"] is None or case["cpu_seconds"] < case["limit"]),
         )
-        for each in found
+        for case in cases
     ] or [Goal("start", "under 0.15 s of CPU, no paramiko", "not measured", None)]

@@ -1,4 +1,4 @@
-"""What runs in the lab's guest: cells and scenarios from a plan in JSON; a JSON line per run into a directory.
+"""Run the cells and scenarios of a JSON plan in the lab's guest, and append a JSON line for each run to a file.
 
 python3 -m bench.guest PLAN RESULTS
 """
@@ -20,7 +20,7 @@ from bench.records import Cell, Ended, Run, Scenario, to_line
 from bench.tools import Tool
 
 REMOTE_BIN = Path("/run/remote")
-"""First in the PATH of sshd's commands: a copy of zfs, which tells them from the local ones."""
+"""First in the PATH of sshd's commands. It has a copy of zfs, so that its starts are counted separately."""
 
 REMOTE_PATH = f"{REMOTE_BIN}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -63,7 +63,7 @@ class Bench:
                     going.remove(tool)
 
     def _prepared(self, pools: Pools, cell: Cell, scenario: Scenario, wanted: tuple[Tool, ...]) -> list[Tool]:
-        """The tools that take part, each with a mirror of its own where the scenario begins with one."""
+        """Return the tools that take part, each with its own mirror if the scenario starts with one."""
         if scenario is not Scenario.FIRST:
             for tool in wanted:
                 if not pools.is_equal(tool):
@@ -74,7 +74,7 @@ class Bench:
         return [tool for tool in wanted if self._settle(pools, cell, tool)]
 
     def _settle(self, pools: Pools, cell: Cell, tool: Tool) -> bool:
-        """A run after the seeding, in which a tool writes down whatever it keeps; without delay, and not a figure."""
+        """Run a tool once, without delay and not counted, so that it stores whatever it keeps between runs."""
         no_delay()
         return self._measure(pools, cell, Scenario.NO_OP, tool, -1).ended is Ended.WELL
 
@@ -136,7 +136,7 @@ def main(plan_path: str, results: str) -> int:
     with Opens(local, remote) as opens:
         bench = Bench(Path(results), opens, Effort(**plan["effort"]))
         for cell in plan["cells"]:
-            bench.cell(Cell(**cell), [Scenario(each) for each in plan["scenarios"]], wanted)
+            bench.cell(Cell(**cell), [Scenario(name) for name in plan["scenarios"]], wanted)
     return 0
 
 

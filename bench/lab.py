@@ -1,4 +1,4 @@
-"""A plan in, runs out: copies of this checkout and of the peers in one guest of the lab."""
+"""Run a profile in one guest of the lab, with copies of this checkout and of the peers. Profile → Runs."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CACHE = Path(os.environ.get("ZFS_BENCH", Path.home() / ".cache" / "zfs_replicate
 IN_GUEST = """mkdir /tmp/checkout && cp -r /snapshot/* /tmp/checkout && cp -r /peers /tmp/peers
 cd /tmp/checkout && python3 -m compileall -q . /tmp/peers
 exec python3 -m bench.guest /results/plan.json /results/runs.jsonl"""
-"""Everything runs from the guest's memory, compiled, as if it were installed."""
+"""Run everything from the guest's memory, compiled, as if installed."""
 
 
 def fetch_peers() -> Path:
-    """Return the directory with all peers. They are fetched once."""
+    """Return the directory with all peers; fetch them the first time."""
     directory = CACHE / "peers"
     subprocess.run([str(TOP / "lab" / "build")], check=True, env={**os.environ, "PYTHON": sys.executable})
     subprocess.run(
@@ -34,20 +34,20 @@ def fetch_peers() -> Path:
 
 
 def run(profile: Profile, only: tuple[str, ...] = ()) -> list[Run]:
-    """Run a profile in one guest. Returns also what there is of one that was ended early, by Ctrl-C for example."""
+    """Run a profile in one guest; return its runs, also if it was ended early, for example by Ctrl-C."""
     peers = fetch_peers()
     with tempfile.TemporaryDirectory(prefix="bench.") as name:
         directory = Path(name)
         snapshot, results = directory / "snapshot", directory / "results"
         results.mkdir()
-        for each in ("bench", "bin", "zfs_replicate"):
-            shutil.copytree(TOP / each, snapshot / each, ignore=shutil.ignore_patterns("__pycache__"))
+        for part in ("bench", "bin", "zfs_replicate"):
+            shutil.copytree(TOP / part, snapshot / part, ignore=shutil.ignore_patterns("__pycache__"))
         plan = {
-            "has_transports": "--transport" in (TOP / "zfs_replicate" / "manual.py").read_text(),
+            "has_transports": "--transport" in (TOP / "zfs_replicate" / "cli" / "options.py").read_text(),
             "tools": only,
             "effort": dataclasses.asdict(profile.effort),
             "cells": [dataclasses.asdict(cell) for cell in profile.cells],
-            "scenarios": [str(each) for each in profile.scenarios],
+            "scenarios": [str(scenario) for scenario in profile.scenarios],
         }
         (results / "plan.json").write_text(json.dumps(plan))
         mounts = (f"{snapshot}:/snapshot:ro", f"{peers}:/peers:ro", f"{results}:/results")

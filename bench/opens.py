@@ -1,6 +1,6 @@
-"""How often a program is started: by inotify on its file, which costs the programs that are measured nothing.
+"""Count how often a program is started, with inotify on its file, which costs the measured programs nothing.
 
-Two starts that nobody reads in between would count as one, so whoever counts runs at a high priority.
+Two starts without a read in between would count as one, so the counting thread runs at a high priority.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ HEADER = struct.Struct("iIII")
 
 
 class Opens:
-    """Counts per file while it is open: `counts()` in the order of the paths given."""
+    """Counts the opens of each file; `counts()` returns them in the order of the paths."""
 
     def __init__(self, *paths: Path) -> None:
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -41,25 +41,25 @@ class Opens:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for watch in self._watches:
-            self._libc.inotify_rm_watch(self._fd, watch)  # each makes a last event, and the thread sees them all
+            self._libc.inotify_rm_watch(self._fd, watch)  # each causes a last event, which ends the thread
 
     def _run(self) -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -20)
-        left = set(self._watches)
-        while left:
+        active = set(self._watches)
+        while active:
             data = os.read(self._fd, 4096)
             for watch, mask in _events(data):
                 if mask & IN_OPEN:
                     self._counts[watch] += 1
                 else:
-                    left.discard(watch)
+                    active.discard(watch)
 
 
 def _events(data: bytes) -> list[tuple[int, int]]:
-    """Watch and mask of each event of one read."""
-    found, at = [], 0
+    """Return the watch and mask of each event in one read."""
+    events, at = [], 0
     while at < len(data):
         watch, mask, _cookie, length = HEADER.unpack_from(data, at)
-        found.append((watch, mask))
+        events.append((watch, mask))
         at += HEADER.size + length
-    return found
+    return events

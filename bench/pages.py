@@ -1,4 +1,4 @@
-"""All parts that were measured → docs/benchmarks.md and its plots."""
+"""Write docs/benchmarks.md and its plots from all measured parts."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ RUN_PARTS = ("quick", "goals", "full", "transports", "links")
 
 INTRODUCTION = """# Benchmarks
 
-zfs_replicate beside its peers, measured by `make bench` ([how](../bench/README.md)). This page is written by the
-program; to change what it says, run it again. Times in the lab's guest (one CPU, slow system calls) are not those of
-a real machine; the ratios between tools are what counts. All tools run on the same pools with the same sshd, in turns
-(A B C A B C), each run with a sshd of its own and no connection left over from the one before; after each run the
-guids of all snapshots on both sides are compared. Times are medians. "Here" is the target, where the tool runs; peak
-memory is that of the largest single process (below 17 MiB it cannot be told)."""
+zfs_replicate and its peers, measured by `make bench` ([how](../bench/README.md)), which writes this page: to change it,
+run `make bench` again. Times in the lab's guest (one CPU, slow system calls) are not those of a real machine; compare
+the ratios between tools. All tools run on the same pools in turns (A B C A B C), each run with its own sshd and no
+connection left over from the previous run; after each run the guids of all snapshots on both sides are compared. Times
+are medians. "Here" is the target, where the tool runs; peak memory is that of the largest single process (values below
+17 MiB cannot be measured)."""
 
 
 def write() -> None:
-    """Write the document from all parts that are there."""
+    """Write the document from all parts that have figures."""
     text = [INTRODUCTION, "", "## Goals", "", *_goals(), *_notes()]
     for part in RUN_PARTS:
         text += _runs(part)
@@ -62,12 +62,12 @@ def _verdict(is_met: bool | None) -> str:
 
 
 def _notes() -> list[str]:
-    """What a person found out about the figures; the only part not written by the program."""
+    """Return the comments on the figures, the only part that is written by hand."""
     path = store.DIRECTORY / "notes.md"
     return ["", path.read_text().rstrip()] if path.exists() else []
 
 
-def _told(about: store.About) -> str:
+def _described(about: store.About) -> str:
     versions = f" {', '.join(about.versions)}." if about.versions else ""
     return f"{about.date} UTC, commit {about.commit}, on {about.machine}, load {about.load} at the start.{versions}"
 
@@ -77,7 +77,7 @@ def _runs(part: str) -> list[str]:
     if found is None:
         return []
     about, runs = found
-    text = ["", f"## {part.capitalize()} profile", "", _told(about)]
+    text = ["", f"## {part.capitalize()} profile", "", _described(about)]
     for cell in cells(runs):
         text += ["", f"### {document.cell_title(cell)}"]
         for scenario in Scenario:
@@ -105,7 +105,7 @@ def _own() -> list[str]:
     trips = store.load_runs("trips")
     if trips is not None:
         about, runs = trips
-        text += ["", "## Round trips of a run with nothing to do", "", _told(about), ""]
+        text += ["", "## Round trips of a run with nothing to do", "", _described(about), ""]
         rows = [
             [
                 str(cell.datasets),
@@ -125,7 +125,7 @@ def _own() -> list[str]:
     curve = store.load_runs("curve")
     if curve is not None:
         about, runs = curve
-        text += ["", "## Scaling with datasets (zfs_replicate alone)", "", _told(about), ""]
+        text += ["", "## Scaling with datasets (zfs_replicate alone)", "", _described(about), ""]
         rows = [
             [
                 str(cell.datasets),
@@ -158,7 +158,7 @@ def _bulk() -> list[str]:
     if found is None:
         return []
     about, data = found
-    text = ["", "## Bulk stream, on the machine itself", "", _told(about), "", data["how"], ""]
+    text = ["", "## Bulk stream, on the machine itself", "", _described(about), "", data["how"], ""]
     head = ("way", "MiB/s (median)", "least to most", "whole run", "CPU here / there")
     text += document.table(head, (_bulk_row(name, runs) for name, runs in data["single"].items()))
     if data["several"]:
@@ -185,10 +185,11 @@ def _planning() -> list[str]:
     if found is None:
         return []
     about, points = found
-    text = ["", "## Planning", "", _told(about), ""]
+    text = ["", "## Planning", "", _described(about), ""]
     text += [
-        "The real reading, parsing and planning of synthetic listings, on the machine itself: probe, both inventories",
-        "(printed by cat) and plan, in one process; one snapshot is new, all but one expire. Peak memory of it all.",
+        "The program reads, parses and plans synthetic listings on the machine itself: probe, both inventories",
+        "(printed by cat) and plan, in one process; one snapshot is new, all but one expire. Peak memory is that of",
+        "the whole process.",
         "",
     ]
     rows = [
@@ -219,7 +220,7 @@ def _start() -> list[str]:
     rows = [
         [each["what"], f"{each['cpu_seconds']:.3f} s", "yes" if each["imports_paramiko"] else "no"] for each in cases
     ]
-    return ["", "## Start", "", _told(about), "", *document.table(("what", "CPU", "imports paramiko"), rows)]
+    return ["", "## Start", "", _described(about), "", *document.table(("what", "CPU", "imports paramiko"), rows)]
 
 
 def _settings() -> list[str]:
@@ -227,7 +228,7 @@ def _settings() -> list[str]:
         "",
         "## Settings",
         "",
-        "Each with the best of its documented settings for a pull of existing snapshots:",
+        "Each tool has its best documented settings for pulling existing snapshots:",
         "",
         *document.settings(all_tools(has_transports=False)),
     ]

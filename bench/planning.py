@@ -1,7 +1,7 @@
-"""Planning at scale, on the machine itself: the real reading, parsing and planning of long listings.
+"""Measure planning at scale on the machine itself: reading, parsing and planning long listings.
 
-The listings come from the stand-in for zfs, made before and then printed by cat. What is timed is read_both
-and make_plan in a process of their own: probes, both inventories, plan; its peak memory is that of the whole process.
+The stand-in for zfs makes the listings beforehand, and cat prints them. Timed are read_both and make_plan in a separate
+process: probes, both inventories, plan. The peak memory is that of the whole process.
 
     python3 -m bench.planning DATASETS SNAPSHOTS_OF_EACH       prints one point as JSON
 """
@@ -41,12 +41,12 @@ def _point(datasets: int, snapshots: int) -> dict[str, Any]:
         for _ in range(ROUNDS + 1):
             done = subprocess.run(command, cwd=TOP, env=environment, capture_output=True, text=True, check=True)
             rounds.append(json.loads(done.stdout))
-        measured: dict[str, Any] = sorted(rounds[1:], key=lambda each: each["seconds"])[ROUNDS // 2]
+        measured: dict[str, Any] = sorted(rounds[1:], key=lambda point: point["seconds"])[ROUNDS // 2]
         return measured
 
 
 def stand_in(directory: Path, datasets: int, snapshots: int, stream: str, keeps_answers: bool) -> dict[str, str]:
-    """Make a directory in which `zfs` and `zpool` are stand-ins; return the environment that finds them."""
+    """Make a directory with stand-ins for `zfs` and `zpool`; return an environment that uses them."""
     (directory / "received").mkdir(exist_ok=True)
     (directory / "received" / "offsite").write_text("0")
     (directory / "world.json").write_text(json.dumps({"datasets": datasets, "snapshots": snapshots}))
@@ -89,7 +89,7 @@ def child(datasets: int, snapshots: int) -> dict[str, Any]:
     plan = make_plan(survey, request, int(time.time()))
     ended, cpu_seconds = time.perf_counter(), time.process_time() - cpu
     if len(plan.datasets) != datasets or any(dataset.conflict for dataset in plan.datasets):
-        raise AssertionError("the plan is not what was meant")
+        raise AssertionError("unexpected plan")
     return {
         "datasets": datasets,
         "snapshots": datasets * snapshots,
@@ -101,8 +101,9 @@ def child(datasets: int, snapshots: int) -> dict[str, Any]:
 
 
 def _peak_bytes() -> int:
-    """Of this program alone: ru_maxrss would begin with what the process had before it became this program."""
-    line = next(each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("VmHWM"))
+    """Return the peak memory of this program alone: ru_maxrss includes the process before exec."""
+    status = Path("/proc/self/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024
 
 

@@ -1,4 +1,4 @@
-"""Figures → SVG files, by matplotlib, which only the bench needs."""
+"""Draw figures as SVG files with matplotlib, which only the bench needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OURS_COLOURS, OTHERS = (
 
 
 def bars(by_group: Mapping[str, Sequence[Line]], title: str, path: Path) -> None:
-    """A group of bars for each cell, one for each tool; logarithmic where they differ by orders of magnitude."""
+    """Draw a group of bars for each cell, one for each tool; logarithmic if they differ by orders of magnitude."""
     names = list(dict.fromkeys(line.tool for lines in by_group.values() for line in lines))
     figure, axes = _axes(title, width=max(6.0, 1.2 + 0.32 * len(by_group) * (len(names) + 1)))
     width = 0.8 / max(1, len(names))

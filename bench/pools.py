@@ -1,4 +1,4 @@
-"""The pools in the guest: a source tree, a target per tool, the delay between them, and the check of guids."""
+"""Manage the pools in the guest: the source tree, a target for each tool, the delay, the check of guids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NEW_BYTES = 16 << 10
 ROUNDS_AT_MOST, TOOLS_AT_MOST = 5, 7
 
 FIRST_NAME = 1_700_000_000
-"""The time in the name of the first snapshot; the others follow by the minute."""
+"""The time in the name of the first snapshot; the others follow at intervals of a minute."""
 
 
 def run(*command: str) -> str:
@@ -28,7 +28,7 @@ def run(*command: str) -> str:
 
 
 class Pools:
-    """`tank` with the source tree, mounted, and `offsite`, in which each tool has a parent for its mirror."""
+    """`tank` with the mounted source tree, and `offsite` with a parent for each tool's mirror."""
 
     def __init__(self, directory: Path, cell: Cell) -> None:
         self._directory = directory
@@ -53,13 +53,13 @@ class Pools:
             self.take()
 
     def _size(self) -> int:
-        """Small, so that zfs uses space again: the images are in the guest's memory and never shrink."""
+        """Return a small size, so that zfs reuses space: the images are in the guest's memory and never shrink."""
         snapshots = self._cell.snapshots + ROUNDS_AT_MOST
         each = snapshots * 2 * NEW_BYTES * TOOLS_AT_MOST + (self._cell.text_megabytes << 21)
         return (512 << 20) + self._cell.datasets * each
 
     def take(self) -> None:
-        """Write something into every dataset, then one more snapshot of all."""
+        """Write something into every dataset, then take a snapshot of all."""
         for directory in self._mounted():
             (directory / "file").write_bytes(os.urandom(NEW_BYTES))
         stamp = time.strftime("%Y%m%d%H%M%S", time.gmtime(FIRST_NAME + 60 * self._taken))
@@ -71,7 +71,7 @@ class Pools:
         return [top, *(top / f"d{number:04}" for number in range(1, self._cell.datasets))]
 
     def clear(self, tool: Tool) -> None:
-        """Let a tool begin with nothing but the parent of its mirror."""
+        """Remove everything of a tool but the parent of its mirror."""
         subprocess.run(["zfs", "release", "-r", "bench:target", tool.target], capture_output=True, check=False)
         held = run("zfs", "list", "-Hpr", "-t", "snapshot", "-o", "name,userrefs", TARGET_POOL).splitlines()
         for name, count in (line.split("\t") for line in held if line.startswith(tool.parent + "/")):
@@ -82,7 +82,7 @@ class Pools:
         run("zfs", "create", "-u", tool.parent)
 
     def seed(self, tool: Tool) -> None:
-        """Give a tool its mirror by a local stream, where its own first one is not measured."""
+        """Make a tool's mirror with a local stream, when its first mirror is not measured."""
         self.clear(tool)
         newest = run("zfs", "list", "-Hp", "-d1", "-t", "snapshot", "-o", "name", "-s", "createtxg", SOURCE).split()[-1]
         options = ("-u", "-x", f"autobackup:{BACKUP_NAME}", "-o", "readonly=on", "-o", "canmount=noauto")
@@ -99,7 +99,7 @@ class Pools:
         )
 
     def is_equal(self, tool: Tool) -> bool:
-        """Whether every snapshot of the source is in the mirror with its guid, and no other is there."""
+        """Whether the mirror has every snapshot of the source with the same guid, and no others."""
         theirs = _guids(SOURCE)
         return bool(theirs) and theirs == _guids(tool.target)
 
@@ -109,7 +109,7 @@ class Pools:
 
 
 def _guids(root: str) -> dict[str, str]:
-    """Guids by the name below the root."""
+    """Return the guids by name below the root."""
     done = subprocess.run(
         ["zfs", "list", "-Hpr", "-t", "snapshot", "-o", "name,guid", root], capture_output=True, text=True, check=False
     )
@@ -117,7 +117,7 @@ def _guids(root: str) -> dict[str, str]:
 
 
 def _write_text(path: Path, size: int) -> None:
-    """Lines as a server logs them."""
+    """Write lines like a server's log."""
     random = Random(size)  # noqa: S311 - the same text each time
     with path.open("w") as file:
         while size > 0:
@@ -127,7 +127,7 @@ def _write_text(path: Path, size: int) -> None:
 
 
 def delay(cell: Cell) -> None:
-    """Make every round trip over loopback as long, and all that passes there as slow, as the cell has it."""
+    """Delay and limit all traffic over loopback as the cell says."""
     no_delay()
     if cell.rtt_milliseconds:
         each = f"{cell.rtt_milliseconds * 500}us"

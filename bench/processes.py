@@ -1,4 +1,4 @@
-"""One tool's run measured: its processes on this side, and those of a sshd of its own on the other."""
+"""Measure one run of a tool: its processes on this side, and those of the run's own sshd on the other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Used:
-    """CPU of a tree of processes, and the memory of its largest one."""
+    """The CPU time of a process tree, and the memory of its largest process."""
 
     cpu_seconds: float = 0.0
     peak_bytes: int = 0
@@ -29,7 +29,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """`status` None: it exceeded its limit."""
+    """`status` None: the run exceeded its limit."""
 
     status: int | None
     seconds: float
@@ -37,12 +37,12 @@ class Measured:
 
 
 def adopt_orphans() -> None:
-    """Processes that a tool leaves in the background, such as a shared connection, become ours to end and to count."""
+    """Become the parent of processes that a tool leaves in the background, to end and count them."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def measure(command: Sequence[str], limit_seconds: float, log: Path, keep: frozenset[int]) -> Measured:
-    """Run a command to its end, then end all it left behind but the processes in `keep`."""
+    """Run a command to its end, then end all processes that it left, except those in `keep`."""
     with log.open("w") as file:
         began = time.monotonic()
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
@@ -75,7 +75,7 @@ def _wait(process: subprocess.Popen[bytes], limit_seconds: float) -> tuple[Used,
 
 
 def end(pid: int) -> Used:
-    """End a child of ours, and its children; return what they used."""
+    """End one of our children, and its children; return what they used."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.kill(pid, number)
@@ -87,7 +87,7 @@ def end(pid: int) -> Used:
             if done:
                 return _used(used)
             time.sleep(0.01)
-    raise TimeoutError(f"process {pid} does not end")
+    raise TimeoutError(f"process {pid} did not end")
 
 
 def _used(usage: resource.struct_rusage) -> Used:
@@ -106,7 +106,7 @@ def children(parent: int) -> Iterator[int]:
 
 
 class Sshd:
-    """A sshd for one run, with root's own keys; its log tells the connections and commands."""
+    """An sshd for one run, with root's own keys; its log shows the connections and commands."""
 
     def __init__(self, log: Path, *options: str, port: int = 22) -> None:
         self._log = log
@@ -120,7 +120,7 @@ class Sshd:
         until = time.monotonic() + PATIENCE_SECONDS
         while "Server listening" not in self._text():
             if time.monotonic() > until or self._process.poll() is not None:
-                raise TimeoutError(f"sshd does not start: {self._text()}")
+                raise TimeoutError(f"sshd did not start: {self._text()}")
             time.sleep(0.01)
 
     @property
@@ -128,7 +128,7 @@ class Sshd:
         return self._process.pid
 
     def stop(self) -> Used:
-        """Wait for the sessions to end, then end it; return what all of it used."""
+        """Wait for the sessions to end, then end sshd; return what all its processes used."""
         until = time.monotonic() + PATIENCE_SECONDS
         while any(True for _ in children(self.pid)) and time.monotonic() < until:
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""What is measured in the guest, by name. Pure."""
+"""Define the profiles: what is measured in the guest, by name. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zfs_replicate.model import COMPRESSORS
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """`rounds` is the most; none begins after `budget_seconds`; a tool slower than `once_seconds` has only one."""
+    """`rounds`: the maximum; none starts after `budget_seconds`; a tool slower than `once_seconds` runs only once."""
 
     rounds: int
     limit_seconds: float
@@ -31,7 +31,7 @@ class Profile:
 ALL = tuple(Scenario)
 OURS = ("zfs_replicate",)
 PEERS = (*OURS, "syncoid", "bzfs", "bzfs cached", "zfs_autobackup")
-LINKS = (*OURS, *(f"zfs_replicate {each}" for each in COMPRESSORS))
+LINKS = (*OURS, *(f"zfs_replicate {program}" for program in COMPRESSORS))
 TRANSPORTS = ("zfs_replicate paramiko", "zfs_replicate openssh")
 
 PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
@@ -68,7 +68,7 @@ PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
     ),
     "trips": (
         Profile(
-            tuple(Cell(*each) for each in product((10, 100), (5,), (0, 50, 500))),
+            tuple(Cell(*size) for size in product((10, 100), (5,), (0, 50, 500))),
             (Scenario.NO_OP,),
             Effort(rounds=5, limit_seconds=60, budget_seconds=120, once_seconds=30),
             0.5,
@@ -77,7 +77,7 @@ PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
     ),
     "curve": (
         Profile(
-            tuple(Cell(*each) for each in product((10, 100, 300, 1000), (2,), (10,))),
+            tuple(Cell(*size) for size in product((10, 100, 300, 1000), (2,), (10,))),
             ALL,
             Effort(rounds=3, limit_seconds=1800, budget_seconds=300, once_seconds=120),
             3,
@@ -87,7 +87,7 @@ PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
     ),
     "full": (
         Profile(
-            tuple(Cell(*each) for each in product((10, 100), (10, 50), (0, 10, 50))),
+            tuple(Cell(*size) for size in product((10, 100), (10, 50), (0, 10, 50))),
             ALL,
             Effort(rounds=2, limit_seconds=240, budget_seconds=20, once_seconds=30),
             24,
@@ -96,4 +96,4 @@ PROFILES: dict[str, tuple[Profile, tuple[str, ...]]] = {
         PEERS,
     ),
 }
-"""Name → profile, and the tools that take part (empty: all)."""
+"""Name → profile, and the tools that take part (none: all)."""

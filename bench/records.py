@@ -1,4 +1,4 @@
-"""What is measured: frozen values, and their form in JSON lines. Pure."""
+"""Define what is measured, as frozen values, and their JSON lines. Pure."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ class Scenario(StrEnum):
 class Ended(StrEnum):
     WELL = "well"
     LATE = "late"
-    """Ended by us at its time limit."""
+    """The bench ended it at its time limit."""
     BADLY = "badly"
     """A wrong exit status, or guids that differ between source and target."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One tree and one way to it, in which all tools take turns. `rtt_milliseconds` is the whole round trip.
+    """One tree and one link, on which all tools take turns. `rtt_milliseconds`: the whole round trip.
 
-    `megabits_per_second`: what the link carries (0: all). `text_megabytes`: in each dataset, uncompressed, before its
+    `megabits_per_second`: the link's limit (0: none). `text_megabytes`: uncompressed text in each dataset before its
     first snapshot.
     """
 
@@ -40,9 +40,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of one tool. Sides: `local` is the target, where the tool runs; `remote` what sshd started.
+    """One run of one tool. `local`: the target, where the tool runs; `remote`: what sshd started.
 
-    `seconds` is wall time; peaks are the memory of the largest single process of a side.
+    `seconds`: wall time; peaks: the memory of the largest single process of a side.
     """
 
     tool: str

@@ -1,9 +1,9 @@
-"""A stand-in for zfs and zpool that only moves bytes, and answers what replication tools ask.
+"""Stand in for zfs and zpool: only move bytes, and answer the commands of replication tools.
 
-STAND_IN names its directory. In it: `world.json` (datasets, snapshots of each), `stream` (what every send prints),
-`received` (a file per mirrored dataset: how many snapshots it has), `times` (when streams began and ended),
-`answers` (if there: every answer is kept, and given again by the shell around us, for long listings).
-The source is tank/data and what is below it; everything in pool offsite is a mirror of it. Standard library only.
+STAND_IN names a directory with `world.json` (datasets, snapshots of each), `stream` (the output of every send),
+`received` (a file for each mirrored dataset: its number of snapshots), `times` (when streams began and ended) and
+`answers` (if it exists, the calling shell script stores every answer and replays it, for long listings).
+The source is tank/data and everything below it; everything in pool offsite is a mirror of it. Standard library only.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def split(command: str, words: list[str]) -> tuple[set[str], dict[str, str], lis
 
 
 def received(name: str) -> int | None:
-    """How many snapshots a mirror has; None: it is absent."""
+    """Return the number of snapshots of a mirror; None if it is absent."""
     path = HERE / "received" / name.replace("/", "+")
     return int(path.read_text()) if path.exists() else None
 
@@ -63,7 +63,7 @@ def mark(name: str, count: int) -> None:
 
 
 def datasets(root: str) -> list[tuple[str, int]]:
-    """Name and number of snapshots of everything at and below a root, parents first."""
+    """Return the name and number of snapshots of a root and everything below it, parents first."""
     if root.split("/")[0] == "tank":
         below = ["", *(f"/d{number:04}" for number in range(1, WORLD["datasets"]))]
         names = [("tank", 0), *((SOURCE + each, WORLD["snapshots"]) for each in below)]
@@ -74,12 +74,12 @@ def datasets(root: str) -> list[tuple[str, int]]:
 
 
 def snapshot_guid(dataset: str, number: int) -> int:
-    """The same for a dataset and its mirror: it depends on what stands after `data`."""
+    """Return a guid that depends only on the part after `data`: a dataset and its mirror have the same."""
     return 10_000_000_000 + 1_000_003 * int(dataset.rpartition("/d")[2] or 0 if "/d0" in dataset else 0) + number
 
 
 def snapshot_name(number: int) -> str:
-    """As zfs-autobackup names its own."""
+    """Name a snapshot like zfs-autobackup does."""
     return time.strftime("bench-%Y%m%d%H%M%S", time.gmtime(CREATED + 60 * number))
 
 
@@ -129,7 +129,7 @@ def value_of(entry: dict[str, str], column: str) -> str:
 
 
 def selected(command: str, words: list[str]) -> tuple[list[dict[str, str]], dict[str, str], list[str], int]:
-    """The entries that a list or get is about, its options, its properties (get), and the exit status."""
+    """Return the entries of a list or get, its options, its properties (get), and the exit status."""
     flags, values, rest = split(command, words)
     properties = rest.pop(0).split(",") if command == "get" else []
     types = set(
@@ -193,7 +193,7 @@ def answer(command: str, words: list[str]) -> int:
 
 def stream(command: str, words: list[str]) -> int:
     flags, _values, rest = split("send" if command == "send" else "receive", words)
-    if "/" not in rest[-1]:  # zfs-autobackup tries out which options there are
+    if "/" not in rest[-1]:  # zfs-autobackup probes which options exist
         return 1
     size = (HERE / "stream").stat().st_size
     if command == "send" and "n" in flags:

@@ -1,4 +1,4 @@
-"""What a start costs: CPU of the real program, and whether it imports paramiko. On the machine itself."""
+"""Measure what a start costs on the machine itself: CPU time, and whether it imports paramiko."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CASES: tuple[tuple[str, float | None, tuple[str, ...]], ...] = (
 
 
 def measure() -> list[dict[str, Any]]:
-    """Given nothing, return for each case: what, limit, cpu_seconds (median), imports_paramiko."""
+    """Return for each case: what, limit, cpu_seconds (median), imports_paramiko."""
     return [
         {
             "what": what,

@@ -1,4 +1,4 @@
-"""Where figures are kept between runs, beside the document: a JSON file for each part, with the machine described."""
+"""Keep figures between runs, beside the document: a JSON file for each part, with a description of the machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DIRECTORY = TOP / "docs" / "benchmarks"
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """When, of what and on what a part was measured. Nothing that names a machine."""
+    """When and on what a part was measured, and the versions. It does not identify the machine."""
 
     date: str
     commit: str
@@ -32,7 +32,7 @@ class About:
 
 
 def about(peers: Path | None = None) -> About:
-    """Describe this machine, its load now, and the versions at work."""
+    """Describe this machine, its current load, and the versions in use."""
     cpu = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
     )
@@ -48,7 +48,7 @@ def about(peers: Path | None = None) -> About:
 
 
 def _commit() -> str:
-    """The newest commit that changed the program, with a + when it is not even committed."""
+    """Return the newest commit that changed the program, with a + if there are uncommitted changes."""
     git = ("git", "-C", str(TOP))
     log = subprocess.run((*git, "log", "-1", "--format=%h", "--", "zfs_replicate"), capture_output=True, check=True)
     changed = subprocess.run((*git, "status", "--porcelain", "zfs_replicate"), capture_output=True, check=True)
@@ -64,13 +64,13 @@ def _versions(peers: Path) -> Iterable[str]:
     yield from _lines(str(lab / os.environ.get("ZFS_LAB_VARIANT", "2.4") / "ready" / "about"))
     yield f"sanoid {(peers / 'sanoid' / 'version').read_text().strip()}"
     for name in ("bzfs", "zfs-autobackup"):
-        found = next((peers / name).glob(f"{name.replace('-', '_')}-*.dist-info"))
-        yield f"{name} {found.name.removesuffix('.dist-info').rpartition('-')[2]}"
+        directory = next((peers / name).glob(f"{name.replace('-', '_')}-*.dist-info"))
+        yield f"{name} {directory.name.removesuffix('.dist-info').rpartition('-')[2]}"
 
 
-def save(part: str, told: About, data: Any) -> None:
+def save(part: str, description: About, data: Any) -> None:
     DIRECTORY.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"about": dataclasses.asdict(told), "data": data}, indent=1)
+    text = json.dumps({"about": dataclasses.asdict(description), "data": data}, indent=1)
     temporary = DIRECTORY / f".{part}.json"
     temporary.write_text(text + "\n")
     temporary.replace(DIRECTORY / f"{part}.json")
@@ -80,19 +80,19 @@ def load(part: str) -> tuple[About, Any] | None:
     path = DIRECTORY / f"{part}.json"
     if not path.exists():
         return None
-    given = json.loads(path.read_text())
-    return About(**{**given["about"], "versions": tuple(given["about"]["versions"])}), given["data"]
+    stored = json.loads(path.read_text())
+    return About(**{**stored["about"], "versions": tuple(stored["about"]["versions"])}), stored["data"]
 
 
-def save_runs(part: str, told: About, runs: Iterable[Run]) -> None:
-    """An empty list leaves what was there: a failed run tells nothing."""
+def save_runs(part: str, description: About, runs: Iterable[Run]) -> None:
+    """Save runs. An empty list, from a failed run, keeps the old figures."""
     lines = [to_line(run) for run in runs]
     if lines:
-        save(part, told, lines)
+        save(part, description, lines)
     else:
         print(f"bench: no figures for {part}", file=sys.stderr)
 
 
 def load_runs(part: str) -> tuple[About, list[Run]] | None:
-    found = load(part)
-    return None if found is None else (found[0], [from_line(line) for line in found[1]])
+    stored = load(part)
+    return None if stored is None else (stored[0], [from_line(line) for line in stored[1]])

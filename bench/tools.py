@@ -1,4 +1,4 @@
-"""The tools and their best documented settings for a pull of existing snapshots by cron. Pure."""
+"""Define the tools, with their best documented settings for pulling existing snapshots by cron. Pure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ TARGET_POOL = "offsite"
 HOST = "root@127.0.0.1"
 
 BACKUP_NAME = "bench"
-"""zfs-autobackup calls snapshots its own by their name: this, a hyphen and the time."""
+"""zfs-autobackup recognizes its snapshots by their name: this, a hyphen and the time."""
 
 SHARED_CONNECTIONS = """Host *
     ControlPath ~/.ssh/control-%r@%h:%p
     ControlMaster auto
     ControlPersist 3600
 """
-"""What the wiki of zfs-autobackup wants in ssh_config for speed."""
+"""What zfs-autobackup's wiki recommends in ssh_config for speed."""
 
 PYTHON_PROGRAM = "import sys; sys.path.append(sys.argv.pop(1)); from {module} import {main}; sys.exit({main}())"
-"""Packages by pip are found after the standard library, as if they were installed (PYTHONPATH comes before it)."""
+"""Find packages from pip after the standard library, as if installed (PYTHONPATH would come before it)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`command` is run as it is; `shown` is what a person would type; `why` tells of the settings."""
+    """`command` is run; `shown` is what a person would type; `why` explains the settings."""
 
     name: str
     command: tuple[str, ...]
@@ -35,7 +35,7 @@ class Tool:
 
     @property
     def parent(self) -> str:
-        """The dataset below which this tool makes its mirror, `data`."""
+        """The parent of this tool's mirror, `data`."""
         return f"{TARGET_POOL}/{self.name.replace(' ', '')}"
 
     @property
@@ -98,7 +98,7 @@ def zfs_autobackup() -> Tool:
     )
     words = (*options, BACKUP_NAME, f"{TARGET_POOL}/zfs_autobackup")
     why = (
-        "all that its wiki names for speed: shared connections in ssh_config, no holds, no check of guids, no progress"
+        "all that its wiki recommends for speed: shared connections in ssh_config, no holds, no guid check, no progress"
     )
     start = PYTHON_PROGRAM.format(module="zfs_autobackup.ZfsAutobackup", main="cli")
     return Tool(
@@ -115,6 +115,6 @@ def peers() -> tuple[Tool, ...]:
 
 def all_tools(has_transports: bool) -> tuple[Tool, ...]:
     """`has_transports`: this version can also stream through OpenSSH's client."""
-    compressors = [ours(f"zfs_replicate {each}", "-z", each) for each in COMPRESSORS]
-    transports = [ours(f"zfs_replicate {each}", "--transport", each) for each in ("paramiko", "openssh")]
+    compressors = [ours(f"zfs_replicate {program}", "-z", program) for program in COMPRESSORS]
+    transports = [ours(f"zfs_replicate {kind}", "--transport", kind) for kind in ("paramiko", "openssh")]
     return (ours("zfs_replicate"), *((*transports, *compressors) if has_transports else ()), *peers())

@@ -98,10 +98,10 @@ def _entry(machine: Machine, name: str) -> Entry:
         return Entry(name, dataset, snapshot)
     if "#" in name:
         owner, _, short = name.partition("#")
-        dataset = machine.find(owner)
-        if dataset is None or short not in dataset.bookmarks:
+        parent = machine.find(owner)
+        if parent is None or short not in parent.bookmarks:
             raise Refused(f"cannot open '{name}': no such pool or dataset")
-        return Entry(name, dataset, bookmark=dataset.bookmarks[short])
+        return Entry(name, parent, bookmark=parent.bookmarks[short])
     return Entry(name, machine.dataset(name))
 
 

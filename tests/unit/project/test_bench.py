@@ -1,4 +1,4 @@
-"""The pure parts of the bench: what is made of figures, so that the document can be believed."""
+"""Test the pure parts of the bench: figures, goals and the document."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ CELL = Cell(datasets=100, snapshots=10, rtt_milliseconds=10)
 
 
 def a_run(tool: str, seconds: float, **changes: object) -> Run:
-    made = Run(tool, Scenario.NO_OP, CELL, 0, Ended.WELL, seconds, 1, 4, 3, 2, 0.5, 0.1, 1 << 20, 2 << 20)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    run = Run(tool, Scenario.NO_OP, CELL, 0, Ended.WELL, seconds, 1, 4, 3, 2, 0.5, 0.1, 1 << 20, 2 << 20)
+    return replace(run, **changes)  # type: ignore[arg-type]
 
 
 def test_a_run_survives_its_line() -> None:
@@ -23,8 +23,8 @@ def test_a_run_survives_its_line() -> None:
 
 
 def test_a_line_has_the_median_and_its_ratio_to_ours() -> None:
-    runs = [a_run("zfs_replicate", each) for each in (2.0, 1.0, 9.0)] + [
-        a_run("syncoid", each) for each in (20.0, 30.0)
+    runs = [a_run("zfs_replicate", seconds) for seconds in (2.0, 1.0, 9.0)] + [
+        a_run("syncoid", seconds) for seconds in (20.0, 30.0)
     ]
     ours, syncoid = figures.lines(runs, CELL, Scenario.NO_OP)
     assert (ours.seconds, ours.rounds, ours.least, ours.most) == (2.0, 3, 1.0, 9.0)
@@ -47,8 +47,8 @@ def test_a_peer_over_its_limit_is_written_down_as_such() -> None:
 def test_a_speed_goal_compares_with_the_best_of_a_kind(theirs: float, is_met: bool) -> None:
     named = (("zfs_replicate", 3.0), ("bzfs", 300.0), ("bzfs cached", theirs))
     runs = [a_run(name, time, scenario=Scenario.ONE_NEW) for name, time in named]
-    found = {goal.what: goal for goal in goals.speed_goals(runs)}
-    assert found["one new snapshot, 100 datasets, RTT 10 ms, against bzfs and bzfs cached"].is_met is is_met
+    by_name = {goal.what: goal for goal in goals.speed_goals(runs)}
+    assert by_name["one new snapshot, 100 datasets, RTT 10 ms, against bzfs and bzfs cached"].is_met is is_met
 
 
 def test_a_peer_over_its_limit_meets_a_goal_only_by_the_limit() -> None:
@@ -81,5 +81,5 @@ def test_remote_commands_must_not_grow_with_the_tree() -> None:
 
 
 def test_bulk_goals_compare_with_the_stream_by_hand() -> None:
-    found = goals.bulk_goals({"zfs_replicate": [490.0], "by hand": [500.0], "syncoid": [600.0]}, {1: 500.0, 2: 800.0})
-    assert [goal.is_met for goal in found] == [True, False, True]
+    results = goals.bulk_goals({"zfs_replicate": [490.0], "by hand": [500.0], "syncoid": [600.0]}, {1: 500.0, 2: 800.0})
+    assert [goal.is_met for goal in results] == [True, False, True]

@@ -1,4 +1,4 @@
-"""The mini-notation itself: its examples hold, and a mistyped case is refused instead of meaning something else."""
+"""Test the mini-notation: its examples hold, and a mistyped case is refused instead of meaning something else."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def test_suffixes_add_up() -> None:
 
 
 def test_a_bookmark_has_the_createtxg_of_its_snapshot() -> None:
-    found = source("a b #b c")
-    assert found.bookmarks == (Bookmark("b", guid_of("b"), found.snapshots[1].createtxg, NOW),)
+    dataset = source("a b #b c")
+    assert dataset.bookmarks == (Bookmark("b", guid_of("b"), dataset.snapshots[1].createtxg, NOW),)
 
 
 def test_another_guid_keeps_the_name() -> None:
@@ -39,10 +39,10 @@ def test_another_guid_keeps_the_name() -> None:
 
 
 def test_a_token_names_source_base_and_tip() -> None:
-    found = target("a resume(a..b=old,raw)")
-    assert found is not None
-    assert found.resume_token is not None
-    assert found.resume_token.contents == TokenContents(f"{SOURCE}@old", guid_of("b"), guid_of("a"), True)
+    dataset = target("a resume(a..b=old,raw)")
+    assert dataset is not None
+    assert dataset.resume_token is not None
+    assert dataset.resume_token.contents == TokenContents(f"{SOURCE}@old", guid_of("b"), guid_of("a"), True)
 
 
 @pytest.mark.parametrize("text", ["", "A", "ab", "a?", "resume(", "emptyy", "a:old"])

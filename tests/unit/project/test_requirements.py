@@ -1,4 +1,4 @@
-"""What CI installs: each package in one version, each file by its hash."""
+"""Test what CI installs: each package in one version, each file by its hash."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ TESTS = TOP / "tests"
 
 
 def pins(name: str) -> dict[str, str]:
-    found = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (TESTS / name).read_text(), re.MULTILINE)
-    return {re.sub("[._]", "-", package.lower()): version for package, version in found}
+    lines = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (TESTS / name).read_text(), re.MULTILINE)
+    return {re.sub("[._]", "-", package.lower()): version for package, version in lines}
 
 
 def test_the_lock_has_the_versions_of_the_constraints() -> None:
