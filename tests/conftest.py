@@ -1,6 +1,6 @@
-"""For all tests: guests of the lab divide the work (--claims); no example of a property has a deadline.
+"""Configure all tests: guests of the lab divide them (--claims), and hypothesis has no deadline.
 
-What a test records as the property `figures` is printed at the end.
+The property `figures` that a test records is printed at the end.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ hypothesis.settings.load_profile("noisy machines")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--claims", metavar="DIRECTORY", help="run only what nobody else has claimed there, and claim it")
+    parser.addoption("--claims", metavar="DIRECTORY", help="claim tests there, and run only those that nobody else has")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool | None:
-    """With --claims: take test after test, as long as there are any; each knows the next, as pytest wants it."""
+    """With --claims, run unclaimed tests until none is left. pytest wants each test to know the next."""
     claims = session.config.getoption("--claims")
     if claims is None or session.config.option.collectonly:
         return None
     if session.testsfailed and not session.config.option.continue_on_collection_errors:
         raise session.Interrupted(f"{session.testsfailed} errors during collection")
-    left = (item for number, item in enumerate(session.items) if _is_claimed(Path(claims, str(number))))
-    item = next(left, None)
+    unclaimed = (item for number, item in enumerate(session.items) if _is_claimed(Path(claims, str(number))))
+    item = next(unclaimed, None)
     while item is not None:
-        following = next(left, None)
+        following = next(unclaimed, None)
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.shouldstop:
             raise session.Interrupted(session.shouldstop)
@@ -38,7 +38,7 @@ def pytest_runtestloop(session: pytest.Session) -> bool | None:
 
 
 def _is_claimed(mark: Path) -> bool:
-    """Whether we are the first: making a directory succeeds once, whoever tries."""
+    """Whether we are the first: creating a directory succeeds only once."""
     try:
         mark.mkdir()
     except FileExistsError:

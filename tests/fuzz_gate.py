@@ -1,7 +1,7 @@
-"""Fuzz the gate for a while and print figures: `make fuzz` (SECONDS of coverage-guided fuzzing, default 60).
+"""Fuzz the gate and print figures: `make fuzz` (SECONDS of coverage-guided fuzzing, default 60).
 
-First the properties of tests/support/gate_properties.py with many more examples; then, where the package atheris can
-be imported, mutation guided by coverage. A text that the gate accepts must also pass the independent check there.
+First run the properties of tests/support/gate_properties.py with many more examples; then, if the package atheris is
+installed, coverage-guided mutation. An independent check must find every text that the gate accepts safe.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main() -> int:
     try:
         import atheris
     except ImportError:
-        print("atheris is not installed (pip install atheris): no fuzzing guided by coverage")
+        print("atheris is not installed (pip install atheris): skipping coverage-guided fuzzing")
         return 0
     return guided(atheris)
 
@@ -52,16 +52,16 @@ def measured(name: str, work: Callable[[], None]) -> None:
 
 
 def report(name: str, seconds: float) -> None:
-    figures = gate.figures
+    counts = gate.figures
     print(
-        f"{name}: {figures['tried']} texts in {seconds:.0f} s, {figures['accepted']} accepted and safe,"
-        f" {figures['wrongly']} wrongly accepted",
+        f"{name}: {counts['tried']} texts in {seconds:.0f} s, {counts['accepted']} accepted and safe,"
+        f" {counts['wrongly']} wrongly accepted",
         flush=True,
     )
 
 
 def guided(atheris: ModuleType) -> int:
-    """Coverage-guided: the engine mutates bytes, beginning with commands of ours. Ends the process itself."""
+    """Fuzz with coverage guidance: mutate bytes, starting with the program's commands. Ends the process."""
     for name in ("judge", "split", "fit", "check", "check_within", "check_versions", "check_bookmarks"):
         setattr(gate.GATE, name, atheris.instrument_func(getattr(gate.GATE, name)))
     gate.figures.update(dict.fromkeys(gate.figures, 0))

@@ -1,7 +1,7 @@
-"""Break the program in sensible ways, one at a time, and see that the fast tests notice: `make mutants`.
+"""Break the program in plausible ways, one at a time, and check that the fast tests notice: `make mutants`.
 
-Each mutant is an edit of one file in a copy of the checkout. A mutant that survives is a hole in the tests; an edit
-that no longer applies is an error of this file.
+Each mutant is an edit of one file in a copy of the checkout. A surviving mutant is a gap in the tests; an edit that
+no longer applies is an error in this file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOT_COPIED = (".git", ".venv", ".*_cache", ".hypothesis", "__pycache__", "build"
 
 @dataclass(frozen=True)
 class Mutant:
-    """What a careless change would do: `before` becomes `after` in `file`."""
+    """A careless change: `before` becomes `after` in `file`."""
 
     name: str
     file: str
@@ -40,7 +40,7 @@ MUTANTS = (
     Mutant("hold after the streams", EXECUTOR, STREAMS, STREAMS + HOLD),
     Mutant("expire before verifying", EXECUTOR, VERIFY, EXPIRE + VERIFY),
     Mutant("never verify", EXECUTOR, VERIFY, ""),
-    Mutant("go on with a dataset that failed", "zfs_replicate/run/ledger.py", "if outcome.error is None]", "]"),
+    Mutant("continue with a dataset that failed", "zfs_replicate/run/ledger.py", "if outcome.error is None]", "]"),
     Mutant("release also the newest hold", PROTECTION, "s.createtxg < anchor[0].createtxg and", "True and"),
     Mutant("release what the target does not know", PROTECTION, " and s.guid in known]", "]"),
     Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),
@@ -53,7 +53,7 @@ MUTANTS = (
         "entry.name in {s.name for s in target.snapshots if target}]\n        bookmarks",
     ),
     Mutant(
-        "send onto data of the target's own",
+        "send onto the target's own data",
         "zfs_replicate/plan/conflicts.py",
         "not target.is_placeholder and",
         "False and",
@@ -65,7 +65,7 @@ MUTANTS = (
         "False and names.is_within",
     ),
     Mutant(
-        "begin before the parent is made",
+        "begin before the parent is created",
         "zfs_replicate/run/lanes.py",
         "if self._uncreated.intersection",
         "if set().intersection",
@@ -77,7 +77,7 @@ MUTANTS = (
         "if general or",
     ),
     Mutant(
-        "mind what has vanished",
+        "fail on what has vanished",
         "zfs_replicate/run/holds.py",
         "failures if is_hold else _without_vanished(failures)",
         "failures",
@@ -112,12 +112,12 @@ def survives(mutant: Mutant | None) -> bool:
 def _break(path: Path, mutant: Mutant) -> None:
     text = path.read_text()
     if mutant.before not in text:
-        raise SystemExit(f"mutant {mutant.name!r} no longer applies to {mutant.file}: mend tests/mutants.py")
+        raise SystemExit(f"mutant {mutant.name!r} no longer applies to {mutant.file}: fix tests/mutants.py")
     path.write_text(_hold_moved(text, mutant))
 
 
 def _hold_moved(text: str, mutant: Mutant) -> str:
-    """What is moved to a new place is taken away from its old one."""
+    """Apply the edit; a line that moves is removed from its old place."""
     changed = text
     for line in (HOLD, RELEASE, EXPIRE):
         if line in mutant.after and line not in mutant.before:
@@ -127,7 +127,7 @@ def _hold_moved(text: str, mutant: Mutant) -> str:
 
 def main() -> int:
     if not survives(None):
-        raise SystemExit("the fast tests fail without any mutant: mend that first")
+        raise SystemExit("the fast tests fail without any mutant: fix them first")
     survivors = []
     for mutant in MUTANTS:
         is_alive = survives(mutant)

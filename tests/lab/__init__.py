@@ -1,1 +1,1 @@
-"""Tests on real OpenZFS, through the command line, over a real sshd. They run inside the guest of lab/run."""
+"""Test the program on real OpenZFS, from the command line, over a real sshd, in the guest of lab/run."""

@@ -1,4 +1,4 @@
-"""Fixtures of the lab tests: fresh pools for each test, one ordinary sshd for all."""
+"""Provide the lab tests with fresh pools for each test, and one ordinary sshd for all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COUNTING_PORT = 2201
 
 def pytest_sessionstart() -> None:
     if os.environ.get("ZFS_REPLICATE_LAB") != "1":
-        raise pytest.UsageError("these tests create and destroy pools: run them in the lab guest, by 'make test-lab'")
+        raise pytest.UsageError("these tests create and destroy pools: run them in the lab, with 'make test-lab'")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -36,8 +36,7 @@ def counting_sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
     destroy_pools()
-    made = make_pools(tmp_path)
-    yield made
+    yield make_pools(tmp_path)
     destroy_pools()
     for image in tmp_path.glob("*.img"):
         image.unlink()

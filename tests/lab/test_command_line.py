@@ -1,4 +1,4 @@
-"""Bad input: a clear error, the documented exit status, and nothing changed."""
+"""Test bad input: a clear error, the documented exit status, and no change."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ GOOD = {"-h": "127.0.0.1", "-r": "tank/data", "-l": "offsite/data", "-t": "mirro
 
 
 def arguments(**changes: str) -> list[str]:
-    given = {**GOOD, **{f"-{letter}": value for letter, value in changes.items()}}
-    return [word for pair in given.items() for word in pair]
+    options = {**GOOD, **{f"-{letter}": value for letter, value in changes.items()}}
+    return [word for pair in options.items() for word in pair]
 
 
 USAGE_ERRORS = {
@@ -30,12 +30,12 @@ USAGE_ERRORS = {
     "a tag that is an option": (arguments(t="-r"), "must not begin with a dot or a dash"),
     "a tag that is too long": (arguments(t="x" * 249), "bytes long"),
     "negative days": (arguments(k="-1"), "whole number"),
-    "days that are no number": (arguments(k="month"), "whole number"),
+    "days that are not a number": (arguments(k="month"), "whole number"),
     "a port out of range": (arguments(p="70000"), "whole number"),
     "no jobs": (arguments(j="0"), "whole number"),
-    "a buffer that is no size": (arguments(b="lots"), "must be a size"),
-    "a key file that is not there": (arguments(i="/nonexistent/key"), "no such file"),
-    "a host that is an option": (arguments(h="-oProxyCommand=x"), "is no host"),
+    "a buffer that is not a size": (arguments(b="lots"), "must be a size"),
+    "a key file that does not exist": (arguments(i="/nonexistent/key"), "no such file"),
+    "a host that is an option": (arguments(h="-oProxyCommand=x"), "is not a host name"),
     "a target name that is too long": (arguments(l="offsite/" + "x" * 250), "bytes long"),
     "the same dataset on localhost": (arguments(h="localhost", l="tank/data"), "overlaps"),
     "a target within the source on localhost": (arguments(h="localhost", l="tank/data/copy"), "overlaps"),
@@ -44,10 +44,10 @@ USAGE_ERRORS = {
 }
 
 
-@pytest.mark.parametrize(("given", "expected"), USAGE_ERRORS.values(), ids=USAGE_ERRORS.keys())
-def test_usage_error(world: World, given: Sequence[str], expected: str) -> None:
+@pytest.mark.parametrize(("words", "expected"), USAGE_ERRORS.values(), ids=USAGE_ERRORS.keys())
+def test_usage_error(world: World, words: Sequence[str], expected: str) -> None:
     before = world.everything()
-    done = world.program(*given, expect=2)
+    done = world.program(*words, expect=2)
     assert expected in done.stderr
     assert "Usage:" in done.stderr
     assert done.stdout == ""

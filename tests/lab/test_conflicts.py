@@ -1,4 +1,4 @@
-"""What only a person can decide: a conflict with its evidence and the way out, exit 1, and nothing changed."""
+"""Test conflicts, which only a person can resolve: evidence and remedy, exit status 1, and no change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.support.lab.world import World, run, zfs
 
 
 def refused(world: World, *options: str) -> str:
-    """Run, expect status 1 and an untouched target; return the message."""
+    """Run; check for status 1 and an unchanged target; return the message."""
     before = zfs("list", "-Hp", "-t", "all", "-o", "name,guid,userrefs", "-r", "offsite")
     done = world.replicate(*options, expect=1)
     assert zfs("list", "-Hp", "-t", "all", "-o", "name,guid,userrefs", "-r", "offsite") == before
@@ -18,9 +18,9 @@ def test_conflict_target_with_data_of_its_own_and_no_snapshot(world: World) -> N
     world.write("offsite/data", "precious")
     before = world.read("offsite/data", "precious")
     world.snapshot("tank/data@one")
-    said = refused(world)
-    assert "may hold data of its own" in said
-    assert "zfs rename offsite/data offsite/data.old" in said
+    stderr = refused(world)
+    assert "may hold data of its own" in stderr
+    assert "zfs rename offsite/data offsite/data.old" in stderr
     assert world.read("offsite/data", "precious") == before
 
 
@@ -28,10 +28,10 @@ def test_conflict_no_common_snapshot_names_both_newest(world: World) -> None:
     zfs("create", "offsite/data")
     world.snapshot("offsite/data@theirs")
     world.snapshot("tank/data@ours")
-    said = refused(world)
-    assert "no common snapshot" in said
-    assert "@theirs (20" in said
-    assert "@ours (20" in said
+    stderr = refused(world)
+    assert "no common snapshot" in stderr
+    assert "@theirs (20" in stderr
+    assert "@ours (20" in stderr
 
 
 def test_conflict_target_changed_since_the_base(world: World) -> None:
@@ -40,9 +40,9 @@ def test_conflict_target_changed_since_the_base(world: World) -> None:
     zfs("set", "readonly=off", "offsite/data")
     world.write("offsite/data", "change")
     world.snapshot("tank/data@two")
-    said = refused(world)
-    assert "has changed since the newest common snapshot @one" in said
-    assert "zfs rollback offsite/data@one" in said
+    stderr = refused(world)
+    assert "has changed since the newest common snapshot @one" in stderr
+    assert "zfs rollback offsite/data@one" in stderr
     zfs("rollback", "offsite/data@one")
     world.replicate()
     assert world.snapshots("offsite/data") == ["one", "two"]
@@ -55,9 +55,9 @@ def test_conflict_target_changed_and_snapshotted(world: World) -> None:
     world.write("offsite/data", "change")
     world.snapshot("offsite/data@mine")
     world.snapshot("tank/data@two")
-    said = refused(world)
-    assert "newer snapshots of its own: @mine" in said
-    assert "zfs rollback -r offsite/data@one" in said
+    stderr = refused(world)
+    assert "newer snapshots of its own: @mine" in stderr
+    assert "zfs rollback -r offsite/data@one" in stderr
 
 
 def test_conflict_coming_name_is_taken(world: World) -> None:
@@ -65,8 +65,8 @@ def test_conflict_coming_name_is_taken(world: World) -> None:
     world.replicate()
     world.snapshot("offsite/data@two")
     world.snapshot("tank/data@two")
-    said = refused(world)
-    assert "zfs rename offsite/data@two offsite/data@two.local" in said
+    stderr = refused(world)
+    assert "zfs rename offsite/data@two offsite/data@two.local" in stderr
 
 
 def test_conflict_volume_against_filesystem(world: World) -> None:

@@ -1,4 +1,4 @@
-"""make demo, on a machine that has a working zfs: the guest is one."""
+"""Test make demo on a machine with a working zfs, the guest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.lab.world import destroy_pools, run
 def test_demo_mirrors_expires_and_cleans_up() -> None:
     destroy_pools()
     done = run(str(TOP / "demo" / "run"))
-    line = next(each for each in (TOP / "crontab.example").read_text().splitlines() if "backuppool" in each)
+    line = next(line for line in (TOP / "crontab.example").read_text().splitlines() if "backuppool" in line)
     assert line.split(maxsplit=5)[5] in done.stdout
     for expected in (
         "4 datasets, 4 received",

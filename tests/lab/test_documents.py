@@ -1,4 +1,4 @@
-"""What docs/ tell an administrator to type works, in the order in which it is told."""
+"""Test that the commands in docs/ work, in the order in which they appear."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def blocks(page: str) -> Iterator[str]:
 
 
 def typed(text: str) -> None:
-    """As a person types it, line by line in one shell that ends at the first failure."""
+    """Run text line by line in one shell that ends at the first failure, as a person would type it."""
     run("bash", "-euo", "pipefail", "-c", f"PATH={TOP}/bin:$PATH\n{text}")
 
 
 @pytest.fixture
 def hosts(world: World) -> Iterator[World]:
-    """The two machines of the pages are this one. zfs_replicate is in PATH there, too."""
+    """Make this machine both machines of the pages, with zfs_replicate in PATH over SSH too."""
     SSH.write_text("Host nas1 backup\n  HostName 127.0.0.1\n  User root\n")
     link = Path("/usr/local/bin/zfs_replicate")
     link.write_text(f'#!/bin/sh\nexec python3 {TOP}/bin/zfs_replicate "$@"\n')

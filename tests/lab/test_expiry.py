@@ -1,4 +1,4 @@
-"""Expiry: old snapshots go, and only those."""
+"""Test expiry: old snapshots are destroyed, and no others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tests.support.lab.world import World, zfs
 
 
 def mirrored(world: World) -> None:
-    """Snapshots of 50, 40 and 10 days ago and of today, all on both sides."""
+    """Make snapshots from 50, 40 and 10 days ago and from today, all on both sides."""
     for name, days in (("d50", 50), ("d40", 40), ("d10", 10), ("d0", 0)):
         world.snapshot(f"tank/data@{name}", days_ago=days)
     world.replicate(host="localhost")

@@ -1,6 +1,6 @@
-"""The fault matrix: whatever is killed, cut or filled at whatever step, nothing is lost and the next run mends it.
+"""Test the fault matrix: whatever is killed, cut or filled at any step, nothing is lost and the next run recovers.
 
-Each cell writes a line for docs/reliability.md (see tests/support/lab/reliability.py).
+Each cell records a line for docs/reliability.md (see tests/support/lab/reliability.py).
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tests.support.lab.world import PROGRAM, World, run, zfs
 PORT = 2240
 CHILD = "/child"
 Cell = tuple[str, str, str, str, str, str]
-"""Scenario, fault, pattern of the command, when, action, mend."""
+"""Scenario, fault, pattern of the command, when, action, fix."""
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyMachine]:
-    with faulty_machine(tmp_path_factory.mktemp("faulty"), PORT, KNOWN_HOSTS) as made:
-        yield made
+    with faulty_machine(tmp_path_factory.mktemp("faulty"), PORT, KNOWN_HOSTS) as faulty:
+        yield faulty
 
 
-# --- what a run is about to do when the fault strikes ---
+# --- what the run is doing when the fault strikes ---
 
 
 def first_send(world: World) -> None:
@@ -56,7 +56,7 @@ def expiry(world: World) -> None:
 
 
 def small_increments(world: World) -> None:
-    """All of them share a command."""
+    """Make small increments, which share one command."""
     world.snapshot("tank/data@one", recursive=True)
     world.replicate(host="localhost")
     for name in ("two", "three"):
@@ -72,7 +72,7 @@ SCENARIOS: dict[str, Callable[[World], None]] = {
     "small increments": small_increments,
 }
 
-# --- what strikes ---
+# --- the faults ---
 
 STEPS = {
     "reading the source": ("list -Hp -r*tank/data", "before"),
@@ -138,10 +138,10 @@ def cells() -> Iterator[Cell]:
         for step, (match, when) in STEPS.items():
             if (step in ONLY_EXPIRY) <= (scenario == "expiry"):
                 yield scenario, f"client killed: {step}", match, when, "KILL CLIENT", "true"
-        for name, (action, mend) in IN_STREAM.items():
-            yield scenario, name, "send *", "middle", action, mend
-        for name, (match, action, mend) in BEFORE.items():
-            yield scenario, name, match, "before", action, mend
+        for name, (action, fix) in IN_STREAM.items():
+            yield scenario, name, "send *", "middle", action, fix
+        for name, (match, action, fix) in BEFORE.items():
+            yield scenario, name, match, "before", action, fix
     yield (
         "incremental",
         "sshd stopped",
@@ -156,10 +156,10 @@ def cells() -> Iterator[Cell]:
 
 MATRIX = list(cells())
 TRANSPORT = os.environ.get("ZFS_REPLICATE_TRANSPORT", "paramiko")
-"""That of the whole matrix."""
+"""The transport for the whole matrix."""
 
 IN_MIDDLE = [cell for cell in MATRIX if cell[0] == "incremental" and cell[3] == "middle" and cell[1] != "sshd stopped"]
-"""The cells where the transport matters most; a stopped sshd takes a minute, so that waits for the whole matrix."""
+"""The cells where the transport matters most, without the stopped sshd, which takes a minute."""
 
 
 def ids(cells: list[Cell]) -> list[str]:
@@ -168,8 +168,8 @@ def ids(cells: list[Cell]) -> list[str]:
 
 @pytest.mark.parametrize("cell", MATRIX, ids=ids(MATRIX))
 def test_fault(world: World, machine: FaultyMachine, cell: Cell) -> None:
-    status, said, next_said = struck(world, machine, cell, TRANSPORT)
-    record(cell[0], cell[1], status, said, next_said)
+    status, stderr, next_stderr = struck(world, machine, cell, TRANSPORT)
+    record(cell[0], cell[1], status, stderr, next_stderr)
 
 
 @pytest.mark.parametrize("cell", IN_MIDDLE, ids=ids(IN_MIDDLE))
@@ -178,23 +178,23 @@ def test_fault_in_the_middle_of_a_stream_by_ssh(world: World, machine: FaultyMac
 
 
 def struck(world: World, machine: FaultyMachine, cell: Cell, transport: str) -> tuple[int, str, str]:
-    """One cell: the exit status of the run that was struck, what it said, and what the next one said."""
-    scenario, name, match, when, action, mend = cell
+    """Run one cell; return the exit status and stderr of the struck run, and the stderr of the next run."""
+    scenario, name, match, when, action, fix = cell
     zfs("create", "tank/data/child")
     SCENARIOS[scenario](world)
     names = {"tip": tip(scenario), "directory": str(world.directory)}
     action = machine.kill_client if action == "KILL CLIENT" else action.format(**names)
     had_common = common(world)
     machine.arm(Fault(name, match.format(**names), when, action))
-    status, said = run_client(machine, transport)
+    status, stderr = run_client(machine, transport)
     assert machine.disarm(), "the fault never struck"
-    run("sh", "-c", mend.format(**names))
+    run("sh", "-c", fix.format(**names))
     assert streams_left() == ""
     for child, guids in had_common.items():
         assert common(world)[child] or not guids, "the common snapshot was lost"
     done = world.replicate("-k", "30", host="localhost" if transport == "paramiko" else "127.0.0.1")
     assert_mirrored(world, scenario)
-    return status, said, done.stderr
+    return status, stderr, done.stderr
 
 
 def run_client(machine: FaultyMachine, transport: str) -> tuple[int, str]:
@@ -220,23 +220,23 @@ def run_client(machine: FaultyMachine, transport: str) -> tuple[int, str]:
         text=True,
     )
     (machine.directory / "client").write_text(str(client.pid))
-    _out, said = client.communicate(timeout=120)
-    assert "Traceback" not in said
-    assert client.returncode != 0 or not said
-    return client.returncode, said
+    _out, stderr = client.communicate(timeout=120)
+    assert "Traceback" not in stderr
+    assert client.returncode != 0 or not stderr
+    return client.returncode, stderr
 
 
 def common(world: World) -> dict[str, set[str]]:
-    """The guids that both sides have, for each of the two datasets."""
-    found = {}
+    """Return the guids that both sides have, for each of the two datasets."""
+    guids = {}
     for child in ("", CHILD):
         target = f"offsite/data{child}"
-        found[child] = set(world.guids(f"tank/data{child}")) & set(world.guids(target) if world.exists(target) else ())
-    return found
+        guids[child] = set(world.guids(f"tank/data{child}")) & set(world.guids(target) if world.exists(target) else ())
+    return guids
 
 
 def assert_mirrored(world: World, scenario: str) -> None:
-    """The tips are equal; exactly one snapshot per dataset is held on each side, the tip; expiry is done."""
+    """Check that the tips are equal, that only the tip of each dataset is held on each side, and expiry."""
     for child in ("", CHILD):
         source, target = f"tank/data{child}", f"offsite/data{child}"
         newest = world.snapshots(source)[-1]
@@ -249,11 +249,11 @@ def assert_mirrored(world: World, scenario: str) -> None:
             assert world.guids(target) == world.guids(source)[-len(world.guids(target)) :]
 
 
-def record(scenario: str, fault: str, status: int, said: str, next_said: str) -> None:
-    """Write down a cell for docs/reliability.md."""
+def record(scenario: str, fault: str, status: int, stderr: str, next_stderr: str) -> None:
+    """Record a cell for docs/reliability.md."""
     directory = os.environ.get("ZFS_REPLICATE_RESULTS")
     if directory:
-        row = {"scenario": scenario, "fault": fault, "status": status, "said": said, "next": next_said}
+        row = {"scenario": scenario, "fault": fault, "status": status, "stderr": stderr, "next": next_stderr}
         Path(directory, f"{MATRIX_INDEX[scenario, fault]:03}.json").write_text(json.dumps(row))
 
 

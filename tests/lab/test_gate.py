@@ -1,4 +1,4 @@
-"""A mirror without root at either end, through the gate and a real sshd; and what a thief of its key can do."""
+"""Test a mirror without root on either side, through the gate and a real sshd, and attacks by a thief of its key."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ LOG_AUTH_WARNING = "<36>"
 
 @pytest.fixture(scope="module")
 def users() -> Iterator[Site]:
-    with site() as made:
-        yield made
+    with site() as both:
+        yield both
 
 
 @pytest.fixture
 def here(users: Site, world: World) -> Site:  # noqa: ARG001 - the pools must be there
-    """Both users may do what docs/least-privilege.md grants them, and nothing else."""
+    """Grant both users the rights in docs/least-privilege.md, and no others."""
     zfs("create", "-o", "canmount=off", "offsite/backup")
     zfs("allow", PULLED, SOURCE_RIGHTS, "tank/data")
     zfs("allow", PULLER, TARGET_RIGHTS, "offsite/backup")
@@ -40,7 +40,7 @@ def here(users: Site, world: World) -> Site:  # noqa: ARG001 - the pools must be
 
 
 def cut_receive(snapshot: str, *base: str) -> None:
-    """The stream of a run that was cut, as the unprivileged user's own."""
+    """Receive part of a stream as the unprivileged user, like a run that was cut."""
     send = subprocess.Popen(["zfs", "send", "-L", "-c", *base, snapshot], stdout=subprocess.PIPE)
     with send, subprocess.Popen(["head", "-c", "600000"], stdin=send.stdout, stdout=subprocess.PIPE) as head:
         words = ["setpriv", "--reuid", PULLER, "--regid", PULLER, "--init-groups", "zfs", "receive", "-s", "-u"]
@@ -48,7 +48,7 @@ def cut_receive(snapshot: str, *base: str) -> None:
 
 
 def test_the_life_of_a_mirror_without_root(here: Site, world: World) -> None:
-    """First copy, increment, resume, expiry, retirement: through the gate, which refuses nothing of it."""
+    """First copy, increment, resume, expiry, retirement: the gate refuses none of it."""
     zfs("create", "tank/data/with space")
     world.snapshot("tank/data@one", days_ago=40, recursive=True)
     here.replicate("gated")
@@ -77,7 +77,7 @@ def test_the_life_of_a_mirror_without_root(here: Site, world: World) -> None:
 
 
 def test_the_same_commands_work_without_the_gate(here: Site, world: World) -> None:
-    """No mode on either side: a key with the gate and one without take turns."""
+    """Neither side has a mode: a key with the gate and one without take turns."""
     world.write("tank/data", "large", 2_000_000)
     world.snapshot("tank/data@one", days_ago=40)
     cut_receive("tank/data@one")
@@ -91,7 +91,7 @@ def test_the_same_commands_work_without_the_gate(here: Site, world: World) -> No
 
 
 def test_attacks_on_roots_own_key_behind_the_gate(here: Site, world: World) -> None:
-    """Everything that root may do stands behind the gate: nothing happens, 126, and one line each in the auth log."""
+    """The key is root's, but no attack changes anything: each gets status 126 and one line in the auth log."""
     for name in ("tank/secret", "tank/data2", "tank/data/child"):
         zfs("create", name)
     world.snapshot("tank/data@one", "tank/secret@s", "tank/data2@s", "tank/data/child@s")
@@ -108,7 +108,7 @@ def test_attacks_on_roots_own_key_behind_the_gate(here: Site, world: World) -> N
         assert " from 127.0.0.1: " in line
         assert line.isprintable()
     assert world.everything() == before
-    assert here.ssh("rootly", HOLD, user="root").returncode == 0  # the hold itself is ours
+    assert here.ssh("rootly", HOLD, user="root").returncode == 0  # the hold itself is allowed
 
 
 def test_the_key_opens_no_forwarding(here: Site) -> None:
@@ -117,7 +117,7 @@ def test_the_key_opens_no_forwarding(here: Site) -> None:
 
 
 def test_a_token_forged_for_another_dataset_is_refused(here: Site, world: World) -> None:
-    """zfs itself would send the secret: it looks for the guid in the whole pool, whatever the token's toname."""
+    """zfs itself would send the secret: it looks up the guid in the whole pool, whatever the token's toname."""
     zfs("create", "tank/secret")
     for name in ("data", "secret"):
         world.write(f"tank/{name}", "large", 2_000_000)
@@ -134,7 +134,7 @@ def test_a_token_forged_for_another_dataset_is_refused(here: Site, world: World)
 
 
 def forge(token: str, guid: int, other: int) -> str:
-    """The token with one guid in place of another, its checksum (fletcher4's first word) mended."""
+    """Return the token with one guid replaced by another, and a valid checksum (fletcher4's first word)."""
     packed = bytes.fromhex(token.split("-")[3])
     plain = zlib.decompress(packed)
     assert struct.pack("<Q", guid) in plain
@@ -163,7 +163,7 @@ def test_a_read_only_key_shows_a_plan_and_holds_nothing(here: Site, world: World
 
 
 def test_sudo_in_place_of_zfs_allow(users: Site, world: World) -> None:
-    """packaging/sudoers, and no right from zfs: the client's --sudo without the gate, then the gate's own."""
+    """With packaging/sudoers and no zfs allow: the client's --sudo without the gate, then the gate's own."""
     text = (TOP / "packaging" / "sudoers").read_text().replace("@TAG@", "mirror")
     text = text.replace("@SOURCE@", "tank/data").replace("@TARGET@", "offsite/backup/data")
     rules = Path("/etc/sudoers.d/zfs_replicate")

@@ -1,4 +1,4 @@
-"""Holds: placed before anything is sent, repaired on every run, moved only forward; and chains of mirrors."""
+"""Test holds: placed before anything is sent, restored by every run, moved only forward; and chains of mirrors."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_holds_are_repaired_with_nothing_to_send(world: World) -> None:
 
 
 def test_holds_are_placed_before_the_first_stream(world: World) -> None:
-    """A target that cannot receive: nothing has arrived, but what was to be sent is held."""
+    """The target cannot receive: nothing has arrived, but the snapshots to be sent are held."""
     world.snapshot("tank/data@one", "tank/data@two")
     zfs("set", "quota=1M", "offsite")
     world.write("tank/data", "large", 4 << 20)
@@ -97,7 +97,7 @@ def test_holds_are_batched(world: World, counting_sshd) -> None:  # type: ignore
 
 @pytest.fixture
 def chain(world: World) -> World:
-    """tank (A) → offsite (B) → offsite/c (C), each hop with a tag of its own."""
+    """tank (A) → offsite (B) → offsite/c (C), each hop with its own tag."""
     world.snapshot("tank/data@old", days_ago=40)
     world.replicate_from("tank/data", "offsite/b", tag="hop1")
     world.replicate_from("offsite/b", "offsite/c/b", tag="hop2")

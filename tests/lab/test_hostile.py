@@ -1,4 +1,4 @@
-"""A source that means harm, and names that only look as if: what reaches the target is data, and nothing else."""
+"""Test a hostile source, and harmless names that look hostile: only data reaches the target."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ HARM = (
 
 @pytest.fixture
 def generous_port(tmp_path: Path) -> Iterator[str]:
-    """A sshd that adds -p to each `zfs send`: all properties travel, unasked."""
-    asked = 'case "$SSH_ORIGINAL_COMMAND" in *"zfs send -t"*) ;; *)'
+    """An sshd that adds -p to each `zfs send`, so that all properties are sent unasked."""
+    resumed = 'case "$SSH_ORIGINAL_COMMAND" in *"zfs send -t"*) ;; *)'
     with_properties = (
-        f"{asked} SSH_ORIGINAL_COMMAND=$(echo \"$SSH_ORIGINAL_COMMAND\" | sed 's/zfs send /&-p /') ;; esac"
+        f"{resumed} SSH_ORIGINAL_COMMAND=$(echo \"$SSH_ORIGINAL_COMMAND\" | sed 's/zfs send /&-p /') ;; esac"
     )
     with sshd(tmp_path, PORT, wrapper=f'{with_properties}\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
         trust(PORT, KNOWN_HOSTS)
@@ -40,8 +40,8 @@ def received(dataset: str) -> list[str]:
 
 
 def test_properties_that_a_source_sends_unasked_are_not_received(world: World, generous_port: str) -> None:
-    """User properties come through: zfs has no way to leave out all of them, and nothing here believes them."""
-    harm = [word for each in HARM for word in ("-o", each)]
+    """User properties are received: zfs cannot exclude all of them, and the program ignores them."""
+    harm = [word for setting in HARM for word in ("-o", setting)]
     zfs("create", "-u", *harm, "tank/data/evil")
     zfs("create", "-V", "8M", "-o", "volmode=none", "-o", "snapdev=visible", "tank/data/volume")
     run("sh", "-c", "echo open sesame | zfs create -u -o encryption=on -o keyformat=passphrase tank/data/vault")
@@ -51,11 +51,11 @@ def test_properties_that_a_source_sends_unasked_are_not_received(world: World, g
     world.snapshot("tank/data@two", recursive=True)
     world.replicate("-p", generous_port)
 
-    of_old = {"quota", "refreservation"} if "zfs-2.1" in zfs("version") else set()  # -x does not keep these out there
-    assert set(received("offsite")) - of_old == {"org.evil:x"}
+    accepted = {"quota", "refreservation"} if "zfs-2.1" in zfs("version") else set()  # in spite of -x
+    assert set(received("offsite")) - accepted == {"org.evil:x"}
     expected = {"setuid": "off", "devices": "off", "exec": "off", "mountpoint": "none", "canmount": "noauto"}
-    found = {name: world.get("offsite/data/evil", name) for name in expected}
-    assert found == expected
+    actual = {name: world.get("offsite/data/evil", name) for name in expected}
+    assert actual == expected
     assert {world.get("offsite/data/volume", name) for name in ("volmode", "snapdev")} == {"default", "hidden"}
     assert world.guids("offsite/data/vault") == world.guids("tank/data/vault")
 

@@ -1,4 +1,4 @@
-"""run and check: several mirrors from one file, on real pools."""
+"""Test run and check: several mirrors from one file, on real pools."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_bad_file_is_told_by_job_and_key_and_nothing_runs(world: World, tmp_pa
 
 
 def test_a_job_runs_with_no_more_than_its_systemd_unit_grants(world: World, tmp_path: Path) -> None:
-    """The guest has no systemd: the unit's capabilities, and a root that cannot be written, by other means."""
+    """The guest has no systemd: apply the unit's capabilities, and a read-only root, by other means."""
     unit = (TOP / "packaging/systemd/zfs-replicate@.service").read_text()
     (granted,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.MULTILINE)
     bounds = ",".join(["-all", *(f"+{word.removeprefix('CAP_').lower()}" for word in granted.split())])

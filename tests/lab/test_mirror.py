@@ -1,4 +1,4 @@
-"""The main job: a tree arrives, follows the source, and is found as the next run expects it."""
+"""Test the main job: a tree arrives, follows the source, and has the properties that it should."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.support.lab.world import PROGRAM, World, run, zfs
 
 
 def make_tree(world: World) -> None:
-    """Children at two depths, a volume, a name with a space, data; one snapshot of all."""
+    """Make children at two depths, a volume, a name with a space, data, and one snapshot of all."""
     for name in ("tank/data/a", "tank/data/a/b", "tank/data/with space"):
         zfs("create", name)
     zfs("create", "-s", "-V", "8M", "tank/data/volume")
@@ -16,7 +16,7 @@ def make_tree(world: World) -> None:
 
 
 def assert_same(world: World, source: str = "tank/data", target: str = "offsite/data") -> None:
-    """Every dataset and every snapshot of the source is on the target, by guid and in the same order."""
+    """Check that the target has every dataset and snapshot of the source, by guid and in the same order."""
     names = world.datasets(source)
     assert world.datasets(target) == [target + name.removeprefix(source) for name in names]
     for name in names:
@@ -200,7 +200,7 @@ def test_mirror_keeps_what_the_source_no_longer_has(world: World) -> None:
 
 
 def remote_commands(world: World, server: Server, count: int) -> tuple[int, int]:
-    """Of a run with nothing to do, and of one with a new snapshot on each dataset."""
+    """Count those of a run with nothing to do, and of one with a new snapshot on each dataset."""
     root = f"tank/data/of{count}"
     zfs("create", root)
     for number in range(count - 1):
@@ -218,7 +218,7 @@ def remote_commands(world: World, server: Server, count: int) -> tuple[int, int]
 
 
 def test_mirror_needs_no_more_remote_commands_for_100_datasets_than_for_3(world: World, counting_sshd: Server) -> None:
-    """What takes the pool a while is shared out to several commands where there is much of it."""
+    """Work that takes the pool long is divided among several commands, if there is much of it."""
     few, many = remote_commands(world, counting_sshd, 3), remote_commands(world, counting_sshd, 100)
     print(f"remote commands with nothing to do, and with a new snapshot on each: {few} for 3 datasets, {many} for 100")
     assert few[0] == many[0] <= 4

@@ -1,4 +1,4 @@
-"""The live display, in a terminal that tmux emulates: what a person sees of three datasets at once."""
+"""Test the live display in a terminal emulated by tmux, with three datasets at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = ("one", "two", "three")
 MIRROR = ("-h", "127.0.0.1", "-r", "tank/data", "-l", "offsite/data", "-t", "mirror", "--retries", "0")
 WAIT_SECONDS = 60
 FIGURES = r"[\d.]+/([\d.]+) MiB +[\d.]+ [KM]iB/s +0:\d\d:\d\d"
-"""Bytes of how many, rate, time left."""
+"""Bytes of the total, rate, time left."""
 
 
 class Screen:
@@ -37,14 +37,14 @@ class Screen:
         return run(*self._tmux, "capture-pane", "-p").stdout
 
     def frames(self) -> Iterator[str]:
-        """What it shows, again and again, until the program has ended."""
+        """Yield what it shows, again and again, until the program has ended."""
         until = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < until:
             yield (frame := self.frame())
             if "status " in frame:
                 return
             time.sleep(0.2)
-        raise AssertionError(f"it does not end:\n{self.frame()}")
+        raise AssertionError(f"it did not end:\n{self.frame()}")
 
     def close(self) -> None:
         run(*self._tmux, "kill-server", check=False)
@@ -52,13 +52,13 @@ class Screen:
 
 @pytest.fixture
 def screen(tmp_path: Path) -> Iterator[Screen]:
-    made = Screen(tmp_path / "tmux")
-    yield made
-    made.close()
+    terminal = Screen(tmp_path / "tmux")
+    yield terminal
+    terminal.close()
 
 
 def paced(go: Path) -> str:
-    """What a sshd runs instead of each command: streams of the children trickle until there is the file `go`."""
+    """Return what sshd runs instead of each command: streams of the children trickle until the file `go` exists."""
     trickle = f"while [ ! -e {go} ]; do dd bs=65536 count=1 iflag=fullblock status=none; sleep 0.1; done; cat"
     return f"""run() {{ sh -c "$SSH_ORIGINAL_COMMAND"; }}
 case "$SSH_ORIGINAL_COMMAND" in *" send "*tank/data/*) run | {{ {trickle}; }};; *) run;; esac"""
@@ -79,9 +79,9 @@ def test_three_datasets_at_once(world: World, screen: Screen, tmp_path: Path) ->
         last = list(screen.frames())[-1]
     whole = re.search(f"^whole run .*{FIGURES}", shown, re.M)
     assert whole is not None, shown
-    assert 24 <= float(whole[1]) < 26  # three times 8 MiB, as zfs itself has said
+    assert 24 <= float(whole[1]) < 26  # three times 8 MiB, as zfs reports
     assert "status 0" in last
-    assert "whole run" not in last  # it leaves nothing behind
+    assert "whole run" not in last  # the display is erased
     for name in NAMES:
         assert re.search(rf"^offsite/data/{name}: 1 snapshot, 8\.\d MiB in ", last, re.M), last
 
@@ -91,7 +91,7 @@ def has_all(frame: str) -> bool:
 
 
 def test_an_error_is_told_clean_above_the_display(world: World, screen: Screen) -> None:
-    """What zfs says for the display is not what went wrong."""
+    """The message has none of the lines that zfs prints for the display."""
     zfs("create", "tank/data/big")
     world.write("tank/data/big", "file", 3 << 20)
     world.snapshot("tank/data@now", recursive=True)

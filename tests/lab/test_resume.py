@@ -1,4 +1,4 @@
-"""Cut streams: what has arrived stays, and the next run goes on from there."""
+"""Test cut streams: what has arrived is kept, and the next run resumes there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CUT_PORT = 2202
 
 @pytest.fixture
 def cutting_port(tmp_path: Path) -> Iterator[int]:
-    """A sshd through which each `zfs send` ends after 600 kB, and everything else works."""
+    """The port of an sshd that ends each `zfs send` after 600 kB, and runs everything else."""
     cut = (
         'case "$SSH_ORIGINAL_COMMAND" in *" zfs send "*) sh -c "$SSH_ORIGINAL_COMMAND" | head -c 600000; exit 0;; esac'
     )
@@ -104,7 +104,7 @@ def test_stale_token_of_a_renamed_snapshot_is_cleared(world: World, cutting_port
 
 
 def test_snapshot_taken_on_the_target_meanwhile_clears_the_saved_state(world: World, cutting_port: int) -> None:
-    """An auto-snapshotter on the target: zfs would take the whole rest, then fail, at every run."""
+    """With an auto-snapshotter on the target, zfs would receive all the rest and then fail, at every run."""
     cut_incremental(world, cutting_port)
     world.snapshot("offsite/data@auto")
     done = world.replicate()
@@ -125,7 +125,7 @@ def test_saved_state_on_top_of_an_own_snapshot_is_continued(world: World, cuttin
 
 
 def test_token_of_another_source_is_cleared_not_continued(world: World, cutting_port: int) -> None:
-    """The target was half received from another dataset: its token is no business of this run's source."""
+    """The target was partly received from another dataset: its token does not belong to this run's source."""
     cut_first_send(world, cutting_port)
     zfs("create", "tank/other")
     world.snapshot("tank/other@here")

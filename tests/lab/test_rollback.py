@@ -1,4 +1,4 @@
-"""--rollback: discards what the copy has beyond the base, says so, and never goes through a guard."""
+"""Test --rollback, which discards changes of the copy but respects holds and clones; also bookmarks and release."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tests.support.lab.world import World, run, zfs
 
 @pytest.fixture
 def diverged(world: World) -> World:
-    """The copy was written to and snapshotted; the source went on."""
+    """The copy was changed and has its own snapshot; the source has a new one."""
     world.snapshot("tank/data@one")
     world.replicate(host="localhost")
     zfs("set", "readonly=off", "offsite/data")
@@ -63,7 +63,7 @@ def test_rollback_never_goes_past_the_base(world: World) -> None:
 
 
 def test_rollback_when_the_source_was_rolled_back(world: World) -> None:
-    """The newest common snapshot was destroyed by force on the source: the one before is the base."""
+    """The newest common snapshot was destroyed by force on the source: the previous one is the base."""
     world.snapshot("tank/data@one")
     world.replicate(host="localhost")
     world.write("tank/data", "file")
@@ -90,7 +90,7 @@ def test_rollback_frees_a_taken_name(world: World) -> None:
 
 
 def test_advised_rollback_to_a_snapshot_taken_here_mends_the_conflict(world: World) -> None:
-    """Failing back: the copy was once the source. zfs counts some bytes as written after such a rollback."""
+    """The copy was once the source. zfs counts some bytes as written after such a rollback."""
     world.snapshot("offsite@unused")
     zfs("create", "offsite/data")
     world.write("offsite/data", "file")
@@ -154,9 +154,9 @@ def test_release_lists_and_releases_all_holds_of_the_tag(world: World) -> None:
     world.snapshot("tank/data@one", recursive=True, days_ago=3)
     zfs("hold", "other", "tank/data@one")
     world.replicate()
-    said = release(world, "-n", "-l", "offsite/data")
-    assert "tank/data/child@one: held by mirror; taken 20" in said
-    assert "3 days old, on the target too" in said
+    output = release(world, "-n", "-l", "offsite/data")
+    assert "tank/data/child@one: held by mirror; taken 20" in output
+    assert "3 days old, on the target too" in output
     assert world.holds("tank/data") == {"one": {"mirror", "other"}}
     release(world, "--yes")
     assert (world.holds("tank/data"), world.holds("tank/data/child")) == ({"one": {"other"}}, {})

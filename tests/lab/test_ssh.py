@@ -1,4 +1,4 @@
-"""The way to the source: configuration, keys, host keys, and shells that are not as they should be."""
+"""Test the connection to the source: configuration, keys, host keys, and unusual login shells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SSH = Path("/root/.ssh")
 
 @pytest.fixture
 def config() -> Iterator[Path]:
-    """root's ssh_config, empty; taken away afterwards."""
+    """An empty ssh_config for root; removed afterwards."""
     path = SSH / "config"
     path.write_text("")
     yield path
@@ -50,9 +50,9 @@ def test_connection_refused(one: World) -> None:
 
 def test_unknown_host_key_gives_the_line_that_mends_it(one: World, tmp_path: Path) -> None:
     with sshd(tmp_path, PORT):
-        said = refused(one, "-p", str(PORT))
-        assert "[127.0.0.1]:2210: unknown host key ssh-ed25519 SHA256:" in said
-        line = said.strip().split("then: ")[1]
+        stderr = refused(one, "-p", str(PORT))
+        assert "[127.0.0.1]:2210: unknown host key ssh-ed25519 SHA256:" in stderr
+        line = stderr.strip().split("then: ")[1]
         assert line == f"ssh-keyscan -p {PORT} 127.0.0.1 >> /root/.ssh/known_hosts"
         run("sh", "-c", line)
         one.replicate("-p", str(PORT))
@@ -65,15 +65,15 @@ def test_changed_host_key_gives_the_line_that_mends_it(one: World, tmp_path: Pat
     with sshd(tmp_path, port, f"HostKey={tmp_path}/first"):
         trust(port, SSH / "known_hosts")
     with sshd(tmp_path, port, f"HostKey={tmp_path}/second"):
-        said = refused(one, "-p", str(port))
-        assert "the host key has CHANGED" in said
-        assert "ssh-keygen -R '[127.0.0.1]:2211'" in said
+        stderr = refused(one, "-p", str(port))
+        assert "the host key has CHANGED" in stderr
+        assert "ssh-keygen -R '[127.0.0.1]:2211'" in stderr
 
 
 def test_wrong_key(one: World, tmp_path: Path) -> None:
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "stranger"))
-    said = refused(one, "-i", str(tmp_path / "stranger"), host="nobody@127.0.0.1")
-    assert "nobody@127.0.0.1: the source accepts none of our keys" in said
+    stderr = refused(one, "-i", str(tmp_path / "stranger"), host="nobody@127.0.0.1")
+    assert "nobody@127.0.0.1: the source accepts none of our keys" in stderr
 
 
 def test_alias_with_port_user_key_and_known_hosts_from_ssh_config(one: World, tmp_path: Path, config: Path) -> None:
@@ -90,7 +90,7 @@ def test_alias_with_port_user_key_and_known_hosts_from_ssh_config(one: World, tm
 
 
 def test_certificate_of_a_user(one: World, tmp_path: Path) -> None:
-    """The key itself is in nobody's authorized_keys; the certificate beside it counts, for both transports."""
+    """The key is in nobody's authorized_keys, but the certificate beside it is accepted, with both transports."""
     for name in ("authority", "key"):
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name))
     run("ssh-keygen", "-q", "-s", str(tmp_path / "authority"), "-I", "mirror", "-n", "root", str(tmp_path / "key.pub"))
@@ -142,7 +142,7 @@ def test_zfs_outside_of_the_ordinary_path_is_found(one: World, tmp_path: Path) -
 
 
 def test_csh_as_login_shell(one: World, tmp_path: Path) -> None:
-    """The text of a command means the same to csh as to sh, names with spaces and all."""
+    """A command means the same to csh as to sh, even with spaces in names."""
     zfs("create", "tank/data/with space")
     one.snapshot("tank/data/with space@a b-c:d")
     with sshd(tmp_path, 2217, wrapper='exec tcsh -f -c "$SSH_ORIGINAL_COMMAND"'):
@@ -153,7 +153,10 @@ def test_csh_as_login_shell(one: World, tmp_path: Path) -> None:
 
 def test_user_without_rights_is_told_so(one: World) -> None:
     done = one.replicate(host="lab@127.0.0.1", expect=1)
-    assert "tank/data@one on lab@127.0.0.1: cannot place the hold mirror: the user has no permission for this" in done.stderr
+    assert (
+        "tank/data@one on lab@127.0.0.1: cannot place the hold mirror: the user has no permission for this"
+        in done.stderr
+    )
     assert not one.exists("offsite/data")
 
 
@@ -165,7 +168,7 @@ def test_user_with_delegated_rights_on_the_source(one: World) -> None:
 
 
 def test_user_who_may_not_release_fails_and_nothing_expires(one: World) -> None:
-    """A hold that could not be released would outlive its snapshot on the target: expiry of the dataset stops."""
+    """If a hold cannot be released, the dataset does not expire: the hold would outlive its snapshot on the target."""
     zfs("allow", "lab", "send,hold", "tank/data")
     one.replicate(host="lab@127.0.0.1")
     one.snapshot("tank/data@two")
@@ -189,7 +192,7 @@ def test_passphrase_is_asked_for_on_a_terminal_only(one: World, tmp_path: Path) 
 
 
 def typed_at_the_prompt(command: str, prompt: str, answer: str) -> None:
-    """Run a command on a terminal, wait for the prompt, type the answer."""
+    """Run a command on a terminal, wait for the prompt, and type the answer."""
     arguments = ["script", "-qec", command, "/dev/null"]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None

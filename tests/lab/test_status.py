@@ -1,4 +1,4 @@
-"""status: how old each copy is, as a monitoring system asks for it; exit 0, 1, 2, 3 and the first line."""
+"""Test status as a monitoring system uses it: the first line, and exit status 0, 1, 2 and 3."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LOCAL = ("status", "-l", "offsite/data", "-t", "mirror")
 LIMITS = ("--warn", "2d", "--crit", "4d")
 
 
-def asked(world: World, *options: str, expect: int = 0) -> Any:
-    """The JSON object, which is as its schema says."""
+def status_of(world: World, *options: str, expect: int = 0) -> Any:
+    """Return the JSON object, checked against its schema."""
     data = json.loads(world.program(*LOCAL, *options, "--json", expect=expect).stdout)
     jsonschema.validate(data, SCHEMA)
     return data
@@ -28,7 +28,7 @@ def first(text: str) -> str:
 
 
 def test_status_from_the_first_run_to_a_copy_that_is_too_old(world: World) -> None:
-    """One mirror's life, asked with and without its source."""
+    """Follow one mirror, with and without its source."""
     source = ("-h", "localhost", "-r", "tank/data")
     both = (*LOCAL, *source)
     assert "CRITICAL - offsite/data: there is no copy" in world.program(*LOCAL, expect=2).stdout
@@ -45,8 +45,8 @@ def test_status_from_the_first_run_to_a_copy_that_is_too_old(world: World) -> No
     world.program(*LOCAL, "--crit", "3d", expect=2)
 
     world.snapshot("tank/data@two", recursive=True)
-    behind = asked(world, *source)
-    assert [each["behind_snapshots"] for each in behind["datasets"]] == [1, 1]
+    behind = status_of(world, *source)
+    assert [dataset["behind_snapshots"] for dataset in behind["datasets"]] == [1, 1]
     world.replicate(host="localhost")
     table = world.program(*both, *LIMITS).stdout
     assert "\033" not in table
@@ -65,12 +65,12 @@ def test_status_of_lost_holds_orphans_and_a_local_snapshot(world: World) -> None
     world.snapshot("offsite/data@own")
     zfs("release", "mirror", "tank/data@one")
     both = ("-h", "127.0.0.1", "-r", "tank/data")
-    data = asked(world, *both, expect=1)
+    data = status_of(world, *both, expect=1)
     root, gone = data["datasets"]
     assert (root["newest"], root["source_hold"], root["target_hold"]) == ("one", False, True)
     assert root["problems"] == ["the hold mirror on the source is missing"]
     assert (gone["orphan"], gone["level"]) == (True, "OK")
-    # without the source an orphan is a copy like any other: -x leaves it out
+    # without the source an orphan looks like any copy; -x excludes it
     world.program(*LOCAL, "--crit", "1d", "-x", "gone", expect=2)
     zfs("release", "mirror:target", "offsite/data@one")
     assert "the hold mirror:target on the target is missing" in world.program(*LOCAL, expect=1).stdout
@@ -84,9 +84,9 @@ def test_status_of_an_unfinished_receive(world: World, tmp_path: Path) -> None:
     cut = tmp_path / "cut"
     run("sh", "-c", f"zfs send -i @one tank/data@two | head -c 2000000 > {cut}")
     run("sh", "-c", f"zfs receive -s -u offsite/data < {cut}", check=False)
-    found = asked(world)["datasets"][0]
-    assert found["unfinished_receive"] is True
-    assert found["newest"] == "one"
+    dataset = status_of(world)["datasets"][0]
+    assert dataset["unfinished_receive"] is True
+    assert dataset["newest"] == "one"
 
 
 def test_status_that_cannot_be_found_out_is_unknown(world: World) -> None:
@@ -94,4 +94,4 @@ def test_status_that_cannot_be_found_out_is_unknown(world: World) -> None:
         done = world.program(*LOCAL, *options, expect=3)
         assert done.stdout.startswith("ZFS_REPLICATE UNKNOWN - ")
         assert len(done.stdout.splitlines()) == 1
-    assert asked(world, "-h", "localhost", "-r", "tank/nope", expect=3)["level"] == "UNKNOWN"
+    assert status_of(world, "-h", "localhost", "-r", "tank/nope", expect=3)["level"] == "UNKNOWN"

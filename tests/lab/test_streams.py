@@ -1,4 +1,4 @@
-"""The pipe itself: long streams, no mbuffer, signals, a side that dies."""
+"""Test the pipe: long streams, missing programs, signals, and a side that dies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PAUSE = "0.2"
 
 
 def test_stream_beyond_512_mib(world: World) -> None:
-    """paramiko would renew its keys after 512 MiB, and lose a stream that ends meanwhile."""
+    """paramiko would renew its keys after 512 MiB, and lose a stream that ends during that."""
     for pool in ("tank", "offsite"):
         image = world.directory / f"{pool}.img"
         run("truncate", "-s", "1400M", str(image))
@@ -30,20 +30,20 @@ def test_stream_beyond_512_mib(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("program", "options", "said"),
+    ("program", "options", "warning"),
     [
         ("mbuffer", "", "mbuffer is not installed"),
         ("zstd", "-z zstd", "zstd is not installed on this machine: streams go uncompressed"),
     ],
 )
 def test_without_a_program_a_warning_and_a_working_run(
-    world: World, tmp_path: Path, program: str, options: str, said: str
+    world: World, tmp_path: Path, program: str, options: str, warning: str
 ) -> None:
     world.snapshot("tank/data@one")
     (tmp_path / "empty").touch()
     hidden = f"mount --bind {tmp_path}/empty /usr/bin/{program}; exec python3 {PROGRAM}"
     done = run("unshare", "-m", "sh", "-c", f"{hidden} {options} -h 127.0.0.1 -r tank/data -l offsite/data -t mirror")
-    assert said in done.stderr
+    assert warning in done.stderr
     assert world.snapshots("offsite/data") == ["one"]
 
 
@@ -63,7 +63,7 @@ def test_small_increments_share_commands_and_are_told_apart(world: World, tmp_pa
     report = tmp_path / "report.json"
     done = world.replicate("--transport", transport, "--report", str(report), "--log-level", "debug", expect=1)
 
-    outcomes = {each["target"]: each for each in json.loads(report.read_text())["datasets"]}
+    outcomes = {dataset["target"]: dataset for dataset in json.loads(report.read_text())["datasets"]}
     failed = outcomes.pop("offsite/data/full")
     assert "quota exceeded" in failed["error"]["message"]
     assert world.snapshots("offsite/data/full") == ["one"]
@@ -77,17 +77,17 @@ def test_small_increments_share_commands_and_are_told_apart(world: World, tmp_pa
     zfs("set", "quota=none", "offsite/data/full")
     world.replicate()
     assert world.guids("offsite/data/full") == world.guids("tank/data/full")
-    assert done.stderr.count("mark=$1") in (2, 3)  # two lanes; the one that was cut goes on in another command
+    assert done.stderr.count("mark=$1") in (2, 3)  # two lanes; the one that was cut continues in another command
 
 
 def left_over() -> str:
-    """Processes of a stream that are still there after a moment of grace."""
+    """Return the processes of a stream that still run after a grace period."""
     run("sh", "-c", f"for i in $(seq 20); do pgrep -x 'mbuffer|zfs|ssh' >/dev/null || exit 0; sleep {PAUSE}; done")
     return run("pgrep", "-a", "-x", "mbuffer|zfs|ssh", check=False).stdout
 
 
 def started_stream(world: World, transport: str = "paramiko") -> subprocess.Popen[str]:
-    """A run whose first stream is under way."""
+    """Start a run and wait until its first stream is running."""
     world.write("tank/data", "large", 60_000_000)
     world.snapshot("tank/data@one")
     process = world.start("-v", "--transport", transport)
@@ -113,9 +113,9 @@ def test_signal_ends_all_in_order_and_the_next_run_goes_on(
 ) -> None:
     process = started_stream(world, transport)
     process.send_signal(number)
-    _out, said = process.communicate()
+    _out, stderr = process.communicate()
     assert process.returncode == 128 + number
-    assert f"ended by {number.name}" in said
+    assert f"ended by {number.name}" in stderr
     assert left_over() == ""
     world.replicate()
     assert world.guids("offsite/data") == world.guids("tank/data")
@@ -144,9 +144,9 @@ def test_killed_run_leaves_no_ssh_behind(world: World) -> None:
 def test_killed_stage_is_an_error_that_the_next_run_mends(world: World, victim: str) -> None:
     process = started_stream(world)
     run("pkill", "-KILL", "-f", f"^{victim}")
-    _out, said = process.communicate()
+    _out, stderr = process.communicate()
     assert process.returncode == 1
-    assert "tank/data" in said or "offsite/data" in said
+    assert "tank/data" in stderr or "offsite/data" in stderr
     assert left_over() == ""
     world.replicate()
     assert world.guids("offsite/data") == world.guids("tank/data")
@@ -163,11 +163,11 @@ def test_full_target_is_told_and_mended_by_space(world: World) -> None:
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
-# --- other ways for the bytes ---
+# --- transports and compression ---
 
 
 def path_with_ssh(directory: Path, script: str) -> dict[str, str]:
-    """An environment whose ssh runs `script` before a stream; `ssh -G` works as ever."""
+    """Return an environment whose ssh runs `script` before a stream; `ssh -G` works as usual."""
     (directory / "ssh").write_text(f'#!/bin/sh\n[ "$1" != -T ] || {{ {script}; }}\nexec /usr/bin/ssh "$@"\n')
     (directory / "ssh").chmod(0o755)
     return {"PATH": f"{directory}:{os.environ['PATH']}"}
@@ -185,7 +185,7 @@ def test_a_large_stream_goes_by_ssh_and_the_rest_over_the_connection(world: Worl
 
 
 def test_a_refused_ssh_falls_back_to_the_connection(world: World, tmp_path: Path) -> None:
-    """As where a password was typed: ssh cannot log in, and the run goes on without it."""
+    """ssh cannot log in, for example since the user typed a password, and the run continues without it."""
     world.write("tank/data", "large", 70 << 20)
     world.snapshot("tank/data@one")
     refusing = "echo 'root: Permission denied (publickey).' >&2; exit 255"

@@ -1,4 +1,4 @@
-"""What a run tells: plan, report, metrics, logs and hooks, through the command line."""
+"""Test what a run reports: plan, report, metrics, logs and hooks, from the command line."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ CLOSED_PORT = "9"
 
 
 def report(text: str) -> Any:
-    """The report, which is as its schema says."""
+    """Return the report, checked against its schema."""
     data = json.loads(text)
     jsonschema.Draft202012Validator(SCHEMA).validate(data)
     return data
 
 
 def metrics(path: Path) -> dict[str, float]:
-    """Samples by name and the one label that is not of the mirror as a whole, read by a strict parser."""
-    samples = [each for family in text_string_to_metric_families(path.read_text()) for each in family.samples]
-    found: dict[str, float] = {}
+    """Read metrics with a strict parser; return samples by name and the label that does not identify the mirror."""
+    samples = [sample for family in text_string_to_metric_families(path.read_text()) for sample in family.samples]
+    values: dict[str, float] = {}
     for sample in samples:
         own = [value for key, value in sample.labels.items() if key not in ("host", "source", "target", "tag")]
-        found[" ".join([sample.name.removeprefix("zfs_replicate_"), *own])] = sample.value
-    assert len(found) == len(samples)
-    return found
+        values[" ".join([sample.name.removeprefix("zfs_replicate_"), *own])] = sample.value
+    assert len(values) == len(samples)
+    return values
 
 
 def a_busy_day(world: World) -> None:
-    """One dataset of each kind: to send, new, without a snapshot, up to date, in conflict, gone from the source."""
+    """Make a dataset of each kind: to send, new, without a snapshot, up to date, in conflict, gone from the source."""
     zfs("create", "tank/data/old")
     for name in ("gone", "same", "bad"):
         zfs("create", f"tank/data/{name}")
@@ -57,37 +57,37 @@ def a_busy_day(world: World) -> None:
 
 
 def steps(data: Any) -> dict[str, list[Any]]:
-    """What is done to each dataset, without what only a real run can know."""
+    """Return the steps of each dataset, without the fields that only a real run can fill."""
     later = ("state", "bytes", "seconds", "attempt")
     return {
-        each["target"]: [{key: value for key, value in step.items() if key not in later} for step in each["steps"]]
-        for each in data["datasets"]
+        entry["target"]: [{key: value for key, value in step.items() if key not in later} for step in entry["steps"]]
+        for entry in data["datasets"]
     }
 
 
 def snapshots(root: str) -> dict[str, list[str]]:
-    """The snapshots of each dataset that has some, oldest first, by one command."""
-    found: dict[str, list[str]] = {}
+    """Return the snapshots of each dataset that has any, oldest first, with one command."""
+    names: dict[str, list[str]] = {}
     for line in zfs("list", "-Hp", "-r", "-t", "snapshot", "-o", "name", "-s", "createtxg", root).splitlines():
         dataset, _, name = line.partition("@")
-        found.setdefault(dataset, []).append(name)
-    return found
+        names.setdefault(dataset, []).append(name)
+    return names
 
 
 def foretold(data: Any) -> dict[str, list[str]]:
-    """The snapshots that each target dataset will have, by what the plan says."""
-    theirs, found = snapshots("tank/data"), snapshots("offsite/data")
-    for each in data["datasets"]:
-        here = found.pop(each["target"], [])
-        for step in each["steps"]:
+    """Return the snapshots that each target dataset will have according to the plan."""
+    source, target = snapshots("tank/data"), snapshots("offsite/data")
+    for entry in data["datasets"]:
+        here = target.pop(entry["target"], [])
+        for step in entry["steps"]:
             if step["action"] == "send":
-                there = theirs[each["source"]]
+                there = source[entry["source"]]
                 last = there.index(step["snapshot"].partition("@")[2])
                 here += there[last + 1 - step["snapshot_count"] : last + 1]
             elif step["action"] == "expire":
                 here = [name for name in here if name not in [gone["name"] for gone in step["snapshots"]]]
-        found |= {each["target"]: here} if here else {}
-    return found
+        target |= {entry["target"]: here} if here else {}
+    return target
 
 
 def test_the_plan_printed_is_the_plan_carried_out(world: World, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_plan_printed_is_the_plan_carried_out(world: World, tmp_path: Path) 
     done = report((tmp_path / "report.json").read_text())
 
     assert steps(done) == steps(planned)
-    assert {each["source"]: each["outcome"] for each in planned["datasets"]} == {
+    assert {entry["source"]: entry["outcome"] for entry in planned["datasets"]} == {
         "tank/data": "planned",
         "tank/data/bad": "conflict",
         "tank/data/empty": "planned",
@@ -109,10 +109,10 @@ def test_the_plan_printed_is_the_plan_carried_out(world: World, tmp_path: Path) 
         "tank/data/old": "planned",
         "tank/data/same": "planned",
     }
-    assert {step["state"] for each in done["datasets"] for step in each["steps"]} == {"done"}
+    assert {step["state"] for entry in done["datasets"] for step in entry["steps"]} == {"done"}
     assert (planned["orphans"], done["orphans"]) == (["offsite/data/gone"], ["offsite/data/gone"])
     assert snapshots("offsite/data") == expected
-    held = [hold["snapshot"] for each in done["datasets"] for hold in each["holds"]]
+    held = [hold["snapshot"] for entry in done["datasets"] for hold in entry["holds"]]
     everything = [f"{dataset}@{name}" for dataset, names in snapshots("tank/data").items() for name in names]
     tagged = [line.split("\t") for line in zfs("holds", "-H", *everything).splitlines()]
     assert sorted(held) == sorted(snapshot for snapshot, tag, _since in tagged if tag == "mirror")
@@ -120,7 +120,7 @@ def test_the_plan_printed_is_the_plan_carried_out(world: World, tmp_path: Path) 
     lines = [line.strip() for line in text.splitlines()]
     assert "expire @first: older than 30 days" in lines
     assert "keep @held: held by offsite2" in lines
-    sent = next(each for each in done["datasets"] if each["source"] == "tank/data/old")
+    sent = next(entry for entry in done["datasets"] if entry["source"] == "tank/data/old")
     amount = f"about {sent['estimated_bytes'] / 1024:.1f} KiB"
     assert any(
         line.startswith(f"send tank/data/old@now from tank/data/old@base (1 snapshot, {amount})") for line in lines
@@ -207,20 +207,20 @@ def test_a_silent_run_is_in_syslog(world: World) -> None:
         server.bind("/dev/log")
         server.settimeout(10)
         done = world.replicate("--syslog", host="localhost")
-        got = []
+        records = []
         server.setblocking(False)
         try:
             while True:
-                got.append(server.recv(65536).decode())
+                records.append(server.recv(65536).decode())
         except BlockingIOError:
             Path("/dev/log").unlink()
     assert (done.stdout, done.stderr) == ("", "")
-    assert all("host=localhost dataset=tank/data message=" in line for line in got)
-    assert any("1 dataset, 1 received" in line for line in got)
+    assert all("host=localhost dataset=tank/data message=" in line for line in records)
+    assert any("1 dataset, 1 received" in line for line in records)
 
 
 def test_a_hostile_tag_cannot_write_to_the_terminal(world: World) -> None:
-    """A hold tag may hold any byte; whoever has rights on the source can place one."""
+    """A hold tag may contain any byte; anyone with rights on the source can place one."""
     world.snapshot("tank/data@one")
     zfs("hold", "evil\x1b[2J", "tank/data@one")
     world.replicate(host="localhost")

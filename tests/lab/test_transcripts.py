@@ -1,4 +1,4 @@
-"""docs/transcripts.md is what really happens: each main situation is played, and must end as the page says."""
+"""Test docs/transcripts.md: play each main situation, and check that it ends as expected."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXPECTED = {
     "A mistake on the command line": ("is a snapshot or bookmark", "status 2]"),
     "Retiring a mirror": ("held by offsite;", "bookmark"),
 }
-"""What each chapter must show, in this order."""
+"""The texts that each chapter must contain, in this order."""
 
 
 def test_the_transcripts_show_what_happens() -> None:

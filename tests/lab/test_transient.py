@@ -1,4 +1,4 @@
-"""What passes by itself is tried again; what hangs is ended; what is permanent is not retried."""
+"""Test that temporary errors are retried, hanging streams ended, and permanent errors not retried."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROXY_PORT = 2230
 
 
 class Proxy:
-    """A TCP proxy to sshd that can fall silent or hang up, in both directions, after so many bytes."""
+    """A TCP proxy to sshd that can fall silent or hang up, in both directions, after a number of bytes."""
 
     def __init__(self, port: int) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -51,23 +51,23 @@ class Proxy:
                     break
                 if self.silent_after is None or count <= self.silent_after:
                     other.sendall(data)
-        for each in (one, other):
+        for end in (one, other):
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+                end.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._is_over = True
         self._thread.join()
-        for each in (self._listener, *self._open):
-            each.close()
+        for end in (self._listener, *self._open):
+            end.close()
 
 
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
-    made = Proxy(PROXY_PORT)
+    tcp_proxy = Proxy(PROXY_PORT)
     trust(PROXY_PORT, KNOWN_HOSTS)
-    yield made
-    made.close()
+    yield tcp_proxy
+    tcp_proxy.close()
 
 
 def large(world: World) -> None:
@@ -89,12 +89,12 @@ def test_lost_connection_is_retried_after_a_pause(world: World, proxy: Proxy) ->
     proxy.hang_up_after = 2_000_000
     scanned = proxy.connections
 
-    def mend() -> None:
+    def stop_hanging_up() -> None:
         while proxy.connections < scanned + 2:
             time.sleep(0.1)
         proxy.hang_up_after = None
 
-    threading.Thread(target=mend, daemon=True).start()
+    threading.Thread(target=stop_hanging_up, daemon=True).start()
     done = world.replicate("-p", str(PROXY_PORT), "--retries", "1", "-v")
     assert "trying again in 5 seconds" in done.stderr
     assert world.guids("offsite/data") == world.guids("tank/data")
@@ -112,7 +112,7 @@ def test_silent_peer_is_found_within_a_minute(world: World, proxy: Proxy) -> Non
 
 
 def test_stalled_stream_is_ended(world: World, tmp_path: Path) -> None:
-    """The connection lives, but the stream gives no byte any more."""
+    """The connection stays open, but no more bytes arrive."""
     large(world)
     slow = (
         'case "$SSH_ORIGINAL_COMMAND" in *" zfs send "*) sh -c "$SSH_ORIGINAL_COMMAND" | head -c 2000000; sleep 60;; '

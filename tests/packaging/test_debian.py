@@ -1,4 +1,4 @@
-"""The Debian package: its source builds, lintian has nothing against it, and it holds what it should."""
+"""Test the Debian package: it builds, lintian has no complaints, and its contents are right."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.installing import output_of
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where `make deb` has put the packages; it ends badly on any tag of lintian."""
+    """The directory of the packages from `make deb`, which fails on any tag of lintian."""
     directory = tmp_path_factory.mktemp("deb")
     output_of("make", "-C", TOP, "deb", f"DEB={directory}")
     return directory
@@ -24,7 +24,7 @@ def test_source_and_binary_are_built(built: Path) -> None:
 
 def test_the_package_holds_program_manual_units_and_completion(built: Path) -> None:
     (package,) = built.glob("*.deb")
-    held = {line.split(maxsplit=5)[5] for line in output_of("dpkg-deb", "-c", package).splitlines()}
+    paths = {line.split(maxsplit=5)[5] for line in output_of("dpkg-deb", "-c", package).splitlines()}
     for path in (
         "bin/zfs_replicate",
         "lib/python3/dist-packages/zfs_replicate/cli/main.py",
@@ -36,12 +36,12 @@ def test_the_package_holds_program_manual_units_and_completion(built: Path) -> N
         "share/zfs_replicate/zfs_replicate_gate",
         "share/doc/zfs-replicate/examples/zfs_replicate.toml",
     ):
-        assert f"./usr/{path}" in held
-    assert not [path for path in held if "test" in path or "__pycache__" in path]
+        assert f"./usr/{path}" in paths
+    assert not [path for path in paths if "test" in path or "__pycache__" in path]
 
 
 def test_it_asks_for_what_debian_has(built: Path) -> None:
     (package,) = built.glob("*.deb")
-    needed = output_of("dpkg-deb", "-f", package, "Depends")
+    depends = output_of("dpkg-deb", "-f", package, "Depends")
     for name in ("python3-docopt", "python3-paramiko (>= 3.5)", "python3-prometheus-client", "python3-rich"):
-        assert name in needed
+        assert name in depends

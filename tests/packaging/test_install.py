@@ -1,4 +1,4 @@
-"""What an administrator gets: the installed program, its man page, completion and systemd units, from one source."""
+"""Test what is installed: the program, its man page, completion and systemd units."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from zfs_replicate.cli.options import SECTIONS
 
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where `make install` has put everything."""
+    """The prefix of `make install`."""
     directory = tmp_path_factory.mktemp("prefix")
     output_of("make", "-C", TOP, "install", f"PREFIX={directory}", f"PYTHON={sys.executable}")
     yield directory
@@ -34,7 +34,7 @@ def test_the_installed_program_runs_without_the_checkout(prefix: Path) -> None:
     assert "nas1:tank/home → offsite/home" in output_of(
         program, "check", "--config", prefix / "share/doc/zfs_replicate/examples/zfs_replicate.toml"
     )
-    # the SSH side is complete, too: it gets as far as the network
+    # the packages for SSH are complete too: it gets as far as the network
     done = run(program, *["-h", "host.invalid", "-r", "tank/a", "-l", "off/a", "-t", "t", "--retries", "0"])
     assert (done.returncode, "host.invalid: " in done.stderr) == (3, True)
 
@@ -42,7 +42,7 @@ def test_the_installed_program_runs_without_the_checkout(prefix: Path) -> None:
 def test_the_man_page_has_no_lint_and_every_option(prefix: Path) -> None:
     page = prefix / "share/man/man8/zfs_replicate.8"
     lint = run("mandoc", "-T", "lint", page)
-    # what is installed on this machine is no fault of the page
+    # not the fault of the page: manuals that this machine lacks
     elsewhere = re.compile(r"referenced manual not found|mandoc\.db")
     assert [line for line in (lint.stdout + lint.stderr).splitlines() if not elsewhere.search(line)] == []
     text = re.sub(".\b", "", output_of("mandoc", "-T", "utf8", page))
@@ -60,7 +60,7 @@ def test_the_man_page_has_no_lint_and_every_option(prefix: Path) -> None:
     ],
 )
 def test_completion_of_zsh(prefix: Path, line: str, offered: str) -> None:
-    """A zsh at a terminal, in which somebody presses TAB; it ends when the words have come."""
+    """Press TAB in a zsh on a terminal, and wait for the words."""
     functions = prefix / "share/zsh/site-functions"
     script = f"""zmodload zsh/zpty
 zpty z zsh -f -i
@@ -91,7 +91,7 @@ def test_destdir_goes_before_all_paths(tmp_path: Path) -> None:
 
 
 def test_the_wheel_installs_the_command(tmp_path: Path) -> None:
-    """As pipx does: a wheel into an environment of its own. What it needs is here already."""
+    """Install a wheel into a new environment, like pipx. Its dependencies come from this one."""
     source = tmp_path / "source"
     shutil.copytree(TOP / "zfs_replicate", source / "zfs_replicate", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):

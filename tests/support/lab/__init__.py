@@ -1,1 +1,1 @@
-"""What lab tests act on and with: pools, servers, users, faults; and the pages that come out of them."""
+"""Provide lab tests with pools, servers, users and faults, and write pages from their results."""

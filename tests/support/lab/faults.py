@@ -1,7 +1,7 @@
-"""Faults at exact places of a run, with no line of fault code in the program.
+"""Inject faults at exact points of a run, without fault code in the program.
 
-A shim named zfs stands before the real one in PATH, on both sides. It runs the real command, and when the arguments
-match the armed fault, it runs shell text before it, after it, or in the middle of its stream.
+On both sides a shim named zfs comes before the real one in PATH. It runs the real command, and if the arguments match
+the armed fault, it runs shell text before it, after it, or in the middle of its stream.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ esac
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens (`action`, shell text) and where: a pattern of the arguments, and before, after or in the middle."""
+    """`action`: shell text to run; `match`: a pattern of the arguments; `when`: before, after or middle."""
 
     name: str
     match: str
     when: str
     action: str
-    mend: str = "true"
-    """What an administrator does before the next run."""
+    fix: str = "true"
+    """Shell text that an administrator would run before the next run."""
 
 
 class FaultyMachine:
-    """The shim directory, and a sshd whose commands go through it."""
+    """The directory of the shim, and an sshd whose commands use it."""
 
     def __init__(self, directory: Path, server: Server) -> None:
         self.directory = directory
@@ -62,7 +62,7 @@ class FaultyMachine:
         (self.directory / "fault").write_text(text)
 
     def disarm(self) -> bool:
-        """Take the fault away; return whether it happened."""
+        """Remove the fault; return whether it struck."""
         (self.directory / "fault").unlink()
         fired = self.directory / "fired"
         has_fired = fired.exists()
@@ -87,7 +87,7 @@ def faulty_machine(directory: Path, port: int, known_hosts: Path) -> Iterator[Fa
 
 
 def streams_left() -> str:
-    """Processes of a stream that are still there after a moment of grace."""
+    """Return the processes of a stream that still run after a grace period."""
     alive = f"pgrep -a -x mbuffer; pgrep -a -f '^{REAL} (send|receive)'"
     run("sh", "-c", f'for i in $(seq 25); do [ -z "$({alive})" ] && exit 0; sleep 0.2; done')
     return run("sh", "-c", alive, check=False).stdout

@@ -1,4 +1,4 @@
-"""sshd on loopback, in as many forms as the tests need, each on a port of its own."""
+"""Run sshd on loopback in the variants that tests need, each on its own port."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ START_SECONDS = 30
 class Server:
     port: int
     log: Path
-    """Where a counting server writes each command that it was asked to run, a line each."""
+    """Where a counting server writes each command that it is asked to run, one line each."""
 
     def commands(self) -> list[str]:
         return self.log.read_text().splitlines() if self.log.exists() else []
@@ -29,7 +29,7 @@ class Server:
 
 @contextlib.contextmanager
 def sshd(directory: Path, port: int, *options: str, wrapper: str | None = None) -> Iterator[Server]:
-    """Run a sshd on 127.0.0.1 with root's own keys. `wrapper`: shell text to run instead of each command.
+    """Run sshd on 127.0.0.1 with root's own keys. `wrapper`: shell text to run instead of each command.
 
     The wrapper finds the command in $SSH_ORIGINAL_COMMAND.
     """
@@ -52,14 +52,14 @@ def sshd(directory: Path, port: int, *options: str, wrapper: str | None = None) 
 
 
 def counting(directory: Path, port: int) -> contextlib.AbstractContextManager[Server]:
-    """A sshd that writes down each command, then runs it."""
+    """Run an sshd that logs each command, then runs it."""
     log = directory / f"commands.{port}"
     note = f"""printf '%s\\n' "$(printf %s "$SSH_ORIGINAL_COMMAND" | tr '\\n' ' ')" >> {log}"""
     return sshd(directory, port, wrapper=f'{note}\nexec sh -c "$SSH_ORIGINAL_COMMAND"')
 
 
 def trust(port: int, known_hosts: Path) -> None:
-    """Write down the host key of a port as an administrator would after comparing it."""
+    """Add the host key of a port to known_hosts, as an administrator would after comparing it."""
     keys = run("ssh-keyscan", "-p", str(port), "127.0.0.1").stdout
     with known_hosts.open("a") as file:
         file.write(keys)
@@ -67,7 +67,7 @@ def trust(port: int, known_hosts: Path) -> None:
 
 @functools.cache
 def _no_penalties() -> tuple[str, ...]:
-    """OpenSSH 9.8 and later shut out an address after failed logins; here all tests come from one address."""
+    """OpenSSH 9.8 and later block an address after failed logins, and all tests come from one address."""
     return ("PerSourcePenalties=no",) if "persourcepenalties" in run("/usr/sbin/sshd", "-T").stdout else ()
 
 
@@ -79,4 +79,4 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is not None:
             break
         time.sleep(0.05)
-    raise AssertionError(f"sshd does not listen on port {port}")
+    raise AssertionError(f"sshd did not listen on port {port}")

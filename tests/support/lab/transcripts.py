@@ -1,4 +1,4 @@
-"""Renew docs/transcripts.md where the program now says something else: transcripts.py NEW PAGE. Not for figures."""
+"""Update docs/transcripts.md if the output has changed other than in figures: transcripts.py NEW PAGE."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ VARYING = r"[0-9]+(\.[0-9]+)?|\b[KMG]?i?B(/s)?\b|SHA256:\S+"
 
 
 def lines(text: str) -> list[str]:
-    """What must be the same: the lines without figures, in any order within a run, since datasets travel at a time."""
+    """Return the lines without figures, sorted: datasets are received at the same time, so their order varies."""
     return sorted(re.sub(VARYING, "#", line) for line in text.splitlines())
 
 
@@ -18,7 +18,7 @@ def main(new: Path, page: Path) -> None:
     text = new.read_text()
     if not page.exists() or lines(page.read_text()) != lines(text):
         page.write_text(text)
-        print(f"{page} is renewed: see what has changed, and commit it")
+        print(f"{page} was updated: check the changes, and commit it")
 
 
 if __name__ == "__main__":

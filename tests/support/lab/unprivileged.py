@@ -1,4 +1,4 @@
-"""Two users without root: `puller` runs the program, `pulled` is whom it logs in as; and what the auth log gets."""
+"""Set up two users without root: `puller` runs the program, which logs in as `pulled`; and capture the auth log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SYSLOG = Path("/dev/log")
 
 
 class Syslog:
-    """Listens where syslog(3) writes to."""
+    """Receives what syslog(3) writes."""
 
     def __init__(self) -> None:
         SYSLOG.unlink(missing_ok=True)
@@ -38,13 +38,13 @@ class Syslog:
         self._thread.start()
 
     def _listen(self) -> None:
-        # an empty datagram is our own: all that was written before it has come
+        # an empty datagram is our own mark: everything written before it has arrived
         while not self._is_over:
             data = self._listener.recv(1 << 16)
             self._lines.put(data.decode("ascii").rstrip("\n\0") if data else None)
 
     def take(self) -> list[str]:
-        """The lines written since they were last taken."""
+        """Return the lines written since the last call."""
         self._mark()
         return list(iter(lambda: self._lines.get(timeout=60), None))
 
@@ -62,7 +62,7 @@ class Syslog:
 
 @dataclass
 class Site:
-    """Both users, keys from one to the other, the gate installed."""
+    """Both users, with keys from one to the other, and the gate installed."""
 
     syslog: Syslog
 
@@ -76,13 +76,13 @@ class Site:
         return done
 
     def replicate(self, key: str, *options: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
-        """The crontab line of an unprivileged mirror: tank/data → offsite/backup/data with the tag `mirror`."""
+        """Run the crontab line of an unprivileged mirror: tank/data → offsite/backup/data with the tag `mirror`."""
         where = ["-h", f"{PULLED}@127.0.0.1", "-r", "tank/data", "-l", "offsite/backup/data", "-t", "mirror"]
         words = [sys.executable, PROGRAM, *where, "-i", self.key(key), "--retries", "0", *options]
         return self.as_puller(*words, expect=expect)
 
     def ssh(self, key: str, text: str, user: str = PULLED, to: str | None = None) -> subprocess.CompletedProcess[str]:
-        """One command by OpenSSH's own client, all over one connection for each key and user; `to` takes its output."""
+        """Run a command with OpenSSH's client, on one connection for each key and user; `to`: a file for output."""
         control = [
             "-o",
             "ControlMaster=auto",
@@ -104,7 +104,7 @@ class Site:
 
 
 def authorize(user: str, key: str, *gate_options: str) -> None:
-    """Let puller's key in: through the gate with these options, or without any gate where there are none."""
+    """Authorize a key of puller: through the gate with these options, or without the gate if there are none."""
     directory = Path(run("sh", "-c", f"echo ~{user}").stdout.strip()) / ".ssh"
     directory.mkdir(mode=0o700, exist_ok=True)
     public = (HOME / ".ssh" / f"{key}.pub").read_text()
@@ -116,18 +116,18 @@ def authorize(user: str, key: str, *gate_options: str) -> None:
 
 @contextlib.contextmanager
 def site() -> Iterator[Site]:
-    """Make users, keys and the gate once for all tests of a session."""
+    """Set up users, keys and the gate once for a whole session."""
     shutil.copy(TOP / "bin" / "zfs_replicate_gate", GATE)
-    run(sys.executable, "-m", "compileall", "-q", str(TOP / "zfs_replicate"))  # as if it were installed
+    run(sys.executable, "-m", "compileall", "-q", str(TOP / "zfs_replicate"))  # as if installed
     for user in (PULLER, PULLED):
         run("useradd", "--create-home", "--shell", "/bin/sh", user)
         run("usermod", "--password", "*", user)
-    made = Site(Syslog())
+    both = Site(Syslog())
     (HOME / ".ssh").mkdir(mode=0o700)
     shutil.copy("/root/.ssh/known_hosts", HOME / ".ssh")
     run("chown", "-R", f"{PULLER}:", str(HOME / ".ssh"))
     for key in ("gated", "plain", "readonly", "elevated", "rootly"):
-        made.as_puller("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", made.key(key))
+        both.as_puller("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", both.key(key))
     rules = ("--dataset", "tank/data", "--tag", "mirror")
     authorize(PULLED, "plain")
     authorize(PULLED, "gated", *rules)
@@ -135,7 +135,7 @@ def site() -> Iterator[Site]:
     authorize(PULLED, "elevated", *rules, "--sudo")
     authorize("root", "rootly", *rules)
     try:
-        yield made
+        yield both
     finally:
-        made.hang_up()
-        made.syslog.close()
+        both.hang_up()
+        both.syslog.close()

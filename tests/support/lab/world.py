@@ -1,4 +1,4 @@
-"""Two pools on files and a sshd on loopback: what the lab tests act on, as an administrator would."""
+"""Manage two file-backed pools for the lab tests, and run commands on them as an administrator would."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS_PER_DAY = 86_400
 
 
 def run(*command: str, check: bool = True, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; fail the test with all that it said unless it ended well."""
+    """Run a command to its end; if it fails, fail the test with all its output."""
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **(env or {})})
     if check and done.returncode != 0:
         raise AssertionError(f"{shlex.join(command)}: status {done.returncode}\n{done.stdout}{done.stderr}")
@@ -76,10 +76,10 @@ class World:
             [sys.executable, PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
 
-    # --- what is there ---
+    # --- state ---
 
     def snapshots(self, dataset: str) -> list[str]:
-        """Names after the @, oldest first."""
+        """Return the names after the @, oldest first."""
         lines = zfs("list", "-Hp", "-d1", "-t", "snapshot", "-o", "name", "-s", "createtxg", dataset).splitlines()
         return [line.partition("@")[2] for line in lines]
 
@@ -93,34 +93,34 @@ class World:
         return run("zfs", "list", name, check=False).returncode == 0
 
     def holds(self, dataset: str) -> dict[str, set[str]]:
-        """Tags by the name after the @, held snapshots only."""
-        found: dict[str, set[str]] = {}
+        """Return the tags by the name after the @, only of held snapshots."""
+        holds: dict[str, set[str]] = {}
         for name in self.snapshots(dataset):
             tags = {line.split("\t")[1] for line in zfs("holds", "-H", f"{dataset}@{name}").splitlines()}
             if tags:
-                found[name] = tags
-        return found
+                holds[name] = tags
+        return holds
 
     def get(self, dataset: str, name: str) -> str:
         return zfs("get", "-Hp", "-o", "value", name, dataset).strip()
 
     def everything(self) -> str:
-        """All that a run could change, as text: to show that it changed nothing."""
+        """Return all that a run could change, as text, to check that it changed nothing."""
         listing = zfs("list", "-Hp", "-t", "all", "-o", "name,guid,userrefs,receive_resume_token", "tank", "-r")
         return listing + zfs(
             "list", "-Hp", "-t", "all", "-o", "name,guid,userrefs,receive_resume_token", "offsite", "-r"
         )
 
-    # --- what an administrator does ---
+    # --- changes ---
 
     def write(self, dataset: str, name: str, size: int = 4096) -> None:
-        """Put a file of random bytes into a filesystem, mounted for that moment only."""
+        """Write a file of random bytes into a filesystem, mounted only meanwhile."""
         with self.mounted(dataset) as directory, (directory / name).open("wb") as file:
             for start in range(0, size, CHUNK):
                 file.write(os.urandom(min(CHUNK, size - start)))
 
     def read(self, dataset: str, name: str) -> str:
-        """The digest of a file, which stands for its content."""
+        """Return the digest of a file."""
         with self.mounted(dataset) as directory, (directory / name).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -135,7 +135,7 @@ class World:
             run("umount", str(directory))
 
     def snapshot(self, *names: str, days_ago: int = 0, recursive: bool = False) -> None:
-        """Take snapshots, as if some days ago: only the clock of the guest is moved, and moved back."""
+        """Take snapshots, as if some days ago: set the guest's clock back meanwhile."""
         with clock_set_back(days_ago * SECONDS_PER_DAY):
             for name in names:
                 zfs("snapshot", *(["-r"] if recursive else []), name)
@@ -143,7 +143,7 @@ class World:
 
 @contextlib.contextmanager
 def clock_set_back(seconds: int) -> Iterator[None]:
-    """The guest's clock is its own (see lab/README.md)."""
+    """Set back the guest's clock, which is separate from the host's (see lab/README.md)."""
     if not seconds:
         yield
         return
