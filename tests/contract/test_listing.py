@@ -33,7 +33,7 @@ def test_tree_lists_snapshots_in_order_of_createtxg(zfs: Zfs) -> None:
     assert len({snapshot.guid for snapshot in dataset.snapshots}) == 3
 
 
-def test_tree_lists_bookmarks_with_the_identity_of_their_snapshot(zfs: Zfs) -> None:
+def test_tree_lists_bookmarks_with_guid_and_createtxg(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#mark")
     (dataset,) = tree(zfs, zfs.source).datasets
@@ -73,7 +73,7 @@ def test_written_is_since_the_newest_snapshot(zfs: Zfs) -> None:
     assert zfs.written(zfs.source) == 0
 
 
-def test_written_of_a_snapshot_is_since_the_one_before_it(zfs: Zfs) -> None:
+def test_written_of_a_snapshot_is_since_the_previous_snapshot(zfs: Zfs) -> None:
     zfs.make_source("a", "b", size=100_000)
     zfs.ok("snapshot", f"{zfs.source}@c")
     assert zfs.written(f"{zfs.source}@b") > 0
@@ -107,7 +107,7 @@ def test_existing_datasets_are_listed_beside_missing_ones(zfs: Zfs) -> None:
     assert result.status == 1
 
 
-def test_guids_of_existing_snapshots_are_listed_beside_missing_ones(zfs: Zfs) -> None:
+def test_guids_are_listed_beside_missing_snapshots(zfs: Zfs) -> None:
     zfs.make_source("a")
     missing = {f"{zfs.source}@no", f"{zfs.target}@no"}
     result = zfs.run(commands.list_guids((*missing, f"{zfs.source}@a")))

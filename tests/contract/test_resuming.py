@@ -87,7 +87,7 @@ def test_cut_before_the_first_record_leaves_nothing(zfs: Zfs) -> None:
     assert not zfs.exists(zfs.target)
 
 
-def test_cut_after_the_first_record_leaves_a_state(zfs: Zfs) -> None:
+def test_cut_after_the_second_record_leaves_a_state(zfs: Zfs) -> None:
     zfs.make_source("a")
     assert zfs.send(f"{zfs.source}@a", cut=700).error is StreamBroken
     assert zfs.token(zfs.target)
@@ -96,7 +96,7 @@ def test_cut_after_the_first_record_leaves_a_state(zfs: Zfs) -> None:
 # --- an incremental ---
 
 
-def test_cut_incremental_leaves_the_target_unchanged_with_a_token(zfs: Zfs) -> None:
+def test_cut_incremental_leaves_the_target_as_it_was(zfs: Zfs) -> None:
     assert cut_incremental(zfs).startswith("1-")
     assert zfs.snapshots(zfs.target) == ["a"]
     assert zfs.written(zfs.target) == 0
@@ -108,7 +108,7 @@ def test_token_of_an_incremental(zfs: Zfs) -> None:
     assert contents(zfs, zfs.target) == TokenContents(*expected)
 
 
-def test_incremental_is_resumed_and_the_token_covers_one_snapshot(zfs: Zfs) -> None:
+def test_resumed_incremental_brings_one_snapshot(zfs: Zfs) -> None:
     token = cut_incremental(zfs, "c")
     assert resume(zfs, token) == (0, "")
     assert zfs.snapshots(zfs.target) == ["a", "b"]
@@ -176,7 +176,7 @@ def test_cut_without_s_saves_nothing(zfs: Zfs) -> None:
     assert zfs.token(zfs.target) == ""
 
 
-def test_compound_stream_without_its_last_record_fails_at_the_end(zfs: Zfs) -> None:
+def test_compound_stream_without_its_last_record_fails(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.copy_first()
     stream = zfs.stream("-I", f"{zfs.source}@a", f"{zfs.source}@b")

@@ -38,7 +38,7 @@ def test_own_snapshot_taken_before_the_receive_does_not_matter(zfs: Zfs) -> None
     assert zfs.snapshots(zfs.target) == ["a", "own", "b"]
 
 
-def test_write_on_the_target_meanwhile_makes_resume_fail(zfs: Zfs) -> None:
+def test_write_on_the_target_after_a_cut_blocks_resume(zfs: Zfs) -> None:
     token = cut_incremental(zfs)
     zfs.ok("set", "readonly=off", zfs.target)
     zfs.write(zfs.target)
@@ -85,7 +85,7 @@ def cut_onto_placeholder(zfs: Zfs) -> str:
     return zfs.token(zfs.target)
 
 
-def test_cut_onto_a_placeholder_leaves_it_with_a_token(zfs: Zfs) -> None:
+def test_cut_receive_onto_a_placeholder_leaves_a_token(zfs: Zfs) -> None:
     assert cut_onto_placeholder(zfs).startswith("1-")
     assert zfs.setting(zfs.target, "user:mark") == ("on", "local")
     assert zfs.setting(zfs.target, "readonly")[0] == "off"

@@ -96,7 +96,7 @@ def test_child_whose_target_name_would_be_too_long_fails_alone(world: World) -> 
     assert world.snapshots(target) == ["one"]
 
 
-def test_one_paragraph_for_a_failure(world: World) -> None:
+def test_a_failure_is_one_paragraph(world: World) -> None:
     done = world.program(*arguments(r="tank/nope"), expect=1)
     assert len(done.stderr.strip().splitlines()) == 1
 

@@ -107,7 +107,7 @@ def test_conflict_shows_in_the_dry_run(world: World) -> None:
     assert "conflict: it exists but has no snapshots" in done.stdout
 
 
-def test_changed_target_is_no_conflict_while_nothing_is_to_be_sent(world: World) -> None:
+def test_changed_target_without_news_to_send_is_no_conflict(world: World) -> None:
     world.snapshot("tank/data@one")
     world.replicate(host="localhost")
     zfs("set", "readonly=off", "offsite/data")

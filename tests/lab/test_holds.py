@@ -23,7 +23,7 @@ def test_holds_move_with_each_run(world: World) -> None:
     assert world.holds("offsite/data") == {"three": {"mirror:target"}}
 
 
-def test_holds_keep_the_source_from_destroying_the_common_snapshot(world: World) -> None:
+def test_holds_keep_the_common_snapshot_on_the_source(world: World) -> None:
     world.snapshot("tank/data@one")
     world.replicate()
     world.snapshot("tank/data@two")
@@ -66,7 +66,7 @@ def test_holds_of_a_failed_run_are_tidied_by_the_next(world: World) -> None:
     assert world.holds("tank/data") == {"two": {"mirror"}}
 
 
-def test_holds_of_the_tag_on_what_the_target_does_not_know_stay_and_are_told(world: World) -> None:
+def test_holds_on_snapshots_unknown_to_the_target_stay(world: World) -> None:
     world.snapshot("tank/data@stranger")
     zfs("hold", "mirror", "tank/data@stranger")
     world.snapshot("tank/data@one")
@@ -112,7 +112,7 @@ def test_chain_carries_snapshots_through_both_hops(chain: World) -> None:
     assert chain.holds("offsite/b") == {"new": {"hop1:target", "hop2"}}
 
 
-def test_chain_expiry_of_the_middle_meets_the_hold_of_the_next_hop(chain: World) -> None:
+def test_expiry_in_a_chain_respects_the_hold_of_the_next_hop(chain: World) -> None:
     chain.snapshot("tank/data@new")
     done = chain.replicate_from("tank/data", "offsite/b", "-k", "30", "-v", tag="hop1")
     assert chain.snapshots("offsite/b") == ["old", "new"]

@@ -17,7 +17,7 @@ def job(name: str, more: str = "") -> str:
     return f'[jobs.{name}]\nremote = "tank/{name}"\nlocal = "offsite/{name}"\n{more}\n'
 
 
-def test_jobs_of_a_file_run_one_after_the_other_and_one_that_fails_stops_none(world: World, tmp_path: Path) -> None:
+def test_jobs_run_in_turn_and_a_failed_job_stops_none(world: World, tmp_path: Path) -> None:
     for name in ("one", "two", "three"):
         zfs("create", "-u", f"tank/{name}")
         world.snapshot(f"tank/{name}@a", days_ago=40)

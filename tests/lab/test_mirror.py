@@ -30,7 +30,7 @@ def test_mirror_first_run_brings_the_whole_tree(world: World) -> None:
     assert world.read("offsite/data/a/b", "file") == world.read("tank/data/a/b", "file")
 
 
-def test_mirror_next_run_brings_all_new_snapshots_of_all_datasets(world: World) -> None:
+def test_mirror_next_run_brings_all_new_snapshots(world: World) -> None:
     make_tree(world)
     world.replicate()
     world.write("tank/data/a/b", "second")
@@ -59,7 +59,7 @@ def test_mirror_verbose_tells_each_step(world: World) -> None:
         assert expected in done.stderr
 
 
-def test_mirror_on_a_terminal_shows_a_line_per_dataset_and_a_summary(world: World) -> None:
+def test_mirror_on_a_terminal_shows_datasets_and_a_summary(world: World) -> None:
     make_tree(world)
     command = "-h 127.0.0.1 -r tank/data -l offsite/data -t mirror"
     done = run("script", "-qec", f"python3 {PROGRAM} {command}", "/dev/null")
@@ -78,7 +78,7 @@ def test_mirror_receives_read_only_unmounted_and_noauto(world: World) -> None:
     assert world.get("offsite/data/volume", "readonly") == "on"
 
 
-def test_mirror_leaves_properties_alone_that_were_changed_on_the_target_later(world: World) -> None:
+def test_mirror_keeps_properties_changed_on_the_target(world: World) -> None:
     make_tree(world)
     world.replicate()
     zfs("set", "canmount=on", "offsite/data/a")
@@ -112,7 +112,7 @@ def test_mirror_picks_up_a_new_child(world: World) -> None:
     assert_same(world)
 
 
-def test_mirror_makes_a_placeholder_where_the_parent_has_no_snapshot_and_fills_it_later(world: World) -> None:
+def test_mirror_makes_a_placeholder_and_fills_it_later(world: World) -> None:
     zfs("create", "tank/data/a")
     zfs("create", "tank/data/a/b")
     world.snapshot("tank/data@one", "tank/data/a/b@one")
@@ -217,7 +217,7 @@ def remote_commands(world: World, server: Server, count: int) -> tuple[int, int]
     return counts[2] - counts[1], counts[3] - counts[2]
 
 
-def test_mirror_needs_no_more_remote_commands_for_100_datasets_than_for_3(world: World, counting_sshd: Server) -> None:
+def test_remote_commands_do_not_grow_with_the_datasets(world: World, counting_sshd: Server) -> None:
     """Work that takes the pool long is divided among several commands, if there is much of it."""
     few, many = remote_commands(world, counting_sshd, 3), remote_commands(world, counting_sshd, 100)
     print(f"remote commands with nothing to do, and with a new snapshot on each: {few} for 3 datasets, {many} for 100")

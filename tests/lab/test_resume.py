@@ -103,7 +103,7 @@ def test_stale_token_of_a_renamed_snapshot_is_cleared(world: World, cutting_port
     assert world.snapshots("offsite/data") == ["zero", "uno", "two"]
 
 
-def test_snapshot_taken_on_the_target_meanwhile_clears_the_saved_state(world: World, cutting_port: int) -> None:
+def test_snapshot_taken_on_the_target_makes_a_saved_state_stale(world: World, cutting_port: int) -> None:
     """With an auto-snapshotter on the target, zfs would receive all the rest and then fail, at every run."""
     cut_incremental(world, cutting_port)
     world.snapshot("offsite/data@auto")
@@ -133,7 +133,7 @@ def test_token_of_another_source_is_cleared_not_continued(world: World, cutting_
     assert world.guids("offsite/data") == world.guids("tank/other")
 
 
-def test_unfinished_first_receive_of_a_child_does_not_stop_its_siblings(world: World, cutting_port: int) -> None:
+def test_unfinished_first_receive_does_not_stop_siblings(world: World, cutting_port: int) -> None:
     for child in ("a", "b"):
         zfs("create", f"tank/data/{child}")
     world.write("tank/data/a", "large", 2_000_000)

@@ -89,7 +89,7 @@ def test_rollback_frees_a_taken_name(world: World) -> None:
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
-def test_advised_rollback_to_a_snapshot_taken_here_mends_the_conflict(world: World) -> None:
+def test_advised_rollback_to_a_local_snapshot_ends_the_conflict(world: World) -> None:
     """The copy was once the source. zfs counts some bytes as written after such a rollback."""
     world.snapshot("offsite@unused")
     zfs("create", "offsite/data")
@@ -116,7 +116,7 @@ def test_bookmark_of_the_newest_common_snapshot_is_kept(world: World) -> None:
         assert bookmarks("tank/data") == [f"tank/data#zfs_replicate_mirror_{name}"]
 
 
-def test_bookmark_serves_when_the_held_snapshot_was_destroyed_by_force(world: World) -> None:
+def test_bookmark_serves_when_the_held_snapshot_was_destroyed(world: World) -> None:
     world.snapshot("tank/data@one")
     world.replicate(host="localhost")
     zfs("release", "mirror", "tank/data@one")

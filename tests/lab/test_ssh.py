@@ -48,7 +48,7 @@ def test_connection_refused(one: World) -> None:
     assert "127.0.0.1 port 2299: cannot connect (Connection refused)" in refused(one, "-p", "2299")
 
 
-def test_unknown_host_key_gives_the_line_that_mends_it(one: World, tmp_path: Path) -> None:
+def test_unknown_host_key_is_refused_with_the_line_that_adds_it(one: World, tmp_path: Path) -> None:
     with sshd(tmp_path, PORT):
         stderr = refused(one, "-p", str(PORT))
         assert "[127.0.0.1]:2210: unknown host key ssh-ed25519 SHA256:" in stderr
@@ -58,7 +58,7 @@ def test_unknown_host_key_gives_the_line_that_mends_it(one: World, tmp_path: Pat
         one.replicate("-p", str(PORT))
 
 
-def test_changed_host_key_gives_the_line_that_mends_it(one: World, tmp_path: Path) -> None:
+def test_changed_host_key_is_refused_with_the_line_to_renew_it(one: World, tmp_path: Path) -> None:
     for name in ("first", "second"):
         run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / name))
     port = 2211
@@ -76,7 +76,7 @@ def test_wrong_key(one: World, tmp_path: Path) -> None:
     assert "nobody@127.0.0.1: the source accepts none of our keys" in stderr
 
 
-def test_alias_with_port_user_key_and_known_hosts_from_ssh_config(one: World, tmp_path: Path, config: Path) -> None:
+def test_alias_of_ssh_config_gives_port_user_and_keys(one: World, tmp_path: Path, config: Path) -> None:
     run("cp", str(SSH / "id_ed25519"), str(tmp_path / "key"))
     known = tmp_path / "known"
     with sshd(tmp_path, 2212):

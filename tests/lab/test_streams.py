@@ -121,7 +121,7 @@ def test_signal_ends_all_in_order_and_the_next_run_goes_on(
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
-def test_killed_run_leaves_nothing_behind_and_the_next_run_goes_on(world: World) -> None:
+def test_killed_run_leaves_nothing_and_the_next_run_goes_on(world: World) -> None:
     process = started_stream(world)
     process.kill()
     process.communicate()
@@ -173,7 +173,7 @@ def path_with_ssh(directory: Path, script: str) -> dict[str, str]:
     return {"PATH": f"{directory}:{os.environ['PATH']}"}
 
 
-def test_a_large_stream_goes_by_ssh_and_the_rest_over_the_connection(world: World, tmp_path: Path) -> None:
+def test_only_a_large_stream_goes_by_the_ssh_program(world: World, tmp_path: Path) -> None:
     zfs("create", "tank/data/small")
     world.write("tank/data", "large", 70 << 20)
     world.snapshot("tank/data@one", recursive=True)

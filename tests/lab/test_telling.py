@@ -132,7 +132,7 @@ def test_the_plan_printed_is_the_plan_carried_out(world: World, tmp_path: Path) 
     assert 0.8 < sent["bytes"] / sent["estimated_bytes"] < 1.3
 
 
-def test_a_good_run_then_bad_ones_leave_report_metrics_and_a_call(world: World, tmp_path: Path) -> None:
+def test_good_and_bad_runs_leave_report_metrics_and_hooks(world: World, tmp_path: Path) -> None:
     world.snapshot("tank/data@one")
     asked = [
         *("--report", f"{tmp_path}/report.json", "--metrics", f"{tmp_path}/mirror.prom"),

@@ -40,7 +40,7 @@ def test_the_package_holds_program_manual_units_and_completion(built: Path) -> N
     assert not [path for path in paths if "test" in path or "__pycache__" in path]
 
 
-def test_it_asks_for_what_debian_has(built: Path) -> None:
+def test_the_package_depends_on_what_debian_has(built: Path) -> None:
     (package,) = built.glob("*.deb")
     depends = output_of("dpkg-deb", "-f", package, "Depends")
     for name in ("python3-docopt", "python3-paramiko (>= 3.5)", "python3-prometheus-client", "python3-rich"):

@@ -108,7 +108,7 @@ def test_killed_stage_keeps_what_has_arrived(host: SimulatedHost, stage: str) ->
     assert blocks_saved(host) == 2
 
 
-def test_connection_lost_in_a_stream_ends_it(host: SimulatedHost) -> None:
+def test_lost_connection_ends_the_stream(host: SimulatedHost) -> None:
     host.world.faults.arm(HangUp(), "zfs send", at=3 * RECORD)
     with pytest.raises(ConnectionFailed):
         send(host)

@@ -58,7 +58,7 @@ def destroyed(host: FakeHost) -> list[str]:
     return command.partition(" sh -- ")[2].split()
 
 
-def test_holds_of_the_tag_are_released_and_its_bookmarks_destroyed(nas1: Source, capsys: Capture) -> None:
+def test_release_drops_holds_and_bookmarks_of_the_tag(nas1: Source, capsys: Capture) -> None:
     host = nas1()
     assert run("--yes") == 0
     assert host.asked_for("zfs release") == [RELEASE]
@@ -71,14 +71,14 @@ def test_holds_of_the_tag_are_released_and_its_bookmarks_destroyed(nas1: Source,
     ]
 
 
-def test_a_dry_run_only_lists(nas1: Source, capsys: Capture) -> None:
+def test_a_dry_run_of_release_only_lists(nas1: Source, capsys: Capture) -> None:
     host = nas1()
     assert run("-n") == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
     assert host.asked_for("zfs release") + host.asked_for("sh -c n=0") == []
 
 
-def test_without_a_terminal_it_does_not_ask(nas1: Source, capsys: Capture) -> None:
+def test_release_does_not_ask_without_a_terminal(nas1: Source, capsys: Capture) -> None:
     host = nas1()
     assert run() == 2
     assert "release: no terminal to ask on; use --yes" in capsys.readouterr().err
@@ -102,7 +102,7 @@ def test_the_question_names_what_goes(
     assert bool(host.asked_for("zfs release")) is is_released
 
 
-def test_a_snapshot_that_vanishes_while_the_question_waits_needs_no_release(nas1: Source) -> None:
+def test_a_vanished_snapshot_needs_no_release(nas1: Source) -> None:
     host = nas1(release=Answer(status=1, stderr=VANISHED))
     assert run("--yes") == 0
     assert len(destroyed(host)) == 2

@@ -134,7 +134,7 @@ def test_a_lost_connection_is_tried_again_after_a_pause(site: Site) -> None:
     assert (data["run"]["exit_status"], data["run"]["attempts"], site.pauses) == (0, 2, [5])
 
 
-def test_what_never_passes_ends_after_the_last_attempt(site: Site, capsys: Capture) -> None:
+def test_an_error_that_stays_ends_after_the_last_attempt(site: Site, capsys: Capture) -> None:
     site.snapshot("one")
     for nth in (1, 2, 3):
         site.world.faults.arm(Fail("cannot hold: pool or dataset is busy\n"), "zfs hold", nth=nth)
@@ -143,7 +143,7 @@ def test_what_never_passes_ends_after_the_last_attempt(site: Site, capsys: Captu
     assert "tank/data@one on nas1: cannot place the hold offsite" in capsys.readouterr().err
 
 
-def test_what_cannot_pass_is_not_tried_again(site: Site, capsys: Capture) -> None:
+def test_a_permanent_error_is_not_tried_again(site: Site, capsys: Capture) -> None:
     data = report()
     assert (data["run"]["exit_status"], data["run"]["attempts"], site.pauses) == (1, 1, [])
     assert "there are no snapshots to mirror" in capsys.readouterr().err
@@ -186,21 +186,21 @@ def test_status_compares_both_sides(site: Site, capsys: Capture) -> None:
     ]
 
 
-def test_status_without_a_copy_is_critical_even_where_the_pool_is_gone(site: Site, capsys: Capture) -> None:
+def test_status_without_a_copy_or_its_pool_is_critical(site: Site, capsys: Capture) -> None:
     site.snapshot("one")
     assert main.main([*STATUS[:2], "elsewhere/data", *STATUS[3:]]) in (1, 2)
     assert "not mirrored yet" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("site")
-def test_what_goes_wrong_is_unknown_on_stdout(capsys: Capture) -> None:
+def test_status_that_fails_is_unknown_on_stdout(capsys: Capture) -> None:
     assert main.main([*STATUS[:6], "tank/none", *STATUS[7:]]) == 3
     stdout, stderr = capsys.readouterr()
     assert (stdout.startswith("ZFS_REPLICATE UNKNOWN - "), stderr) == (True, "")
 
 
 @pytest.mark.usefixtures("site")
-def test_a_mistake_of_ours_is_unknown_too(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_of_status_is_unknown_too(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(status, "read_both", lambda *_places: 1 / 0)
     assert main.main([*STATUS]) == 3
     assert capsys.readouterr().out.startswith("ZFS_REPLICATE UNKNOWN - internal error: ZeroDivisionError")

@@ -51,7 +51,7 @@ def test_every_line_of_the_crontab_example_is_valid() -> None:
     assert all(parse(words) for words in ours if words != ["run"])
 
 
-def test_defaults() -> None:
+def test_defaults_of_a_mirror() -> None:
     request = parsed()
     assert (request.policy.keep_days, request.policy.excludes) == (None, ())
     assert (request.connection.port, request.connection.identity) == (None, None)
@@ -77,7 +77,7 @@ def test_excludes_are_repeated_and_keep_their_order() -> None:
 
 
 @pytest.mark.parametrize("host", ["nas1", "root@nas1", "backup@192.0.2.1", "::1", "user@domain@nas1", "nas-1.example"])
-def test_hosts(host: str) -> None:
+def test_host_with_user_and_port(host: str) -> None:
     request = parse(replaced("-h", host))
     assert isinstance(request, MirrorRequest)
     assert request.connection.host == host
@@ -250,7 +250,7 @@ def test_source_and_target_must_not_overlap_on_localhost(remote: str, local: str
 @pytest.mark.parametrize(
     ("host", "remote", "local"), [("localhost", "tank/a", "tank/ab"), ("nas1", "tank/a", "tank/a")]
 )
-def test_what_only_looks_alike_does_not_overlap(host: str, remote: str, local: str) -> None:
+def test_datasets_with_a_common_prefix_do_not_overlap(host: str, remote: str, local: str) -> None:
     assert isinstance(parse(["-h", host, "-r", remote, "-l", local, "-t", "offsite"]), MirrorRequest)
 
 

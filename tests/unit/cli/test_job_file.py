@@ -74,7 +74,7 @@ def test_the_least_job_has_the_defaults_of_the_command_line(file: Path) -> None:
     )
 
 
-def test_the_command_line_wins_over_the_job_and_that_over_the_defaults(file: Path) -> None:
+def test_the_command_line_wins_over_job_and_job_over_defaults(file: Path) -> None:
     text = f"{DEFAULTS}jobs = 3\nretries = 3\n{JOB}retries = 4\n"
     request = loaded(file, text)["web"]
     assert (request.jobs, request.retries, request.is_dry_run) == (3, 4, False)
@@ -196,7 +196,7 @@ def test_all_problems_are_told_at_once(file: Path) -> None:
     ]
 
 
-def test_a_tag_is_shared_where_the_one_leaves_out_what_the_other_mirrors(file: Path) -> None:
+def test_jobs_may_share_a_tag_where_datasets_do_not_overlap(file: Path) -> None:
     text = f'{DEFAULTS}{JOB}[jobs.rest]\nremote = "tank"\nlocal = "off/rest"\nexclude = ["web"]\n'
     assert [*loaded(file, text)] == ["web", "rest"]
 
@@ -226,7 +226,7 @@ def test_what_belongs_in_the_file_is_refused_on_the_command_line(words: list[str
 # --- running ---
 
 
-def test_a_job_that_fails_does_not_stop_the_others_and_the_worst_status_counts(
+def test_a_failed_job_stops_none_and_the_worst_status_counts(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ends: dict[str, BaseException | int] = {

@@ -49,11 +49,11 @@ def generated(kind: str) -> str:
         ),
     ],
 )
-def test_an_option_as_the_manual_prints_it(option: Option, lines: list[str]) -> None:
+def test_lines_of_an_option_in_the_manual(option: Option, lines: list[str]) -> None:
     assert list(option.lines()) == lines
 
 
-def test_docopt_reads_every_option_of_the_table_with_its_default() -> None:
+def test_docopt_reads_every_option_with_its_default() -> None:
     readable = MANUAL.replace("--syslog[=ADDRESS]", "--syslog=ADDRESS  ")
     given = docopt(readable, ["check"], False)
     docopt_values = {name: value for name, value in given.items() if name.startswith("--")}

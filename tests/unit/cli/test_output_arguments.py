@@ -15,11 +15,11 @@ def reporting(*more: str) -> Reporting:
     return parsed(*more).reporting
 
 
-def test_by_default_nothing_is_left_behind() -> None:
+def test_by_default_no_output_is_asked_for() -> None:
     assert reporting() == Reporting(progress="auto", log_format="human")
 
 
-def test_all_of_them_at_once(tmp_path: Path) -> None:
+def test_all_output_options_at_once(tmp_path: Path) -> None:
     report, metrics = str(tmp_path / "report.json"), str(tmp_path / "mirror.prom")
     words = f"-v --json --progress never --report {report} --metrics {metrics} --log-format json --log-level debug"
     assert reporting(*words.split(), "--on-success", "mail -s ok root", "--on-failure", "mail -s no root") == Reporting(

@@ -16,13 +16,13 @@ def status_request(line: str) -> StatusRequest:
     return request
 
 
-def test_the_target_alone() -> None:
+def test_status_of_the_target_alone() -> None:
     request = status_request("-l off/a")
     assert (request.local, request.connection, request.remote) == ("off/a", None, None)
     assert request.options == StatusOptions()
 
 
-def test_everything() -> None:
+def test_all_options_of_status_at_once() -> None:
     line = "-l off/a -h nas1 -p 22 -r tank/a -t offsite -x swap -x tmp --warn 90m --crit 1d --json -v"
     request = status_request(line)
     assert (request.connection, request.remote) == (Connection("nas1", 22), "tank/a")
@@ -33,7 +33,7 @@ def test_everything() -> None:
 @pytest.mark.parametrize(
     ("text", "seconds"), [("30s", 30), ("90m", 5400), ("36h", 129_600), ("2d", 172_800), ("1w", 604_800)]
 )
-def test_ages(text: str, seconds: int) -> None:
+def test_ages_in_minutes_hours_and_days(text: str, seconds: int) -> None:
     assert status_request(f"-l off/a --crit {text}").options.crit_seconds == seconds
 
 
@@ -52,7 +52,7 @@ def test_ages(text: str, seconds: int) -> None:
         ("-l off/a --report /tmp/x", "--report does not apply here"),
     ],
 )
-def test_what_is_refused(line: str, helpful: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_status_lines_are_unknown_and_exit_3(line: str, helpful: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UsageError, match=helpful):
         parse(["status", *line.split()])
     assert main.main(["status", *line.split()]) == 3

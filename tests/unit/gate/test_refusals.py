@@ -190,7 +190,7 @@ def test_attacks_are_refused_as_the_manual_lists_them(attack: Attack) -> None:
     assert f"| {attack.title} | {attack.reason} |" in (DOCS / "least-privilege.md").read_text()
 
 
-def test_a_read_only_key_neither_holds_nor_releases_nor_bookmarks() -> None:
+def test_a_read_only_key_changes_nothing() -> None:
     rules = RULES._replace(is_read_only=True)
     for command in (
         commands.hold("offsite", ["tank/data@x"]),

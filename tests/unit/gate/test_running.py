@@ -50,7 +50,7 @@ def test_our_own_token_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("base", ["0x11", "0x12"])
-def test_a_token_with_our_snapshot_or_bookmark_as_base_is_accepted(monkeypatch: pytest.MonkeyPatch, base: str) -> None:
+def test_a_token_with_our_snapshot_or_bookmark_as_base_passes(monkeypatch: pytest.MonkeyPatch, base: str) -> None:
     assert inspected(monkeypatch, CONTENTS.replace("\tobject", f"\tfromguid = {base}\n\tobject")) is None
 
 

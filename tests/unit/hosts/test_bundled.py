@@ -161,7 +161,7 @@ def test_a_stream_killed_at_its_end_has_succeeded(mark: str) -> None:
     assert len(nas1.processes) == 2
 
 
-def test_nothing_is_left_running(nas1: Counting, tmp_path: Path) -> None:
+def test_leaving_a_bundle_leaves_nothing_running(nas1: Counting, tmp_path: Path) -> None:
     endless, fine = sends("x@endless", "x@fine")
     with Bundled(nas1, [endless, fine]) as host:
         host.start(endless).read(10)

@@ -91,7 +91,7 @@ def test_without_ssh_the_message_names_the_alternatives(monkeypatch: pytest.Monk
 # --- falling back ---
 
 
-def test_after_a_failed_connection_all_streams_use_the_other_host(ssh: Install) -> None:
+def test_after_a_failed_connection_streams_use_the_other_host(ssh: Install) -> None:
     words = ssh("echo 'root@nas1: Permission denied (publickey).' >&2; exit 255")
     other = FakeHost("nas1", {"zfs send": Answer(stdout=b"stream")})
     host = WithFallback(OpenSSHHost("nas1"), other)

@@ -83,7 +83,7 @@ def test_killing_ends_a_stream_and_the_connection_stays(server: Server) -> None:
         assert run(host, ("echo", "on"))[0] == "on\n"
 
 
-def test_leaving_a_command_early_ends_it(server: Server) -> None:
+def test_leaving_early_ends_the_remote_command(server: Server) -> None:
     with server.connect() as host, host.start(("cat", "/dev/zero")) as process:
         process.read(1)
     server.close()  # waits for the threads that run commands: they end only when the command has
@@ -118,7 +118,7 @@ def test_a_command_on_a_lost_connection_is_refused(server: Server) -> None:
 # --- host keys ---
 
 
-def test_an_unknown_host_key_is_refused_with_the_command_to_add_it(server: Server) -> None:
+def test_an_unknown_host_key_is_refused_with_its_remedy(server: Server) -> None:
     server.known_hosts.unlink()
     with pytest.raises(errors.HostKeyRejected) as caught:
         server.connect().__enter__()

@@ -47,7 +47,7 @@ def lines(progress: Progress) -> dict[str, tuple[float, float | None]]:
 # --- when ---
 
 
-def test_it_is_shown_where_there_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_display_is_shown_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     at_a_terminal(monkeypatch)
     assert is_shown(Reporting(), TWO)
 
@@ -55,18 +55,20 @@ def test_it_is_shown_where_there_is_a_terminal(monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize(
     "reporting", [Reporting(progress="never"), Reporting(log_format="json"), Reporting(log_level="debug")]
 )
-def test_it_gives_way(monkeypatch: pytest.MonkeyPatch, reporting: Reporting) -> None:
+def test_no_display_with_progress_never_json_log_or_debug(
+    monkeypatch: pytest.MonkeyPatch, reporting: Reporting
+) -> None:
     at_a_terminal(monkeypatch)
     assert not is_shown(reporting, TWO)
 
 
-def test_a_dumb_terminal_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dumb_terminal_has_no_display(monkeypatch: pytest.MonkeyPatch) -> None:
     at_a_terminal(monkeypatch)
     monkeypatch.setenv("TERM", "dumb")
     assert not is_shown(Reporting(), TWO)
 
 
-def test_without_a_terminal_it_is_shown_only_always(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_only_always_shows_the_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     assert not is_shown(Reporting(), TWO)
     assert is_shown(Reporting(progress="always"), TWO)
@@ -135,7 +137,7 @@ def test_a_dataset_with_two_streams_has_one_line() -> None:
     assert set(lines(progress)) == {WHOLE}
 
 
-def test_it_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_display_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = at_a_terminal(monkeypatch)
     first, _second = sends(TWO)
     with follow_live(Reporting(), TWO) as observer:
@@ -195,7 +197,7 @@ def test_a_stream_tells_bytes_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
     assert notes.calls == ["began", (10, 30), (20, 30), (30, 30), "ended"]
 
 
-def test_a_stream_that_fails_has_ended_too_and_its_error_is_clean() -> None:
+def test_a_failed_stream_has_ended_and_its_error_is_clean() -> None:
     notes = Notes()
     stderr = "full\ttank/a@b\t30\nsize\t30\nwarning: cannot send 'tank/a@b': Input/output error\n"
     source = FakeHost("nas1", {"zfs send": Answer(b"", status=1, stderr=stderr)})

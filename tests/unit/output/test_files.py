@@ -21,7 +21,7 @@ def test_a_file_is_made_and_replaced(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_nobody_else_may_read_it_unless_that_is_wanted(tmp_path: Path) -> None:
+def test_a_file_is_private_unless_its_mode_is_given(tmp_path: Path) -> None:
     for mode in (0o600, 0o644):
         write_atomically(str(tmp_path / "file"), b"", mode)
         assert (tmp_path / "file").stat().st_mode & 0o777 == mode

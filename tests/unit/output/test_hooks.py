@@ -13,18 +13,20 @@ from zfs_replicate.errors import HookFailed
 from zfs_replicate.output.hooks import run_hook
 
 
-def test_it_gets_the_report_on_its_input_and_the_run_in_its_environment(tmp_path: Path) -> None:
+def test_a_hook_gets_the_report_and_the_environment(tmp_path: Path) -> None:
     line = f'cat > {tmp_path}/got; echo "$RESULT" > {tmp_path}/result'
     run_hook("--on-success", line, "{}\n", {"RESULT": "success"})
     assert (tmp_path / "got").read_text() == "{}\n"
     assert (tmp_path / "result").read_text() == "success\n"
 
 
-def test_it_need_not_read_its_input() -> None:
+def test_a_hook_need_not_read_the_report() -> None:
     run_hook("--on-success", "true", "x" * 1_000_000, {})
 
 
-def test_what_it_prints_goes_to_the_log(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
+def test_what_a_hook_prints_goes_to_the_log(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     run_hook("--on-success", "echo sent; echo also >&2", "", {})
     assert capfd.readouterr() == ("", "")
@@ -39,12 +41,12 @@ def test_what_it_prints_goes_to_the_log(capfd: pytest.CaptureFixture[str], caplo
         ("/nonexistent/command", "ended with status 127"),
     ],
 )
-def test_its_failure_is_told(line: str, problem: str) -> None:
+def test_a_failed_hook_is_an_error(line: str, problem: str) -> None:
     with pytest.raises(HookFailed, match=f"--on-failure: the command {problem}"):
         run_hook("--on-failure", line, "", {})
 
 
-def test_it_is_killed_with_all_its_children_when_its_time_is_over(tmp_path: Path) -> None:
+def test_a_hook_out_of_time_is_killed_with_its_children(tmp_path: Path) -> None:
     line = f"sleep 60 & echo $! > {tmp_path}/child; wait"
     with pytest.raises(HookFailed, match=r"did not end within 0\.5 seconds and was killed"):
         run_hook("--on-failure", line, "", {}, seconds=0.5)
@@ -63,6 +65,6 @@ def ended(process: int) -> bool:
     return False
 
 
-def test_what_it_leaves_running_does_not_keep_us(tmp_path: Path) -> None:
+def test_a_child_that_a_hook_leaves_does_not_keep_us(tmp_path: Path) -> None:
     run_hook("--on-success", f"sleep 5 & echo $! > {tmp_path}/child", "", {}, seconds=4)
     os.kill(int((tmp_path / "child").read_text()), 9)

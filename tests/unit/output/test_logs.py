@@ -76,7 +76,7 @@ def test_the_level_is_as_asked(capsys: Capture, reporting: Reporting, shown: lis
     assert [line.removeprefix("zfs_replicate: ") for line in capsys.readouterr().err.splitlines()] == shown
 
 
-def test_what_goes_wrong_is_a_record_in_a_run_and_a_line_before_it(capsys: Capture) -> None:
+def test_a_problem_is_a_record_in_a_run_and_a_line_before(capsys: Capture) -> None:
     log_problem("bad\x1b usage\nUsage:")
     with logging_as(Reporting(log_format="json"), SUBJECT):
         log_problem("no such host")
@@ -149,7 +149,7 @@ def test_syslog_may_be_another_host(capsys: Capture) -> None:
     assert "it failed" in capsys.readouterr().err
 
 
-def test_a_syslog_that_is_not_there_is_said_once_and_ends_nothing(tmp_path: Path, capsys: Capture) -> None:
+def test_a_missing_syslog_is_reported_once_and_ends_nothing(tmp_path: Path, capsys: Capture) -> None:
     with logging_as(Reporting(syslog=str(tmp_path / "log")), SUBJECT):
         log.info("one")
         log.info("two")

@@ -28,14 +28,14 @@ def left(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()}
 
 
-def test_a_good_run_leaves_report_and_metrics_and_calls_for_success(tmp_path: Path, capsys: Capture) -> None:
+def test_a_good_run_leaves_files_and_calls_the_success_hook(tmp_path: Path, capsys: Capture) -> None:
     assert publish(good_run(*words(tmp_path))) == 0
     assert left(tmp_path) == {"report.json", "mirror.prom", "success"}
     assert (tmp_path / "success").read_text() == (tmp_path / "report.json").read_text()
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_failed_run_calls_for_failure(tmp_path: Path) -> None:
+def test_a_failed_run_calls_the_failure_hook(tmp_path: Path) -> None:
     assert publish(lost_run(*words(tmp_path))) == 3
     assert left(tmp_path) == {"report.json", "mirror.prom", "failure"}
     assert json.loads((tmp_path / "failure").read_text())["run"]["error"]["kind"] == "ConnectionFailed"
@@ -68,7 +68,7 @@ def test_a_report_that_cannot_be_written_makes_a_good_run_fail(tmp_path: Path, c
     assert line.endswith(" 1.0")
 
 
-def test_a_file_that_cannot_be_written_does_not_hide_a_worse_status(tmp_path: Path) -> None:
+def test_an_unwritable_file_does_not_hide_a_worse_status(tmp_path: Path) -> None:
     lost = lost_run(*words(tmp_path))
     (tmp_path / "report.json").symlink_to("no/such/directory")
     assert publish(lost) == 3
@@ -85,7 +85,7 @@ def test_a_hook_knows_the_run_from_its_environment(tmp_path: Path) -> None:
     assert (tmp_path / "result").read_text() == "0123456789abcdef failure 3\n"
 
 
-def test_a_metrics_file_that_is_none_is_said_and_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_malformed_metrics_file_is_reported_and_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "mirror.prom"
     path.write_text("what is this {")
     assert publish(good_run("--metrics", str(path))) == 0

@@ -95,7 +95,7 @@ def test_what_is_held_or_cloned_never_expires(world: World) -> None:
 
 
 @for_every_world
-def test_without_keep_days_or_inside_them_nothing_expires(world: World) -> None:
+def test_nothing_expires_without_keep_days_or_inside_the_window(world: World) -> None:
     keep_days, now = world.context.policy.keep_days, world.context.now
     for moment in moments(world.source, world.target, planned(world)):
         if isinstance(moment.step, Expire):

@@ -162,7 +162,9 @@ def test_verify_asks_for_the_tip_by_guid() -> None:
         ("a:40 b:10", "absent", 30, "hold b; send b as new; verify b; hold-target b"),
     ],
 )
-def test_expiry(source: str, target: str, keep_days: int | None, expected: str) -> None:
+def test_expiry_takes_old_snapshots_that_nothing_keeps(
+    source: str, target: str, keep_days: int | None, expected: str
+) -> None:
     assert steps(source, target, keep_days) == expected
 
 

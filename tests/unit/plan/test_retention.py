@@ -28,7 +28,7 @@ def judged(text: str, keep_days: int, protected: dict[int, str] | None = None) -
         ("c:1 a:40", 30, "+c -a"),
     ],
 )
-def test_age_decides_unless_something_keeps_it(snapshots: str, keep_days: int, expected: str) -> None:
+def test_age_decides_unless_a_hold_or_clone_keeps_a_snapshot(snapshots: str, keep_days: int, expected: str) -> None:
     assert judged(snapshots, keep_days) == expected
 
 

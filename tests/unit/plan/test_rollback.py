@@ -59,7 +59,7 @@ def test_nothing_is_rolled_back_if_nothing_would_arrive() -> None:
     assert steps("a!", "a^ x+20000 changed", plan_context=ROLLING_BACK) == "nothing"
 
 
-def test_without_being_asked_nothing_is_rolled_back() -> None:
+def test_without_the_option_nothing_is_rolled_back() -> None:
     assert steps("a! b", "a^ changed") == "conflict"
 
 

@@ -60,7 +60,7 @@ def as_text(dataset: DatasetStatus) -> str:
         ("a^ resume(a..b)", "OK a"),
     ],
 )
-def test_a_target_alone(target: str, expected: str) -> None:
+def test_status_of_a_target_alone(target: str, expected: str) -> None:
     assert as_text(status_of(None, target)) == expected
 
 
@@ -82,7 +82,7 @@ def test_a_target_alone(target: str, expected: str) -> None:
         ("empty", "placeholder", "OK None"),
     ],
 )
-def test_a_target_and_its_source(source: str, target: str, expected: str) -> None:
+def test_status_of_a_target_beside_its_source(source: str, target: str, expected: str) -> None:
     assert as_text(status_of(source, target)) == expected
 
 

@@ -27,7 +27,7 @@ def test_no_message_is_documented_that_the_program_does_not_have() -> None:
     assert set(DOCUMENTED) - {heading(text) for text in templates()} == set()
 
 
-def test_each_is_documented_once_with_what_to_do() -> None:
+def test_each_message_is_documented_once_with_what_to_do() -> None:
     assert len(DOCUMENTED) == len(set(DOCUMENTED))
     assert [messages for messages, text in ENTRIES if "**Do:**" not in text] == []
 

@@ -36,14 +36,14 @@ def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-def test_the_schema_refuses_what_it_does_not_know() -> None:
+def test_the_schema_refuses_unknown_keys() -> None:
     data = report_of(good_run())
     data["datasets"][0]["steps"][0]["surprise"] = 1
     with pytest.raises(jsonschema.ValidationError, match="surprise"):
         jsonschema.Draft202012Validator(SCHEMA).validate(data)
 
 
-def test_a_good_run() -> None:
+def test_the_metrics_of_a_good_run() -> None:
     data = report_of(good_run())
     assert (data["run"]["result"], data["run"]["exit_status"], data["run"]["error"]) == ("success", 0, None)
     assert (data["run"]["began"], data["run"]["seconds"], data["run"]["attempts"]) == (BEGAN, 90.5, 1)

@@ -48,7 +48,7 @@ def after(run: Run, before: bytes = b"") -> tuple[Read, bytes]:
     return Read(text), text
 
 
-def test_a_good_run() -> None:
+def test_the_metrics_of_a_good_run() -> None:
     read, _text = after(good_run())
     assert (read.value("last_run_success"), read.value("exit_code")) == (1, 0)
     assert (read.value("last_success_timestamp_seconds"), read.value("last_failure_timestamp_seconds")) == (ENDED, 0)

@@ -140,7 +140,7 @@ def test_placeholders_are_created_filled_and_cleared() -> None:
     assert "zfs inherit zfs_replicate:placeholder o/q" in run.target.asked
 
 
-def test_a_rollback_frees_our_own_holds_before_it() -> None:
+def test_a_rollback_first_releases_our_own_holds() -> None:
     plan = planned("a! b", "a^ x^ changed", plan_context=context(may_roll_back=True))
     target = FakeHost("here", {"zfs list": Answer(b"off/copy@b\t7098\n")})
     run_context = RunContext(FakeHost("nas1"), target, 1, Pipe())

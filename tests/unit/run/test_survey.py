@@ -14,7 +14,7 @@ from zfs_replicate.run.survey import Place, read_both
 DENIED = Answer(status=1, stderr="permission denied")
 
 
-def test_both_sides_are_read_with_what_they_can_do() -> None:
+def test_both_sides_are_read_with_their_capabilities() -> None:
     survey = read_both(Place(side("nas1", "tank/a", 1), "tank/a"), Place(side("here", "off/a", 2), "off/a"))
     assert (survey.source_host, list(survey.source.datasets), list(survey.target.datasets)) == (
         "nas1",

@@ -84,7 +84,7 @@ def test_a_compressed_stream_goes_through_real_pipes(monkeypatch: pytest.MonkeyP
     ("send", "program", "status"),
     [("exit 3", "cat", 3), ("exit 0", "sh -c 'cat; exit 4'", 4), ("exit 255", "cat", 255)],
 )
-def test_a_compressed_send_ends_badly_when_either_does(
+def test_a_compressed_send_fails_when_either_program_does(
     monkeypatch: pytest.MonkeyPatch, send: str, program: str, status: int
 ) -> None:
     monkeypatch.setitem(COMPRESSORS, "other", program)
@@ -215,7 +215,7 @@ def test_cancelling_ends_a_running_stream() -> None:
     assert len(target.sinks[0].received) <= CHUNK_BYTES
 
 
-def test_a_stream_that_begins_after_the_cancellation_ends_at_once() -> None:
+def test_a_stream_that_begins_after_cancellation_ends_at_once() -> None:
     cancellation = Cancellation()
     cancellation.fire()
     target = FakeHost("here")

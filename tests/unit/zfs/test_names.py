@@ -49,7 +49,7 @@ def test_names_that_zfs_refuses(name: str, problem: str) -> None:
     ("text", "is_valid"),
     [("a", True), ("a b:c.d-e_f", True), ("", False), ("a/b", False), ("a@b", False), ("a\n", False)],
 )
-def test_components(text: str, is_valid: bool) -> None:
+def test_components_that_zfs_takes(text: str, is_valid: bool) -> None:
     assert names.is_component(text) is is_valid
 
 

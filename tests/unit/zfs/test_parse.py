@@ -17,7 +17,7 @@ def test_the_line_helper_has_all_columns() -> None:
 # --- listing ---
 
 
-def test_a_tree_becomes_datasets_with_their_snapshots_and_bookmarks() -> None:
+def test_a_tree_becomes_datasets_with_snapshots_and_bookmarks() -> None:
     listing = parse.listing(
         [
             line("filesystem", "tank/a", written="512"),
@@ -67,13 +67,13 @@ def test_held_snapshots_are_collected_by_full_name() -> None:
 
 
 @pytest.mark.parametrize(("text", "clones"), [("", ()), ("-", ()), ("p/c", ("p/c",)), ("p/c,p/d e", ("p/c", "p/d e"))])
-def test_clones(text: str, clones: tuple[str, ...]) -> None:
+def test_clones_of_a_snapshot_are_listed(text: str, clones: tuple[str, ...]) -> None:
     lines = [line("filesystem", "tank"), line("snapshot", "tank@a", clones=text)]
     assert parse.listing(lines).datasets[0].snapshots[0].clones == clones
 
 
 @pytest.mark.parametrize(("text", "is_encrypted"), [("off", False), ("-", False), ("aes-256-gcm", True)])
-def test_encryption(text: str, is_encrypted: bool) -> None:
+def test_encrypted_datasets_are_recognised(text: str, is_encrypted: bool) -> None:
     assert parse.listing([line("filesystem", "tank", encryption=text)]).datasets[0].is_encrypted is is_encrypted
 
 
@@ -135,7 +135,7 @@ def test_guids_by_full_name() -> None:
     assert parse.guids(["tank@a\t18446744073709551615", "tank/b c@d\t2"]) == {"tank@a": 2**64 - 1, "tank/b c@d": 2}
 
 
-def test_first_column() -> None:
+def test_first_column_of_each_line() -> None:
     assert parse.first_column(["tank/a\ton", "tank/b c\ton"], 2) == ("tank/a", "tank/b c")
 
 
@@ -181,7 +181,7 @@ def test_a_damaged_token_has_no_contents(text: str) -> None:
 # --- capabilities ---
 
 
-def test_capabilities() -> None:
+def test_a_probe_becomes_capabilities() -> None:
     capabilities = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE], "tank")
     assert (capabilities.zfs_version, capabilities.pool_guid) == ("zfs-2.3.9-1", 42)
     assert capabilities.programs == {"zfs", "mbuffer"}
@@ -196,7 +196,7 @@ def test_capabilities() -> None:
         ("unheard_of", False, False),
     ],
 )
-def test_features(feature: str, has: bool, uses: bool) -> None:
+def test_features_are_available_or_in_use(feature: str, has: bool, uses: bool) -> None:
     capabilities = parse.capabilities(PROBE, "tank")
     assert (capabilities.has_feature(feature), capabilities.uses_feature(feature)) == (has, uses)
 

@@ -58,7 +58,7 @@ def test_a_stream_is_received_with_the_settings_of_the_run() -> None:
     assert commands.receive(Receiving("off/a", Kind.VOLUME))[-1] == "off/a"
 
 
-def test_the_option() -> None:
+def test_values_of_the_properties_option() -> None:
     assert parsed().properties == ()
     assert parsed("-o", "setuid=off,devices=off").properties == ("setuid=off", "devices=off")
     assert parsed("--properties", "a.b:c=d e").properties == ("a.b:c=d e",)
