@@ -52,7 +52,7 @@ def test_mirror_verbose_tells_each_step(world: World) -> None:
     make_tree(world)
     done = world.replicate("-v")
     for expected in (
-        "tank/data/a/b@one: place the hold mirror",
+        "placed the hold mirror on tank/data/a/b@one",
         "tank/data/a/b@one → offsite/data/a/b",
         "5 datasets, 5 received",
     ):

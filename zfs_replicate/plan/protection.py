@@ -22,7 +22,6 @@ from zfs_replicate.steps import (
     KeptSnapshot,
     Release,
     Side,
-    Step,
     Verify,
 )
 from zfs_replicate.units import counted
@@ -63,55 +62,53 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     source, target_name = pair.source, pair.target_name
     tag, target_tag = context.policy.tag, context.policy.target_tag
     after = _target_after(pair, route)
-    steps: list[Step] = []
     known = {snapshot.guid for snapshot in after.snapshots}
     # the newest common snapshot that can be held: if only a bookmark is left of the tip, an older one
     anchor = [snapshot for snapshot in source.snapshots if snapshot.guid in known][-1:]
     guards = {entry.guid for entry in (route.base, *route.waypoints, *anchor) if isinstance(entry, Snapshot)}
     to_hold = [snapshot for snapshot in source.snapshots if snapshot.guid in guards and tag not in snapshot.holds]
-    if to_hold:
-        steps.append(Hold(Side.SOURCE, tag, _whole_names(source.name, to_hold)))
-    steps.extend(route.steps)
-    if route.arriving:
-        steps.append(Verify(f"{target_name}@{after.new_base.name}", after.new_base.guid))
-    if target_tag not in after.new_base.holds:
-        steps.append(Hold(Side.TARGET, target_tag, _whole_names(target_name, [after.new_base])))
-    released_on_target = [snapshot for snapshot in after.older if target_tag in snapshot.holds]
-    if released_on_target:
-        steps.append(Release(Side.TARGET, target_tag, _whole_names(target_name, released_on_target)))
-
-    bookmark = _bookmark(source, route, context)
-    if bookmark is not None:
-        steps.append(bookmark)
     newly_held = {snapshot.guid for snapshot in to_hold}
     tagged = [snapshot for snapshot in source.snapshots if tag in snapshot.holds or snapshot.guid in newly_held]
     to_release = [s for s in tagged if anchor and s.createtxg < anchor[0].createtxg and s.guid in known]
-    if to_release:
-        steps.append(Release(Side.SOURCE, tag, _whole_names(source.name, to_release)))
+    to_hold_here = [after.new_base] if target_tag not in after.new_base.holds else []
+    to_release_here = [snapshot for snapshot in after.older if target_tag in snapshot.holds]
     expire, kept = _expiry(after, anchor, context)
-    if expire is not None:
-        steps.append(expire)
+    # the order is the safety: see the top of this module
+    steps = (
+        *_tagging(Hold, Side.SOURCE, tag, _whole_names(source.name, to_hold)),
+        *route.steps,
+        *_verify(after, route),
+        *_tagging(Hold, Side.TARGET, target_tag, _whole_names(target_name, to_hold_here)),
+        *_tagging(Release, Side.TARGET, target_tag, _whole_names(target_name, to_release_here)),
+        *_bookmark(source, route, context),
+        *_tagging(Release, Side.SOURCE, tag, _whole_names(source.name, to_release)),
+        *expire,
+    )
     unknown = [snapshot for snapshot in tagged if snapshot.guid not in known]
     notes = _notes(source, route, after, unknown, tag)
     return DatasetPlan(
-        source.name,
-        target_name,
-        tuple(steps),
-        notes=notes,
-        kept=kept,
-        base=route.base,
-        tip=route.tip,
-        held=tuple(tagged),
+        source.name, target_name, steps, None, notes, kept, base=route.base, tip=route.tip, held=tuple(tagged)
     )
 
 
-def _bookmark(source: Dataset, route: Route, context: PlanContext) -> BookmarkSource | None:
-    """Return the step that keeps one bookmark per tag and dataset, on the newest common snapshot; None if not needed.
+def _tagging(
+    kind: type[Hold] | type[Release], side: Side, tag: str, snapshots: tuple[str, ...]
+) -> tuple[Hold | Release, ...]:
+    """Return the one step that tags these snapshots; none where there is nothing to tag."""
+    return (kind(side, tag, snapshots),) if snapshots else ()
+
+
+def _verify(after: _TargetAfter, route: Route) -> tuple[Verify, ...]:
+    return (Verify(f"{after.name}@{after.new_base.name}", after.new_base.guid),) if route.arriving else ()
+
+
+def _bookmark(source: Dataset, route: Route, context: PlanContext) -> tuple[BookmarkSource, ...]:
+    """Return the step that keeps one bookmark per tag and dataset, on the newest common snapshot, if it is needed.
 
     No bookmark is created if its name would be too long, or if older ones pile up.
     """
     if not context.has_bookmarks or not isinstance(route.tip, Snapshot):
-        return None
+        return ()
     tag = context.policy.tag
     name = f"{names.bookmark_prefix(tag)}{route.tip.name}"
     existing = [bookmark for bookmark in source.bookmarks if names.is_bookmark_of(tag, bookmark.name)]
@@ -120,7 +117,8 @@ def _bookmark(source: Dataset, route: Route, context: PlanContext) -> BookmarkSo
     is_valid = names.is_bookmark_of(tag, name) and len(source.name) + 1 + len(name) <= names.MAX_NAME_LENGTH
     is_missing = is_valid and not is_present and len(obsolete) < MAX_BOOKMARKS
     bookmark = f"{source.name}#{name}" if is_missing else None
-    return BookmarkSource(f"{source.name}@{route.tip.name}", bookmark, obsolete) if bookmark or obsolete else None
+    step = BookmarkSource(f"{source.name}@{route.tip.name}", bookmark, obsolete)
+    return (step,) if bookmark or obsolete else ()
 
 
 def _target_after(pair: Pair, route: Route) -> _TargetAfter:
@@ -133,14 +131,14 @@ def _target_after(pair: Pair, route: Route) -> _TargetAfter:
 
 def _expiry(
     after: _TargetAfter, anchor: list[Snapshot], context: PlanContext
-) -> tuple[Expire | None, tuple[KeptSnapshot, ...]]:
+) -> tuple[tuple[Expire, ...], tuple[KeptSnapshot, ...]]:
     """Given the target as it will be, return what expires, and what is kept although it is overdue.
 
     Our own older holds on the target do not keep a snapshot: they are released before it expires.
     """
     keep_days, target_tag = context.policy.keep_days, context.policy.target_tag
     if keep_days is None:
-        return None, ()
+        return (), ()
     released = {snapshot.guid for snapshot in after.older if target_tag in snapshot.holds}
     candidates = [
         replace(snapshot, holds=tuple(tag for tag in snapshot.holds if tag != target_tag))
@@ -151,7 +149,7 @@ def _expiry(
     protected = {snapshot.guid: NEWEST_COMMON for snapshot in (after.new_base, *anchor)}
     verdicts = judge(candidates, keep_days, protected, context.now)
     expiring = tuple(ExpiringSnapshot(verdict.snapshot.name, verdict.reason) for verdict in verdicts if verdict.expires)
-    return (Expire(after.name, expiring) if expiring else None), _kept(verdicts)
+    return ((Expire(after.name, expiring),) if expiring else ()), _kept(verdicts)
 
 
 def _kept(verdicts: Iterable[Verdict]) -> tuple[KeptSnapshot, ...]:

@@ -17,7 +17,7 @@ from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, Veri
 from zfs_replicate.log_context import about
 from zfs_replicate.observer import Observer
 from zfs_replicate.run.context import RunContext
-from zfs_replicate.run.holds import renew_bookmarks, run_parallel, tag_action, tag_snapshots
+from zfs_replicate.run.holds import renew_bookmarks, run_parallel, tag_snapshots
 from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
 from zfs_replicate.run.ledger import Ledger
@@ -83,13 +83,14 @@ class _Execution:
         if not pending:
             return
         host = self._context.source if side is Side.SOURCE else self._context.target
+        done = "placed" if kind is Hold else "released"
         snapshots = tuple(snapshot for _plan, step in pending for snapshot in step.snapshots)
         failures = tag_snapshots(host, replace(pending[0][1], snapshots=snapshots), self._context.width)
         for plan, step in pending:
             with about(plan.source):
                 for snapshot in step.snapshots:
                     if snapshot not in failures:
-                        log.info("%s: %s: %s", host.name, snapshot, tag_action(step))
+                        log.info("%s: %s the hold %s on %s", host.name, done, step.tag, snapshot)
             errors = [failures[snapshot] for snapshot in step.snapshots if snapshot in failures]
             if errors:
                 self._ledger.fail(plan, errors[0], step)

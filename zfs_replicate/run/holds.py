@@ -48,14 +48,14 @@ def tag_snapshots(host: Host, step: Hold | Release, width: int) -> Failures:
             return dict.fromkeys(batch, error)
         if ended.exit_status == 0:
             return {}
-        failures = _explained(host, messages.failed_snapshots(ended, batch), tag_action(step))
+        failures = _explained(host, messages.failed_snapshots(ended, batch), _tag_action(step))
         return failures if is_hold else _without_vanished(failures)
 
     batches = commands.shares(step.snapshots, width)
     return {name: error for failures in run_parallel(width, tag_batch, batches) for name, error in failures.items()}
 
 
-def tag_action(step: Hold | Release) -> str:
+def _tag_action(step: Hold | Release) -> str:
     """Return what a step does, as words that fit after "cannot": `place the hold offsite`."""
     return f"{'place' if isinstance(step, Hold) else 'release'} the hold {step.tag}"
 
