@@ -174,7 +174,8 @@ def test_user_who_may_not_release_fails_and_nothing_expires(one: World) -> None:
     one.snapshot("tank/data@two")
     done = one.replicate("-k", "0", host="lab@127.0.0.1", expect=1)
     assert (
-        "tank/data@one on lab@127.0.0.1: cannot release mirror from: the user has no permission for this" in done.stderr
+        "tank/data@one on lab@127.0.0.1: cannot release the hold mirror: the user has no permission for this"
+        in done.stderr
     )
     assert one.snapshots("offsite/data") == ["one", "two"]
 

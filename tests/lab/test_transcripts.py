@@ -15,7 +15,7 @@ EXPECTED = {
     "How old are the copies?": ("ZFS_REPLICATE OK - ", "ZFS_REPLICATE WARNING - 2 of 2", "behind=1;;;0", "status 1]"),
     "The source cannot destroy what the next run needs": ("$ zfs destroy", "status 1]", "@wednesday  offsite"),
     "Somebody wrote to the copy": (
-        "conflict with tank/web on nas1: it was changed",
+        "conflict with tank/web on nas1: it has changed",
         "status 1]",
         "roll back to",
         "1 received",

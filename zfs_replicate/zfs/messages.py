@@ -229,5 +229,5 @@ def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
     is_silent = not (failures or settled or general)
     if general or ended.is_killed or is_silent:  # without any message nothing counts as done
         unnamed = requested - settled - failures.keys()
-        failures.update(dict.fromkeys(unnamed, " ".join(general)))
+        failures.update(dict.fromkeys(unnamed, " ".join(dict.fromkeys(general))))
     return {name: replace(ended, stderr=line) for name, line in failures.items()}

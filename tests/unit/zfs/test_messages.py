@@ -226,3 +226,9 @@ def test_a_killed_listing_proves_no_dataset_absent() -> None:
 )
 def test_a_killed_batch_failed_for_all_that_it_does_not_name(stderr: str, expected: set[str]) -> None:
     assert set(messages.failed_snapshots(killed(stderr), BATCH)) == expected
+
+
+def test_a_line_that_zfs_repeats_is_quoted_once() -> None:
+    denied = "cannot release: permission denied\n"
+    failures = messages.failed_snapshots(failed(denied * 3), BATCH)
+    assert {exit_.stderr for exit_ in failures.values()} == {denied.strip()}
