@@ -22,7 +22,7 @@ TEXT_ARGUMENT = {
     **dict.fromkeys(ERROR_CLASSES, 0),
     "Conflict": 0,
     "BadValue": 2,
-    "InvalidValue": 0,
+    "ValueProblem": 0,
     "_complain": 2,
     "_known": 2,
     "_add_problem": 2,

@@ -25,7 +25,8 @@ def one_pass(request: MirrorRequest) -> Attempt:
     attempt = Attempt()
     try:
         with connected(request.connection) as source:
-            target = here(request.connection)
+            began = time.monotonic()  # a password may have been typed until now
+            target, carry = here(request.connection), carrier(request, source)
             survey = read_both(Place(source, request.remote), Place(target, request.local), at_once=request.jobs > 1)
             plan = make_plan(survey, request, int(time.time()))
             attempt = Attempt(plan)
@@ -34,7 +35,7 @@ def one_pass(request: MirrorRequest) -> Attempt:
                     log.info("%s", line)
                 pipe = choose_pipe(request, survey, plan, target.is_root)
                 is_far = not request.connection.is_local
-                context = RunContext(source, target, request.jobs, pipe, carrier(request, source), is_far)
+                context = RunContext(source, target, request.jobs, pipe, carry, is_far)
                 with follow_live(request.reporting, plan) as observer:
                     attempt = execute(plan, context, observer)
     except BaseException as error:  # the caller decides what it means

@@ -46,10 +46,10 @@ class Leftovers:
     bookmarks: tuple[str, ...]
 
 
-def release(request: ReleaseRequest, logging: contextlib.ExitStack) -> int:
-    """List the holds and bookmarks of a tag, ask, and remove them. The log stays set up until `logging` ends."""
+def retire(request: ReleaseRequest, open_logs: contextlib.ExitStack) -> int:
+    """List the holds and bookmarks of a tag, ask, and remove them. The log stays set up until `open_logs` ends."""
     subject = Subject(new_identity(), request.connection.host, request.remote)
-    logging.enter_context(logging_as(request.reporting, subject))
+    open_logs.enter_context(logging_as(request.reporting, subject))
     with connected(request.connection) as source:
         leftovers = find_leftovers(*_read(source, request), request.tag)
         for line in leftover_lines(leftovers, request.tag, int(time.time())):

@@ -23,10 +23,10 @@ from zfs_replicate.run.inventory import read_target
 from zfs_replicate.run.survey import Place, read_both
 
 
-def show_status(request: StatusRequest, logging: contextlib.ExitStack) -> int:
-    """Read, evaluate and print; return 0, 1, 2 or 3. The log stays set up until `logging` ends."""
+def show_status(request: StatusRequest, open_logs: contextlib.ExitStack) -> int:
+    """Read, evaluate and print; return 0, 1, 2 or 3. The log stays set up until `open_logs` ends."""
     subject = Subject(new_identity(), THIS_MACHINE, request.local)
-    logging.enter_context(logging_as(request.reporting, subject))
+    open_logs.enter_context(logging_as(request.reporting, subject))
     now = int(time.time())
     try:
         status = _read(request, now)

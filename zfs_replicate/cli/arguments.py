@@ -32,15 +32,15 @@ _EXPECTED = {
 
 def parse(argv: list[str]) -> Request:
     """Given the words after the program's name, return the request. Raises: UsageError, with its subcommand."""
+    given = _given(_READABLE, argv)
     try:
-        return _parse(argv)
+        return _request(given, argv)
     except UsageError as error:
-        error.command = argv[0] if argv[:1] and argv[0] in _EXPECTED else ""
+        error.command = next((command for command in _EXPECTED if given.get(command)), "")
         raise
 
 
-def _parse(argv: list[str]) -> Request:
-    given = _given(_READABLE, argv)
+def _request(given: requests.Given, argv: list[str]) -> Request:
     if given["--help"]:
         return Print(MANUAL)
     if given["--version"]:
@@ -60,7 +60,7 @@ def _jobs(given: requests.Given, argv: list[str]) -> Request:
     path = given["--config"]
     jobs = job_file.load(path, given, overrides)
     if given["check"]:
-        return Print("".join(f"{line}\n" for line in job_file.lines(jobs)))
+        return Print("".join(f"{line}\n" for line in job_file.job_lines(jobs)))
     return JobsRequest(job_file.chosen(path, jobs, tuple(given["JOB"])))
 
 
@@ -68,7 +68,8 @@ def _given(manual: str, argv: list[str]) -> dict[str, Any]:
     try:
         return docopt(manual, _with_syslog_address(argv), False)
     except DocoptExit as error:
-        raise UsageError(_usage_problem(argv, error)) from error
+        command = argv[0] if argv and argv[0] in _EXPECTED else ""
+        raise UsageError(_usage_problem(argv, command, error), command) from error
 
 
 def _with_syslog_address(argv: list[str]) -> list[str]:
@@ -80,11 +81,11 @@ def _with_syslog_address(argv: list[str]) -> list[str]:
     return words
 
 
-def _usage_problem(argv: list[str], error: DocoptExit) -> str:
+def _usage_problem(argv: list[str], command: str, error: DocoptExit) -> str:
     unknown = [word for word in argv if word.startswith("--") and word.partition("=")[0] not in MANUAL]
     if unknown:
         return f"unknown option {unknown[0]}"
     problem = str(error).splitlines()[0]
     if problem.startswith(("Usage:", "Warning:")):  # docopt's text for a mismatch names its own classes
-        return _EXPECTED.get(argv[0] if argv else "", _EXPECTED[""])
+        return _EXPECTED[command]
     return problem

@@ -45,7 +45,7 @@ def chosen(path: str, jobs: tuple[Job, ...], wanted_names: tuple[str, ...]) -> t
     return tuple(by_name[name] for name in dict.fromkeys(wanted_names)) or jobs
 
 
-def lines(jobs: tuple[Job, ...]) -> Iterator[str]:
+def job_lines(jobs: tuple[Job, ...]) -> Iterator[str]:
     """Yield one line for each job, for a person to check."""
     for job in jobs:
         request = job.request

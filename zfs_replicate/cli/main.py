@@ -25,10 +25,10 @@ def main(argv: list[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    with contextlib.ExitStack() as logging:
+    with contextlib.ExitStack() as open_logs:
         try:
             with interrupted_by_signals():
-                return _carry_out(arguments.parse(words), logging)
+                return _carry_out(arguments.parse(words), open_logs)
         except BrokenPipeError:
             # our reader has gone, as with `| head`; without this Python would complain again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -44,8 +44,8 @@ def main(argv: list[str] | None = None) -> int:
             return status
 
 
-def _carry_out(request: arguments.Request, logging: contextlib.ExitStack) -> int:
-    """Start the action for a request. `logging` keeps the log of all actions but mirror open until the program ends."""
+def _carry_out(request: arguments.Request, open_logs: contextlib.ExitStack) -> int:
+    """Start the action for a request. `open_logs` keeps the log of all actions but mirror open."""
     match request:
         case Print():
             sys.stdout.write(request.text)
@@ -61,11 +61,11 @@ def _carry_out(request: arguments.Request, logging: contextlib.ExitStack) -> int
         case StatusRequest():
             from zfs_replicate.actions.status import show_status
 
-            return show_status(request, logging)
+            return show_status(request, open_logs)
         case ReleaseRequest():
-            from zfs_replicate.actions.release import release
+            from zfs_replicate.actions.release import retire
 
-            return release(request, logging)
+            return retire(request, open_logs)
 
 
 def _refuse(error: UsageError) -> int:

@@ -34,9 +34,7 @@ reached, authenticated, trusted or used. status exits like a monitoring plugin: 
 """
 
 _OPTIONS = "\n".join(
-    "".join(
-        f"{line}\n" for line in (f"{section.title}:", *(line for option in section.options for line in option.lines()))
-    )
+    "\n".join((f"{section.title}:", *(line for option in section.options for line in option.manual_lines()), ""))
     for section in SECTIONS
 )
 

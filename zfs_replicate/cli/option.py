@@ -48,7 +48,7 @@ class Option:
         """Its name in messages: the form that most people type."""
         return self.short or self.long
 
-    def lines(self) -> Iterator[str]:
+    def manual_lines(self) -> Iterator[str]:
         """Yield the option's lines in the manual."""
         value = f" {self.value}" if self.value else ""
         long = f"{self.long}[={self.value}]" if self.is_value_optional else f"{self.long}{value}"

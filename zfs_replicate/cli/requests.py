@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from zfs_replicate.cli.option import Option
 from zfs_replicate.cli.options import OPTIONS
-from zfs_replicate.cli.values import InvalidValue
+from zfs_replicate.cli.values import ValueProblem
 from zfs_replicate.config import (
     Connection,
     MirrorRequest,
@@ -24,7 +24,7 @@ from zfs_replicate.zfs import names
 Given = Mapping[str, Any]
 """Options by long name, as docopt gives them."""
 
-Kind = TypeVar("Kind")
+RequestPart = TypeVar("RequestPart")
 
 
 def mirror_request(given: Given) -> MirrorRequest:
@@ -61,7 +61,7 @@ def status_request(given: Given) -> StatusRequest:
     )
 
 
-def _fill(kind: type[Kind], given: Given, **parts: object) -> Kind:
+def _fill(kind: type[RequestPart], given: Given, **parts: object) -> RequestPart:
     """Make a request, or a part of one, from the checked values of the options of its fields, and ready-made parts."""
     fields = {field.name for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # all kinds are dataclasses
     values = {
@@ -84,11 +84,11 @@ def _checked(option: Option, value: Any) -> object:
         raise BadValue(option.name, value, f"must be {', '.join(most)} or {last}")
     try:
         return value if option.check is None else option.check(value)
-    except InvalidValue as error:
+    except ValueProblem as error:
         raise BadValue(option.name, value, str(error)) from error
 
 
 def _refuse_what_does_not_apply(command: str, given: Given) -> None:
     for option in OPTIONS:
-        if command in option.not_for and given[option.long]:
+        if command in option.not_for and given[option.long] not in (None, False):
             raise UsageError(f"{command}: {option.long} does not apply here; leave it out")

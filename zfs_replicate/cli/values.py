@@ -1,4 +1,4 @@
-"""Check one value from the user. Each check: text → value. Raises: InvalidValue."""
+"""Check one value from the user. Each check: text → value. Raises: ValueProblem."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _AGE = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
-class InvalidValue(ValueError):
+class ValueProblem(ValueError):
     """A value that an option cannot take. Its text, the reason, is printed after the option and the value."""
 
 
@@ -24,21 +24,21 @@ def host(value: str) -> str:
     _user, _, host = value.rpartition("@")
     is_word = not any(character.isspace() or ord(character) < 32 for character in value)
     if not host or not is_word or host.startswith("-") or value.startswith(("-", "@")):
-        raise InvalidValue("is not a host name; write HOST or USER@HOST")
+        raise ValueProblem("is not a host name; write HOST or USER@HOST")
     return value
 
 
 def dataset(value: str) -> str:
     problem = names.dataset_problem(value)
     if problem is not None:
-        raise InvalidValue(problem)
+        raise ValueProblem(problem)
     return value
 
 
 def tag(value: str) -> str:
     problem = names.tag_problem(value, TARGET_SUFFIX)
     if problem is not None:
-        raise InvalidValue(f"a hold tag {problem}")
+        raise ValueProblem(f"a hold tag {problem}")
     return value
 
 
@@ -47,7 +47,7 @@ def whole(least: int, most: int, none: int | None = None) -> Callable[[str], int
 
     def check(value: str) -> int | None:
         if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
-            raise InvalidValue(f"must be a whole number from {least} to {most}")
+            raise ValueProblem(f"must be a whole number from {least} to {most}")
         return None if int(value) == none else int(value)
 
     return check
@@ -61,28 +61,28 @@ def unless(nothing: str) -> Callable[[str], str | None]:
 def identity(value: str) -> str:
     path = Path(value).expanduser()
     if not path.is_file():
-        raise InvalidValue("there is no such file")
+        raise ValueProblem("there is no such file")
     return str(path)
 
 
 def output_file(value: str) -> str:
     """Check now that the file can be written later, not after hours."""
     if not value or Path(value).is_dir():
-        raise InvalidValue("must be a file")
+        raise ValueProblem("must be a file")
     if not Path(value).absolute().parent.is_dir():
-        raise InvalidValue(f"there is no directory {Path(value).absolute().parent}")
+        raise ValueProblem(f"there is no directory {Path(value).absolute().parent}")
     return value
 
 
 def shell_line(value: str) -> str:
     if not value.strip() or "\0" in value:
-        raise InvalidValue("must be a command")
+        raise ValueProblem("must be a command")
     return value
 
 
 def syslog(value: str) -> str:
     if not value.startswith("/") and not _HOST_AND_PORT.fullmatch(value):
-        raise InvalidValue("must be a socket such as /dev/log, or HOST:PORT")
+        raise ValueProblem("must be a socket such as /dev/log, or HOST:PORT")
     return value
 
 
@@ -92,13 +92,13 @@ def settings(value: str) -> tuple[str, ...]:
     for setting in assignments:
         problem = properties.setting_problem(setting)
         if problem is not None:
-            raise InvalidValue(f"{setting!r} {problem}")
+            raise ValueProblem(f"{setting!r} {problem}")
     return assignments
 
 
 def mbuffer_size(value: str) -> str:
     if not _SIZE.fullmatch(value):
-        raise InvalidValue("must be a size such as 64M or 1G")
+        raise ValueProblem("must be a size such as 64M or 1G")
     return value
 
 
@@ -106,7 +106,7 @@ def bytes_per_second(value: str) -> int:
     """Given `10M`, return 10485760."""
     match = _SIZE.fullmatch(value)
     if match is None:
-        raise InvalidValue("must be bytes per second, such as 500k or 10M")
+        raise ValueProblem("must be bytes per second, such as 500k or 10M")
     return int(match[1]) * _FACTORS[match[2]]
 
 
@@ -114,5 +114,5 @@ def age_seconds(value: str) -> int:
     """Given `36h`, return 129600."""
     match = _AGE.fullmatch(value)
     if match is None:
-        raise InvalidValue("must be an age such as 90m, 36h, 2d or 1w")
+        raise ValueProblem("must be an age such as 90m, 36h, 2d or 1w")
     return int(match[1]) * _UNIT_SECONDS[match[2]]

@@ -27,7 +27,7 @@ from zfs_replicate.units import size
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-Lock = contextlib.AbstractContextManager[bool]
+DrawingLock = contextlib.AbstractContextManager[bool]
 
 WHOLE = "whole run"
 DRAWING_SECONDS = 0.25
@@ -80,7 +80,7 @@ def follow_live(reporting: Reporting, plan: Plan) -> Iterator[Observer]:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(lock: Lock, catches_output: bool) -> Iterator[None]:
+def _one_at_a_time(lock: DrawingLock, catches_output: bool) -> Iterator[None]:
     """Keep printing and drawing from running at the same time.
 
     rich computes where its lines are before it locks the terminal: two threads would leave stale lines behind.
@@ -95,7 +95,7 @@ def _one_at_a_time(lock: Lock, catches_output: bool) -> Iterator[None]:
 class _LockedStream(io.TextIOBase):
     """A stream that holds the lock while it writes."""
 
-    def __init__(self, stream: TextIO, lock: Lock) -> None:
+    def __init__(self, stream: TextIO, lock: DrawingLock) -> None:
         self._stream = stream
         self._lock = lock
 
@@ -115,7 +115,7 @@ class _LockedStream(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def _redrawing(progress: Progress, lock: Lock) -> Iterator[None]:
+def _redrawing(progress: Progress, lock: DrawingLock) -> Iterator[None]:
     """Redraw at intervals, from a separate thread."""
     stop = threading.Event()
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from zfs_replicate.model import Bookmark, Dataset, Snapshot
+from zfs_replicate.model import Bookmark, Dataset, Inventory, Snapshot
+from zfs_replicate.zfs import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +43,28 @@ class Pair:
     def newer_than(self, base: Snapshot | Bookmark) -> tuple[Snapshot, ...]:
         """Given a snapshot or bookmark of the source, return the source snapshots newer than it, oldest first."""
         return tuple(snapshot for snapshot in self.source.snapshots if snapshot.createtxg > base.createtxg)
+
+
+def not_excluded(inventory: Inventory, excludes: tuple[str, ...]) -> tuple[Dataset, ...]:
+    """Return the datasets of a tree whose path below the root no pattern matches, parents first."""
+    return tuple(
+        dataset
+        for name, dataset in inventory.datasets.items()
+        if not names.is_excluded(names.below(name, inventory.root), excludes)
+    )
+
+
+def match_trees(
+    source: Inventory, target: Inventory, excludes: tuple[str, ...]
+) -> tuple[tuple[Pair, ...], tuple[Dataset, ...]]:
+    """Pair the datasets of two trees by their path below the root. Return the pairs, and what only the target has.
+
+    With roots `tank/a` and `off/b`, `tank/a/c` is paired with `off/b/c`. Both are parents first, without the excluded.
+    """
+    pairs = []
+    for dataset in not_excluded(source, excludes):
+        target_name = target.root + dataset.name[len(source.root) :]
+        pairs.append(Pair.of(dataset, target_name, target.datasets.get(target_name)))
+    paired = {pair.target_name for pair in pairs}
+    orphans = tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in paired)
+    return tuple(pairs), orphans

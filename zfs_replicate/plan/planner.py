@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
-from zfs_replicate.model import Capabilities, Dataset, Inventory, PlanContext, StreamOptions, Survey
+from zfs_replicate.model import Capabilities, Inventory, PlanContext, StreamOptions, Survey
 from zfs_replicate.plan.conflicts import find_conflict, rolled_back
-from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.pair import Pair, match_trees
 from zfs_replicate.plan.protection import protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.plan.route import route_to_tip
@@ -55,19 +55,12 @@ def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Pl
 
     Names map by their path below the roots: with roots `tank/a` and `off/b`, `tank/a/c` goes to `off/b/c`.
     """
-    excludes = context.policy.excludes
-    datasets = _not_excluded(source, excludes)
-    parents = {name for dataset in datasets.values() if dataset.snapshots for name in names.ancestors(dataset.name)}
-    plans: list[DatasetPlan] = []
-    for name, dataset in datasets.items():
-        target_name = target.root + name[len(source.root) :]
-        pair = Pair.of(dataset, target_name, target.datasets.get(target_name))
-        plans.append(plan_dataset(pair, name in parents, context))
-    planned = {plan.target for plan in plans}
-    orphans = tuple(name for name in _not_excluded(target, excludes) if name not in planned)
+    pairs, orphans = match_trees(source, target, context.policy.excludes)
+    parents = {name for pair in pairs if pair.source.snapshots for name in names.ancestors(pair.source.name)}
+    plans = tuple(plan_dataset(pair, pair.source.name in parents, context) for pair in pairs)
     creates = any(plan.creates_target for plan in plans)
     missing = tuple(CreateParent(name, is_placeholder=False) for name in target.missing_ancestors) if creates else ()
-    return Plan(missing, tuple(plans), orphans)
+    return Plan(missing, plans, tuple(orphan.name for orphan in orphans))
 
 
 def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPlan:
@@ -122,11 +115,3 @@ def _check_request(survey: Survey, target_capabilities: Capabilities, request: M
             f"{source.root} on {host}: there are no snapshots to mirror; take one there: zfs snapshot -r"
             f" {source.root}@NAME"
         )
-
-
-def _not_excluded(inventory: Inventory, excludes: tuple[str, ...]) -> dict[str, Dataset]:
-    return {
-        name: dataset
-        for name, dataset in inventory.datasets.items()
-        if not names.is_excluded(names.below(name, inventory.root), excludes)
-    }

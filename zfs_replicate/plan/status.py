@@ -12,9 +12,8 @@ from enum import IntEnum
 
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
-from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.units import age
-from zfs_replicate.zfs import names
 
 
 class Level(IntEnum):
@@ -77,17 +76,11 @@ def evaluate(target: Inventory, source: Inventory | None, options: StatusOptions
     return Status(target.root, tuple(sorted(statuses, key=lambda status: status.name.split("/"))))
 
 
-def _not_excluded(inventory: Inventory, options: StatusOptions) -> Iterator[Dataset]:
-    for name, dataset in inventory.datasets.items():
-        if not names.is_excluded(names.below(name, inventory.root), options.excludes):
-            yield dataset
-
-
 # --- without the source ---
 
 
 def _without_source(target: Inventory, options: StatusOptions, now: int) -> Iterator[DatasetStatus]:
-    for dataset in _not_excluded(target, options):
+    for dataset in not_excluded(target, options.excludes):
         status = _initial_status(dataset)
         if dataset.is_placeholder and not dataset.snapshots:
             yield replace(status, notes=(*status.notes, "only a parent: the source had no snapshots of it"))
@@ -109,23 +102,19 @@ def _is_held_by_mirror(snapshot: Snapshot, tag: str | None) -> bool:
 
 
 def _with_source(target: Inventory, source: Inventory, options: StatusOptions, now: int) -> Iterator[DatasetStatus]:
-    mapped: set[str] = set()
-    for dataset in _not_excluded(source, options):
-        name = target.root + dataset.name[len(source.root) :]
-        mapped.add(name)
-        copy = target.datasets.get(name)
-        if dataset.snapshots or copy is not None:
-            yield _compare(Pair.of(dataset, name, copy), options, now)
-    for dataset in _not_excluded(target, options):
-        if dataset.name not in mapped:
-            newest = dataset.snapshots[-1] if dataset.snapshots else None
-            yield replace(
-                _initial_status(dataset),
-                newest=None if newest is None else newest.name,
-                age_seconds=None if newest is None else max(0, now - newest.creation),
-                is_orphan=True,
-                notes=("not on the source; kept",),
-            )
+    pairs, orphans = match_trees(source, target, options.excludes)
+    for pair in pairs:
+        if pair.source.snapshots or pair.target is not None:
+            yield _compare(pair, options, now)
+    for dataset in orphans:
+        newest = dataset.snapshots[-1] if dataset.snapshots else None
+        yield replace(
+            _initial_status(dataset),
+            newest=None if newest is None else newest.name,
+            age_seconds=None if newest is None else max(0, now - newest.creation),
+            is_orphan=True,
+            notes=("not on the source; kept",),
+        )
 
 
 def _compare(pair: Pair, options: StatusOptions, now: int) -> DatasetStatus:

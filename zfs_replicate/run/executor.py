@@ -28,19 +28,18 @@ from zfs_replicate.zfs import commands
 
 log = logging.getLogger(__name__)
 
-Kind = TypeVar("Kind", bound=Step)
+StepType = TypeVar("StepType", bound=Step)
 
 
 def execute(plan: Plan, context: RunContext, observer: Observer) -> Attempt:
     """Carry out the plan and return how far it got. Raises nothing: `Attempt.error` is what ended it, even a signal."""
-    began = time.monotonic()
     ledger = Ledger(plan, context.source.name)
     error: BaseException | None = None
     try:
         _Execution(plan, replace(context, pipe=replace(context.pipe, observer=observer)), ledger).run()
     except BaseException as caught:  # the caller decides what it means
         error = caught
-    return Attempt(plan, ledger.outcomes(), time.monotonic() - began, error)
+    return Attempt(plan, ledger.outcomes(), error=error)
 
 
 class _Execution:
@@ -71,7 +70,7 @@ class _Execution:
         self._bookmark()
         self._tag(Release, Side.SOURCE)
 
-    def _pending(self, kind: type[Kind]) -> list[tuple[DatasetPlan, Kind]]:
+    def _pending(self, kind: type[StepType]) -> list[tuple[DatasetPlan, StepType]]:
         """Return the steps of one kind, of all datasets that have not failed."""
         return [(plan, step) for plan in self._ledger.active() for step in plan.steps if isinstance(step, kind)]
 

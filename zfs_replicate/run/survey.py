@@ -25,7 +25,7 @@ def read_both(source: Place, target: Place, at_once: bool = True) -> Survey:
     """Probe and list both sides, all in parallel; without `at_once`, list a side only after both probes.
 
     A target without its pool is not an error here: a plan needs the pool, a status does not. If several parts fail,
-    the source's error is raised before the target's, and a probe's before a listing's.
+    a probe's error is raised before a listing's, and of two the source's first.
     """
     with _side_by_side(4) as pool:
         source_probe = pool.submit(probe, source.host, source.root)

@@ -220,7 +220,7 @@ def _stalled(source: Host, step: Send | Resume, pipe: Pipe) -> StreamBroken:
 def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Exit, ...]) -> ReplicateError:
     """Return why the receiver failed. `zfs receive`, the last stage, knows best: the others may only have lost it."""
     receive = stages[-1]
-    if receive.exit_status != 0 and receive.stderr.strip():
+    if receive.is_killed or (receive.exit_status != 0 and receive.stderr.strip()):
         return messages.explain(target.name, step.receiving.target, receive, "receive")
     for stage in stages:
         if stage.exit_status not in (0, -signal.SIGPIPE):

@@ -171,6 +171,7 @@ KILLED = _known(
 
 _ALREADY_DONE = re.compile(r"tag already exists on this dataset|no such tag on this dataset")
 _NAMED = re.compile(r"'([^']+)'")
+_AT_OR_HASH = re.compile("[@#]")
 _ABSENT = re.compile(r"^cannot open '([^']+)': dataset does not exist$")
 
 
@@ -206,11 +207,12 @@ def absent_datasets(ended: Exit) -> frozenset[str] | None:
 
 
 def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
-    """Given how `zfs hold` or `release` of many snapshots ended, return the failed ones, each with its line of stderr.
+    """Given how a command on many snapshots or bookmarks ended, return the failed ones, each with its line of stderr.
 
-    These commands continue after a failure. An existing hold counts as held, a missing one as released. A line may name
-    a snapshot, or its dataset if that is gone. A line that names neither ("cannot hold: permission denied") applies to
-    all that no other line names. A killed command failed for all that it does not name.
+    `zfs hold` and `release`, and several destroys in one script, continue after a failure. An existing hold counts as
+    held, a missing one as released. A line may name a snapshot, or its dataset if that is gone. A line that names
+    neither ("cannot hold: permission denied") applies to all that no other line names. A killed command failed for all
+    that it does not name.
     """
     requested = frozenset(snapshots)
     failures: dict[str, str] = {}
@@ -219,7 +221,7 @@ def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
     for line in filter(None, map(str.strip, ended.stderr.splitlines())):
         match = _NAMED.search(line)
         name = match[1] if match else ""
-        named = {snapshot for snapshot in requested if name in (snapshot, snapshot.partition("@")[0])}
+        named = {snapshot for snapshot in requested if name in (snapshot, _AT_OR_HASH.split(snapshot)[0])}
         if not named:
             general.append(line)
         elif _ALREADY_DONE.search(line):

@@ -50,7 +50,7 @@ def generated(kind: str) -> str:
     ],
 )
 def test_lines_of_an_option_in_the_manual(option: Option, lines: list[str]) -> None:
-    assert list(option.lines()) == lines
+    assert list(option.manual_lines()) == lines
 
 
 def test_docopt_reads_every_option_with_its_default() -> None:

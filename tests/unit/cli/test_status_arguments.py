@@ -65,3 +65,18 @@ def test_bad_status_lines_are_unknown_and_exit_3(line: str, helpful: str, capsys
 def test_options_of_status_are_for_status_alone() -> None:
     with pytest.raises(UsageError, match="are required"):
         parse(["-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite", "--warn", "2d"])
+
+
+def test_status_is_recognised_behind_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["--json", "status", "-l", "off/a@x"]) == 3
+    assert capsys.readouterr().out.startswith("ZFS_REPLICATE UNKNOWN - ")
+
+
+def test_a_tag_named_status_is_not_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.main(["-h", "nas1", "-r", "tank/a", "-l", "off/a@x", "-t", "status"]) == 2
+    assert capsys.readouterr().out == ""
+
+
+def test_an_empty_option_that_does_not_apply_is_refused_too() -> None:
+    with pytest.raises(UsageError, match="--report does not apply here"):
+        parse(["status", "-l", "off/a", "--report", ""])

@@ -190,10 +190,11 @@ def test_a_failed_mbuffer_is_reported_with_its_stderr() -> None:
     assert "mbuffer failed (mbuffer: Cannot allocate memory)" in str(error)
 
 
-def test_a_killed_receive_is_reported_rather_than_mbuffer() -> None:
-    answers = {"mbuffer": Answer(status=-13), "zfs receive": Answer(status=-9)}
-    error = failure(source(), FakeHost("here", answers), "64M")
-    assert "zfs was killed by signal 9" in str(error)
+@pytest.mark.parametrize("mbuffer", [Answer(status=-13), Answer(status=1, stderr="mbuffer: Broken pipe\n")])
+def test_a_killed_receive_is_reported_rather_than_mbuffer(mbuffer: Answer) -> None:
+    error = failure(source(), FakeHost("here", {"mbuffer": mbuffer, "zfs receive": Answer(status=-9)}), "64M")
+    assert isinstance(error, errors.StreamBroken)
+    assert str(error).startswith("off/a on here: cannot receive: the command was killed; ")
 
 
 def test_a_lost_connection_lets_the_receiver_save_its_state() -> None:
