@@ -1,4 +1,4 @@
-"""Define the checked requests of the user, as frozen values. Pure."""
+"""Define the user's requests, already checked, as frozen values. Pure."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Reporting:
 
 @dataclass(frozen=True, slots=True)
 class MirrorRequest:
-    """A mirror run. `stall_seconds` None: wait for ever; `bytes_per_second` None: no limit.
+    """A mirror run. `stall_seconds` None: wait forever; `bytes_per_second` None: no limit.
 
     `properties`: `NAME=VALUE`, set on datasets that are created here.
     """

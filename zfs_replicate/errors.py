@@ -6,7 +6,7 @@
     ├── JobFileError                exit 2   a job file cannot be carried out as written
     ├── AlreadyRunning              exit 0   another run holds the lock of this target tree
     ├── LockError                   exit 1   the lock file cannot be created or opened
-    ├── SourceError                 exit 3   the source cannot be reached, authenticated, trusted or used
+    ├── SourceError                 exit 3   the source cannot be reached, trusted or used, or rejects the login
     │   ├── ConnectionFailed                 no such host, refused, timed out, lost during a command
     │   ├── AuthenticationFailed             the source accepts none of our keys
     │   ├── HostKeyRejected                  unknown or changed host key
@@ -27,7 +27,9 @@
         ├── PartialState                     an unfinished receive is in the way
         ├── StreamBroken                     the stream ended early, stalled or was damaged; state is saved
         ├── FeatureMissing                   the target is too old for the stream
-        └── KeyUnavailable                   an encryption key is not loaded, or a different one
+        ├── KeyUnavailable                   an encryption key is not loaded, or a different one
+        ├── ConflictFound                    a dataset needs a decision by a person (in run/ledger.py)
+        └── NonzeroExit                      any failure, before its caller explains it (in hosts/base.py)
 
 `is_transient`: the same command may succeed if retried a little later.
 """

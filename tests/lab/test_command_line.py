@@ -21,8 +21,8 @@ def arguments(**changes: str) -> list[str]:
 
 
 USAGE_ERRORS = {
-    "a snapshot as the source": (arguments(r="tank/data@one"), "is a snapshot or bookmark"),
-    "a snapshot as the target": (arguments(l="offsite/data@one"), "is a snapshot or bookmark"),
+    "a snapshot as the source": (arguments(r="tank/data@one"), "is the name of a snapshot or bookmark"),
+    "a snapshot as the target": (arguments(l="offsite/data@one"), "is the name of a snapshot or bookmark"),
     "a character that ZFS does not allow": (arguments(r="tank/da%ta"), "that ZFS does not allow"),
     "a quote in the name": (arguments(r="tank/da'ta"), "that ZFS does not allow"),
     "an empty component": (arguments(l="offsite//data"), "empty component"),
@@ -119,7 +119,7 @@ def test_second_run_on_the_same_tree_exits_0_and_changes_nothing(world: World, t
                 done = world.replicate_from("tank/data", target)
                 assert (done.stdout, done.stderr) == ("", "")
             done = world.replicate("-v")
-            assert "another run is at work" in done.stderr
+            assert "another run is already working" in done.stderr
             assert not world.exists("offsite/data@one")
             (tmp_path / "go").touch()
             first.communicate()

@@ -158,7 +158,7 @@ def test_a_read_only_key_shows_a_plan_and_holds_nothing(here: Site, world: World
     world.snapshot("tank/data@one")
     assert "send tank/data@one in full" in here.replicate("readonly", "-n").stdout
     done = here.replicate("readonly", expect=1)
-    assert "zfs_replicate_gate there refused it" in done.stderr
+    assert "zfs_replicate_gate on that host refused it" in done.stderr
     assert world.holds("tank/data") == {}
 
 

@@ -29,7 +29,7 @@ EXPECTED = {
         "status 3]",
     ),
     "Several jobs in one file": ("did you mean keep-days?", "status 2]", "job mail: tank/mail on nas1", "status 1]"),
-    "A mistake on the command line": ("is a snapshot or bookmark", "status 2]"),
+    "A mistake on the command line": ("is the name of a snapshot or bookmark", "status 2]"),
     "Retiring a mirror": ("held by offsite;", "bookmark"),
 }
 """The texts that each chapter must contain, in this order."""

@@ -120,7 +120,7 @@ def test_stalled_stream_is_ended(world: World, tmp_path: Path) -> None:
     with sshd(tmp_path, 2231, wrapper=f'{slow} *) exec sh -c "$SSH_ORIGINAL_COMMAND";; esac'):
         trust(2231, KNOWN_HOSTS)
         done = world.replicate("-p", "2231", "--stall-timeout", "3", expect=1)
-    assert "no data moved for 3 seconds" in done.stderr
+    assert "no data for 3 seconds" in done.stderr
     world.replicate(host="localhost")
     assert world.guids("offsite/data") == world.guids("tank/data")
 

@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
             with interrupted_by_signals():
                 return _carry_out(arguments.parse(words), open_logs)
         except BrokenPipeError:
-            # our reader has gone, as with `| head`; without this Python would complain again at exit
+            # the reader has closed the pipe, as with `| head`; without this Python would complain again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return SIGNALLED + signal.SIGPIPE
         except UsageError as error:

@@ -15,7 +15,7 @@ Usage:
   zfs_replicate --help
   zfs_replicate --version
 
-Example, as a line for cron:
+Example, as the command in a crontab:
   zfs_replicate -h nas1 -r backuppool/virt/machines -l offsite/virt/machines -t offsite -k 30
 
 Pull the snapshots of a dataset and of everything below it that are not here yet, then exit. Each snapshot is sent
@@ -30,7 +30,8 @@ monitoring plugin. release retires a mirror: it lists the holds of its tag on th
 _TAIL = """
 A successful run prints nothing, except on a terminal or with -v. Exit status: 0 mirrored, or another run is already
 working on the same target; 1 at least one dataset failed or needs a decision; 2 wrong usage; 3 the source cannot be
-reached, authenticated, trusted or used. status exits like a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
+reached, trusted or used, or rejects the login. status exits like a monitoring plugin: 0 OK, 1 WARNING, 2 CRITICAL, 3
+UNKNOWN.
 """
 
 _OPTIONS = "\n".join(

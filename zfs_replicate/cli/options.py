@@ -42,7 +42,7 @@ SECTIONS = (
                 "-t",
                 "--tag",
                 "TAG",
-                "name the holds TAG; each mirror of a source needs its own",
+                "tag this mirror's holds with TAG; each mirror of a source needs its own",
                 check=values.tag,
             ),
             Option(
@@ -65,7 +65,7 @@ SECTIONS = (
         ),
     ),
     Section(
-        "How",
+        "Transfer and connection",
         (
             Option("-j", "--jobs", "N", "receive N datasets at a time", check=values.whole(1, 64), default="2"),
             Option(
@@ -99,8 +99,8 @@ SECTIONS = (
                 None,
                 "--transport",
                 "KIND",
-                "carry streams with paramiko, with openssh (the ssh program), or auto: ssh for large streams where it"
-                " is installed, otherwise paramiko",
+                "send streams over paramiko, openssh (the ssh program), or auto: ssh for large streams where it is"
+                " installed, otherwise paramiko",
                 default="auto",
                 choices=TRANSPORTS,
             ),
@@ -140,7 +140,7 @@ SECTIONS = (
                 None,
                 "--stall-timeout",
                 "SECONDS",
-                "end a stream when no byte passes for SECONDS; 0 waits forever",
+                "abort a stream after SECONDS without data; 0 waits forever",
                 field="stall_seconds",
                 check=values.whole(0, 10**6, none=0),
                 default="1800",

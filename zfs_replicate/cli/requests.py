@@ -51,7 +51,7 @@ def status_request(given: Given) -> StatusRequest:
         raise UsageError("status: -h and -r belong together; give both or neither")
     options = _fill(StatusOptions, given)
     if options.warn_seconds and options.crit_seconds and options.warn_seconds > options.crit_seconds:
-        raise BadValue("--warn", given["--warn"], f"must not be longer than --crit {given['--crit']}")
+        raise BadValue("--warn", given["--warn"], f"must be at most --crit {given['--crit']}")
     return _fill(
         StatusRequest,
         given,

@@ -172,8 +172,8 @@ def _bounded(host: Host, command: Sequence[str]) -> Iterator[Process]:
                     raise
         if is_overdue.is_set():
             raise CommandFailed(
-                f"{host.name}: {' '.join(command[:2])} did not end within {MAX_SECONDS // 60} minutes and was ended;"
-                " look at that host and its pool, then run again"
+                f"{host.name}: {' '.join(command[:2])} was still running after {MAX_SECONDS // 60} minutes and was"
+                " stopped; look at that host and its pool, then run again"
             )
 
 

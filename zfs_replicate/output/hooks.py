@@ -43,8 +43,8 @@ def run_hook(option: str, line: str, report: str, variables: Mapping[str, str], 
             status = process.wait(seconds)
         except subprocess.TimeoutExpired as error:
             raise HookFailed(
-                f"{option}: the command did not end within {seconds:g} seconds and was killed: {line}; let it do long"
-                " work in the background"
+                f"{option}: the command did not end within {seconds:g} seconds and was killed: {line}; move long"
+                " work into the background"
             ) from error
         finally:
             if process.poll() is None:

@@ -92,7 +92,7 @@ class _StderrHandler(logging.Handler):
     """Writes to the current sys.stderr, which a live display replaces for a while."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        # our reader has gone: no reason to stop a running mirror
+        # the reader has closed the pipe: no reason to stop a running mirror
         with contextlib.suppress(BrokenPipeError):
             print(self.format(record), file=sys.stderr, flush=True)
 

@@ -24,7 +24,7 @@ PRIVATE, PUBLIC = 0o600, 0o644
 def publish(run: Run) -> int:
     """Write the requested files and run the hook; return the exit status.
 
-    A dry run writes no metrics and runs no hook. A run that found another one at work writes no files and runs no hook.
+    A dry run writes no metrics and runs no hook. A run that found another one running writes no files and runs no hook.
     """
     reporting = run.request.reporting
     is_real = not run.request.is_dry_run and not run.is_skipped

@@ -74,7 +74,7 @@ def renew_bookmarks(source: Host, steps: Sequence[BookmarkSource]) -> list[Bookm
         try:
             _stdout, ended = run(source, commands.bookmark(new, obsolete))
         except ReplicateError as error:
-            log.info("cannot create bookmarks: %s", error)
+            log.info("cannot renew bookmarks: %s", error)
             break
         for line in ended.stderr.splitlines():
             log.info("%s: %s (the hold still protects it)", source.name, line)

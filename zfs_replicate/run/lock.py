@@ -54,7 +54,7 @@ def _flock(directory: Path, dataset: str, how: int) -> Iterator[None]:
         try:
             fcntl.flock(handle, how | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise AlreadyRunning(f"{dataset}: another run is at work on this target tree; nothing to do") from error
+            raise AlreadyRunning(f"{dataset}: another run is already working on this target tree; skipped") from error
         yield
     finally:
         os.close(handle)

@@ -77,7 +77,7 @@ def run_step(step: Step, context: RunContext, cancellation: Cancellation) -> int
     elif isinstance(step, Rollback):
         _roll_back(step, context)
     elif isinstance(step, CreateParent):
-        log.info("%s: create as a parent", step.target)
+        log.info("%s: creating it as a parent", step.target)
         run_on_target(target, commands.create_parent(step), step.target, "create it")
     elif isinstance(step, ClearPlaceholder):
         run_on_target(target, commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")

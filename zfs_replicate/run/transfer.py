@@ -212,7 +212,7 @@ def _drain(sender: Process, source: Host, step: Send | Resume, pipe: Pipe) -> No
 
 def _stalled(source: Host, step: Send | Resume, pipe: Pipe) -> StreamBroken:
     return StreamBroken(
-        f"{step.snapshot} on {source.name}: no data moved for {pipe.stall_seconds:g} seconds: the stream was ended;"
+        f"{step.snapshot} on {source.name}: no data for {pipe.stall_seconds:g} seconds, so the stream was aborted;"
         " check the network and both pools, then run again: it continues where it stopped"
     )
 

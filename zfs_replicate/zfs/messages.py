@@ -36,7 +36,7 @@ KNOWN = (
     _known(
         r"zfs_replicate_gate: refused",
         errors.PermissionDenied,
-        "zfs_replicate_gate there refused it",
+        "zfs_replicate_gate on that host refused it",
         "compare -r and -t with --dataset and --tag of our key in authorized_keys there; if they match, copy the"
         " zfs_replicate_gate of this version there",
     ),
@@ -70,7 +70,7 @@ KNOWN = (
         r"does not\s+match incremental source",
         errors.TargetDiverged,
         "the target no longer has the snapshot that the stream starts from",
-        "run again: both sides are then compared anew",
+        "run again: the next run compares both sides again",
     ),
     _known(
         r"destination already exists",

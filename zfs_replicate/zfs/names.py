@@ -22,7 +22,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_:.-]*")
 def dataset_problem(name: str) -> str | None:
     """Given a dataset name, return why ZFS would refuse it, or None."""
     if "@" in name or "#" in name:
-        return "is a snapshot or bookmark; name the dataset, without the part from @ or # on"
+        return "is the name of a snapshot or bookmark; leave out the @ or # and what follows"
     components = name.split("/")
     if not all(components):
         return "has an empty component; write it without leading, trailing or double slashes"
@@ -32,9 +32,9 @@ def dataset_problem(name: str) -> str | None:
         if not _COMPONENT.fullmatch(component) or component in (".", ".."):
             return f"has a component that ZFS does not allow: {component!r}"
     if len(name) > MAX_NAME_LENGTH:
-        return f"is {len(name)} bytes long; ZFS takes {MAX_NAME_LENGTH} at most"
+        return f"is {len(name)} bytes long; ZFS allows at most {MAX_NAME_LENGTH}"
     if len(components) > MAX_DEPTH:
-        return f"is {len(components)} levels deep; ZFS takes {MAX_DEPTH} at most"
+        return f"is {len(components)} levels deep; ZFS allows at most {MAX_DEPTH}"
     return None
 
 

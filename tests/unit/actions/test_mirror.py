@@ -77,7 +77,7 @@ def test_with_a_json_log_the_failure_is_a_record(
 
 
 def test_a_run_that_gives_way_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture) -> None:
-    assert ended(monkeypatch, tmp_path, AlreadyRunning("off/a: another run is at work")) == (0, None)
+    assert ended(monkeypatch, tmp_path, AlreadyRunning("off/a: another run is already working")) == (0, None)
     assert list(tmp_path.iterdir()) == []
     assert capsys.readouterr() == ("", "")
 

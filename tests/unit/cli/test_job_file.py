@@ -232,7 +232,7 @@ def test_a_failed_job_stops_none_and_the_worst_status_counts(
     ends: dict[str, BaseException | int] = {
         "off/web": ConnectionFailed("nas1: cannot connect"),
         "off/mail": ZeroDivisionError("ours"),
-        "off/busy": AlreadyRunning("off/busy: another run is at work"),
+        "off/busy": AlreadyRunning("off/busy: another run is already working"),
         "off/last": 0,
     }
     ran: list[str] = []

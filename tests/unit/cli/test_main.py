@@ -67,7 +67,7 @@ def test_each_error_has_its_exit_status(
 
 
 def test_another_run_at_work_is_0_and_silent(mirror_raises: Raises, capsys: pytest.CaptureFixture[str]) -> None:
-    mirror_raises(errors.AlreadyRunning("off/a: another run is at work"))
+    mirror_raises(errors.AlreadyRunning("off/a: another run is already working"))
     assert main.main(LINE) == 0
     assert capsys.readouterr() == ("", "")
 

@@ -70,13 +70,13 @@ def test_the_message_names_host_and_command() -> None:
 
 def test_a_command_that_does_not_end_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(base, "MAX_SECONDS", 0.2)
-    with pytest.raises(errors.CommandFailed, match=r"localhost: sleep 1000 did not end within .* and was ended"):
+    with pytest.raises(errors.CommandFailed, match=r"localhost: sleep 1000 was still running after .* and was stopped"):
         run(LocalHost(), ("sleep", "1000"))
 
 
 def test_a_command_that_only_closes_its_output_is_ended(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
     monkeypatch.setattr(base, "MAX_SECONDS", 0.3)
-    with server.connect() as host, pytest.raises(errors.CommandFailed, match="did not end"):
+    with server.connect() as host, pytest.raises(errors.CommandFailed, match="was still running"):
         list(read_lines(host, shell("exec >&- 2>&-; sleep 2")))
 
 

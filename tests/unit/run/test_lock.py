@@ -28,7 +28,7 @@ from zfs_replicate.run.lock import default_directory, locked
 def test_two_runs_on_one_tree_exclude_each_other(tmp_path: Path, first: str, second: str) -> None:
     with (
         locked(first, tmp_path / "locks"),
-        pytest.raises(AlreadyRunning, match="another run is at work"),
+        pytest.raises(AlreadyRunning, match="another run is already working"),
         locked(second, tmp_path / "locks"),
     ):
         pass

@@ -18,8 +18,8 @@ def test_names_that_zfs_accepts(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("tank/a@b", "is a snapshot or bookmark"),
-        ("tank#b", "is a snapshot or bookmark"),
+        ("tank/a@b", "is the name of a snapshot or bookmark"),
+        ("tank#b", "is the name of a snapshot or bookmark"),
         ("", "empty component"),
         ("/tank", "empty component"),
         ("tank/", "empty component"),
