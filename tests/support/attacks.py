@@ -49,7 +49,11 @@ ATTACKS = (
     Attack("another dataset among ours", _ours("zfs holds -H tank/data@one tank/secret@s"), OUTSIDE),
     Attack("the whole pool", remote_command(commands.list_tree("tank")), OUTSIDE),
     Attack("another pool", remote_command(commands.probe("offsite")), "wrong pool"),
-    Attack("a base of another dataset", _ours("zfs send -i tank/data/child@s tank/data@one"), "the base is in another"),
+    Attack(
+        "a base of another dataset",
+        _ours("zfs send -i tank/data/child@s tank/data@one"),
+        "the base is in another dataset",
+    ),
     Attack(
         "another dataset among bundled sends",
         remote_command(
@@ -60,7 +64,7 @@ ATTACKS = (
     Attack(
         "a base of another dataset among bundled sends",
         remote_command(commands.bundle("0" * 32, [("zfs", "send", "-i", "tank/data/child@s", "tank/data@one")])),
-        "the base is in another",
+        "the base is in another dataset",
     ),
     Attack(
         "all descendants among bundled sends",

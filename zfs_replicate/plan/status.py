@@ -61,7 +61,7 @@ class Status:
 
     @property
     def oldest(self) -> DatasetStatus | None:
-        """The copy with the oldest newest mirrored snapshot. Orphans do not count, because nothing renews them."""
+        """The copy whose newest mirrored snapshot is oldest. Orphans do not count, because nothing renews them."""
         candidates = [dataset for dataset in self.datasets if dataset.age_seconds is not None and not dataset.is_orphan]
         return max(candidates, key=lambda dataset: dataset.age_seconds or 0, default=None)
 
@@ -143,8 +143,7 @@ def _compare_without_base(
         return _add_problem(status, Level.CRITICAL, "no common snapshot is left")
     waiting = max(0, now - source.snapshots[0].creation)
     level = _level_of_age(waiting, options) if options.warn_seconds or options.crit_seconds else Level.WARNING
-    text = f"not mirrored yet; its first snapshot is {age(waiting)} old"
-    return replace(status, notes=(*status.notes, text)) if level is Level.OK else _add_problem(status, level, text)
+    return _add_problem(status, level, f"not mirrored yet; its first snapshot is {age(waiting)} old")
 
 
 def _check_holds(status: DatasetStatus, source: Dataset, target: Dataset, tag: str | None) -> DatasetStatus:
@@ -170,8 +169,11 @@ def _check_holds(status: DatasetStatus, source: Dataset, target: Dataset, tag: s
 
 def _initial_status(dataset: Dataset) -> DatasetStatus:
     is_unfinished = dataset.resume_token is not None
-    notes = ("a receive is unfinished: it is running now, or the next run continues it",) if is_unfinished else ()
-    return DatasetStatus(dataset.name, is_unfinished=is_unfinished, notes=notes)
+    return DatasetStatus(
+        dataset.name,
+        is_unfinished=is_unfinished,
+        notes=("a receive is unfinished: it is running now, or the next run continues it",) if is_unfinished else (),
+    )
 
 
 def _set_age(status: DatasetStatus, newest: Snapshot, options: StatusOptions, now: int) -> DatasetStatus:
@@ -200,6 +202,9 @@ def _level_of_age(seconds: int, options: StatusOptions) -> Level:
 
 
 def _add_problem(status: DatasetStatus, level: Level, problem: str) -> DatasetStatus:
+    """At level OK the text is a note."""
+    if level is Level.OK:
+        return replace(status, notes=(*status.notes, problem))
     return replace(status, level=max(status.level, level), problems=(*status.problems, problem))
 
 
