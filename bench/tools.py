@@ -11,7 +11,7 @@ TARGET_POOL = "offsite"
 HOST = "root@127.0.0.1"
 
 BACKUP_NAME = "bench"
-"""zfs-autobackup recognizes its snapshots by their name: this, a hyphen and the time."""
+"""zfs-autobackup recognises its snapshots by their name: this, a hyphen and the time."""
 
 SHARED_CONNECTIONS = """Host *
     ControlPath ~/.ssh/control-%r@%h:%p

@@ -27,7 +27,7 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Place a hold with this tag on these snapshots of one side (whole names)."""
+    """Place a hold with this tag on these snapshots of one side (full names)."""
 
     side: Side
     tag: str
@@ -36,7 +36,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Release the hold with this tag from these snapshots of one side (whole names)."""
+    """Release the hold with this tag from these snapshots of one side (full names)."""
 
     side: Side
     tag: str
@@ -45,9 +45,9 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Rollback:
-    """Roll the target back to `snapshot` (whole name), which discards `byte_count` bytes and the snapshots in `lost`.
+    """Roll the target back to `snapshot` (full name), which discards `byte_count` bytes and the snapshots in `lost`.
 
-    `lost`: whole names, oldest first. `release`: the holds of ours on them, released first.
+    `lost`: full names, oldest first. `release`: the holds of ours on them, released first.
     """
 
     target: str
@@ -83,7 +83,7 @@ class Receiving:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send one stream up to `snapshot`, from `base` (the whole name of a snapshot or bookmark; None: a full send).
+    """Send one stream up to `snapshot`, from `base` (the full name of a snapshot or bookmark; None: a full send).
 
     `snapshot_count`: how many snapshots arrive; if more than one, all snapshots in between are sent too (`-I`).
     `byte_estimate`: the bytes written since the base, from the listing; the stream may be smaller or larger.
@@ -100,7 +100,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """Continue the interrupted stream of one snapshot (whole name). `byte_estimate` is for the whole stream."""
+    """Continue the interrupted stream of one snapshot (full name). `byte_estimate` is for the whole stream."""
 
     snapshot: str
     token: str
@@ -118,7 +118,7 @@ class ClearPlaceholder:
 
 @dataclass(frozen=True, slots=True)
 class Verify:
-    """Check that the target has this snapshot (whole name) with this guid."""
+    """Check that the target has this snapshot (full name) with this guid."""
 
     snapshot: str
     guid: int
@@ -126,7 +126,7 @@ class Verify:
 
 @dataclass(frozen=True, slots=True)
 class BookmarkSource:
-    """Bookmark the new base on the source, then destroy our older bookmarks (whole names).
+    """Bookmark the new base on the source, then destroy our older bookmarks (full names).
 
     `bookmark` None: there is one already. A fallback in case the hold is lost: it may fail if the user lacks the
     permission, and nothing depends on it.

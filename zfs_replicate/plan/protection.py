@@ -75,13 +75,13 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     expire, kept = _expiry(after, anchor, context)
     # the order is the safety: see the top of this module
     steps = (
-        *_tagging(Hold, Side.SOURCE, tag, _whole_names(source.name, to_hold)),
+        *_tagging(Hold, Side.SOURCE, tag, _full_names(source.name, to_hold)),
         *route.steps,
         *_verify(after, route),
-        *_tagging(Hold, Side.TARGET, target_tag, _whole_names(target_name, to_hold_here)),
-        *_tagging(Release, Side.TARGET, target_tag, _whole_names(target_name, to_release_here)),
+        *_tagging(Hold, Side.TARGET, target_tag, _full_names(target_name, to_hold_here)),
+        *_tagging(Release, Side.TARGET, target_tag, _full_names(target_name, to_release_here)),
         *_bookmark(source, route, context),
-        *_tagging(Release, Side.SOURCE, tag, _whole_names(source.name, to_release)),
+        *_tagging(Release, Side.SOURCE, tag, _full_names(source.name, to_release)),
         *expire,
     )
     unknown = [snapshot for snapshot in tagged if snapshot.guid not in known]
@@ -176,5 +176,5 @@ def _notes(source: Dataset, route: Route, after: _TargetAfter, unknown: list[Sna
     return tuple(notes)
 
 
-def _whole_names(dataset: str, snapshots: Iterable[Snapshot]) -> tuple[str, ...]:
+def _full_names(dataset: str, snapshots: Iterable[Snapshot]) -> tuple[str, ...]:
     return tuple(f"{dataset}@{snapshot.name}" for snapshot in snapshots)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Failures = dict[str, ReplicateError]
-"""Errors by the whole name of a snapshot or bookmark."""
+"""Errors by the full name of a snapshot or bookmark."""
 
 BOOKMARK_BATCH_BYTES = commands.BATCH_BYTES // 5
 """Each snapshot comes with its new bookmark and up to three old ones."""
@@ -84,7 +84,7 @@ def renew_bookmarks(source: Host, steps: Sequence[BookmarkSource]) -> list[Bookm
 
 
 def destroy_bookmarks(source: Host, bookmarks: Sequence[str]) -> Failures:
-    """Destroy bookmarks (whole names), many per command; return the failures. A missing bookmark is not one."""
+    """Destroy bookmarks (full names), many per command; return the failures. A missing bookmark is not one."""
     failures: Failures = {}
     for batch in commands.batches(bookmarks):
         try:

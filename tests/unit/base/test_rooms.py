@@ -69,7 +69,7 @@ def path_of(module: str) -> Path:
 
 @cache
 def imported(module: str) -> frozenset[str]:
-    """Return the whole names that a module imports, anywhere in it."""
+    """Return the full names that a module imports, anywhere in it."""
     return frozenset(_imported(ast.parse(path_of(module).read_text())))
 
 

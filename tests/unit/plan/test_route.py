@@ -149,7 +149,7 @@ def test_encrypted_sources_are_sent_raw(source: str, target: str, expected: str)
     assert streams(steps(source, target)) == expected
 
 
-def test_a_stream_carries_whole_names_and_its_receiver() -> None:
+def test_a_stream_carries_full_names_and_its_receiver() -> None:
     (send,) = (step for step in planned("volume a b c", "volume a").steps if isinstance(step, Send))
     assert (send.base, send.snapshot, send.snapshot_count) == (f"{SOURCE}@a", f"{SOURCE}@c", 2)
     assert send.receiving == Receiving(TARGET, Kind.VOLUME)
