@@ -42,15 +42,15 @@ test-versions: $(VENV)/.ready ## run the lab tests on OpenZFS 2.1 and 2.3 too
 test-transports: $(VENV)/.ready ## put the whole fault matrix through OpenSSH's client too
 	@ZFS_REPLICATE_TRANSPORT=openssh PYTHON=$(CURDIR)/$(BIN)/python tests/lab/run tests/lab/test_faults.py
 
-transcripts: ## play the main situations in the lab and write docs/transcripts.md
+transcripts: ## replay the main situations in the lab and write docs/transcripts.md
 	@$(MAKE) --no-print-directory test-lab ARGS=tests/lab/test_transcripts.py
 
-coverage: $(VENV)/.ready ## measure what the fast tests run of each room; fails where one is below its floor
+coverage: $(VENV)/.ready ## measure what the fast tests run of each room; fails where actions is below its floor
 	@$(BIN)/python -m pytest -q -n auto --dist worksteal --cov --cov-report= --cov-report=json:.coverage.json \
 		tests/simulator tests/unit tests/contract
 	@$(BIN)/python -m tests.support.coverage_by_room .coverage.json
 
-mutants: $(VENV)/.ready ## break the program in a dozen ways and see that the fast tests notice
+mutants: $(VENV)/.ready ## break the program in many ways and see that the fast tests notice
 	@$(BIN)/python tests/mutants.py
 
 fuzz: $(VENV)/.ready ## throw hostile commands at the gate and print figures (EXAMPLES, SECONDS)
@@ -60,13 +60,13 @@ fuzz: $(VENV)/.ready ## throw hostile commands at the gate and print figures (EX
 bench: $(VENV)/.bench ## measure beside syncoid, bzfs and zfs_autobackup, in under 10 minutes; writes docs/benchmarks.md
 	@$(BIN)/python -m bench quick start planning bulk
 
-bench-full: $(VENV)/.bench ## measure everything: for a night
+bench-full: $(VENV)/.bench ## measure everything, overnight
 	@$(BIN)/python -m bench trips goals curve transports links start planning bulk full
 
 lock: ## write tests/requirements.lock anew, after a change of tests/constraints.txt
 	@tests/make-lock "$(PYTHON)"
 
-audit: $(VENV)/.ready ## ask pip-audit for known holes in what we depend on, where it can be installed
+audit: $(VENV)/.ready ## check what we depend on for known vulnerabilities, if pip-audit can be installed
 	@$(PYTHON) -m venv $(VENV)/audit
 	@$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit || \
 		{ echo "pip-audit cannot be installed here: nothing was checked"; exit 0; }; \
@@ -78,7 +78,7 @@ check: $(VENV)/.ready ## lint, types and fast tests, in under a minute
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q -n auto tests/unit
 
-release: ## see whether this commit may be released, and say how; changes and pushes nothing
+release: ## check that this commit can be released, and print the next steps; changes and pushes nothing
 	@packaging/check-release
 
 format: $(VENV)/.ready ## let ruff lay out the code
