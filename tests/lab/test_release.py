@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 
+from tests.support.lab.servers import KNOWN_HOSTS, sshd, trust
 from tests.support.lab.world import PROGRAM, World, run, zfs
 
 WORDS = ("release", "-h", "127.0.0.1", "-r", "tank/data", "-t", "mirror")
@@ -91,3 +95,19 @@ def test_status_without_the_target_pool_is_no_copy(world: World) -> None:
     done = world.program("status", *where, "--crit", "1d", "--warn", "1h", expect=0)
     assert "not mirrored yet" in done.stdout
     assert "no such dataset" in world.program("status", "-l", "offsite/data", expect=2).stdout
+
+
+def test_release_ends_at_a_signal_while_the_source_hangs(world: World, tmp_path: Path) -> None:
+    mirrored(world)
+    mark = tmp_path / "hanging"
+    hang = f'case "$SSH_ORIGINAL_COMMAND" in *" zfs release "*) touch {mark}; exec sleep 300;; esac'
+    with sshd(tmp_path, 2218, wrapper=f'{hang}\nexec sh -c "$SSH_ORIGINAL_COMMAND"') as server:
+        trust(server.port, KNOWN_HOSTS)
+        words = [sys.executable, PROGRAM, *WORDS, "-p", str(server.port), "--yes"]
+        program = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        while not mark.exists():
+            assert program.poll() is None, program.communicate()[0]
+            time.sleep(0.1)
+        program.send_signal(signal.SIGTERM)
+        printed, _ = program.communicate(timeout=60)
+    assert (program.returncode, "ended by SIGTERM" in printed) == (143, True), printed

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,10 +16,11 @@ from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, Veri
 from zfs_replicate.log_context import about
 from zfs_replicate.observer import Observer
 from zfs_replicate.run.context import RunContext
-from zfs_replicate.run.holds import renew_bookmarks, run_parallel, tag_snapshots
+from zfs_replicate.run.holds import renew_bookmarks, tag_snapshots
 from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
 from zfs_replicate.run.ledger import Ledger
+from zfs_replicate.run.parallel import run_parallel, threads
 from zfs_replicate.run.stream_steps import STREAM_STEPS, add_free_space, bundled, bundles, run_on_target, run_step
 from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.steps import Attempt, BookmarkSource, DatasetPlan, Expire, Hold, Plan, Release, Side, Step, Verify
@@ -58,7 +58,7 @@ class _Execution:
         self._stream()
         self._verify()
         self._tag(Hold, Side.TARGET)
-        with ThreadPoolExecutor(2 if self._context.jobs > 1 else 1) as pool:
+        with threads(2 if self._context.jobs > 1 else 1) as pool:
             on_target = pool.submit(self._tag, Release, Side.TARGET)
             on_source = pool.submit(self._release_source)
             on_target.result()

@@ -6,31 +6,22 @@ tag_snapshots(Host, Hold | Release, width) → the errors by snapshot. Many snap
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import Sequence
 
 from zfs_replicate.errors import DatasetMissing, ReplicateError
 from zfs_replicate.hosts.base import Host, run
 from zfs_replicate.model import Exit
+from zfs_replicate.run.parallel import run_parallel
 from zfs_replicate.steps import BookmarkSource, Hold, Release
 from zfs_replicate.zfs import commands, messages
 
 log = logging.getLogger(__name__)
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 Failures = dict[str, ReplicateError]
 """Errors by the full name of a snapshot or bookmark."""
 
 BOOKMARK_BATCH_BYTES = commands.BATCH_BYTES // 5
 """Each snapshot comes with its new bookmark and up to three old ones."""
-
-
-def run_parallel(width: int, work: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Given items, call `work` on each, `width` at a time; return the results in the order of the items."""
-    with ThreadPoolExecutor(width) as pool:
-        return list(pool.map(work, items))
 
 
 def tag_snapshots(host: Host, step: Hold | Release, width: int) -> Failures:

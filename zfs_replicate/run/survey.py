@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from zfs_replicate.errors import PoolMissing
 from zfs_replicate.hosts.base import Host
 from zfs_replicate.model import Capabilities, Survey
 from zfs_replicate.run.inventory import probe, read_source, read_target
+from zfs_replicate.run.parallel import threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ def read_both(source: Place, target: Place, at_once: bool = True) -> Survey:
     A target without its pool is not an error here: a plan needs the pool, a status does not. If several parts fail,
     a probe's error is raised before a listing's, and of two the source's first.
     """
-    with _side_by_side(4) as pool:
+    with threads(4) as pool:
         source_probe = pool.submit(probe, source.host, source.root)
         target_probe = pool.submit(_probe_target, target)
         if not at_once:  # exception() waits without raising
@@ -44,18 +42,3 @@ def _probe_target(target: Place) -> Capabilities | PoolMissing:
         return probe(target.host, target.root)
     except PoolMissing as error:
         return error
-
-
-@contextlib.contextmanager
-def _side_by_side(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Provide threads that are not waited for after an error or a signal, because a silent host would block us.
-
-    A thread that still reads ends when its connection is closed.
-    """
-    pool = ThreadPoolExecutor(count)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        raise
-    pool.shutdown()
