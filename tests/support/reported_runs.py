@@ -55,3 +55,7 @@ def lost_run(*more: str) -> Run:
     """Return a run that never reached its source."""
     problem = Problem("ConnectionFailed", "nas1: no such host; check -h")
     return run(None, (), *more, exit_status=3, problem=problem)
+
+
+def sends(plan: Plan) -> list[Send]:
+    return [step for dataset in plan.datasets for step in dataset.steps if isinstance(step, Send)]

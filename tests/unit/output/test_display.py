@@ -10,15 +10,9 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from tests.support.fakes import Answer, FakeHost
-from tests.support.reported_runs import plan
+from tests.support.reported_runs import plan, sends
 from zfs_replicate.config import Reporting
-from zfs_replicate.observer import Observer
 from zfs_replicate.output.display import WHOLE, Display, follow_live, is_shown
-from zfs_replicate.run import gauge
-from zfs_replicate.run.gauge import Gauge
-from zfs_replicate.run.transfer import Cancellation, Pipe, transfer
-from zfs_replicate.steps import Plan, Resume, Send
 
 TWO = plan((":a! b+1000", "x:a! b+3000"), (":a^", "x:a^"))
 
@@ -34,10 +28,6 @@ def at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Terminal:
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     return terminal
-
-
-def sends(plan: Plan) -> list[Send]:
-    return [step for dataset in plan.datasets for step in dataset.steps if isinstance(step, Send)]
 
 
 def lines(progress: Progress) -> dict[str, tuple[float, float | None]]:
@@ -165,59 +155,3 @@ def test_what_is_printed_meanwhile_waits_for_the_drawing(monkeypatch: pytest.Mon
         thread.join(30)
         assert not thread.is_alive()
     assert "a line of the log" in terminal.getvalue()
-
-
-# --- figures from a stream ---
-
-
-class Notes(Observer):
-    """Records its calls."""
-
-    wants_bytes = True
-
-    def __init__(self) -> None:
-        self.calls: list[object] = []
-
-    def stream_began(self, _step: Send | Resume) -> None:
-        self.calls.append("began")
-
-    def stream_moved(self, _step: Send | Resume, byte_count: int, size: int | None) -> None:
-        self.calls.append((byte_count, size))
-
-    def stream_ended(self, _step: Send | Resume) -> None:
-        self.calls.append("ended")
-
-
-def test_a_stream_tells_bytes_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gauge, "INTERVAL_SECONDS", 0)
-    notes = Notes()
-    source = FakeHost("nas1", {"zfs send": Answer(b"x" * 30, stderr="size\t30\n")}, chunk_bytes=10)
-    assert transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(observer=notes), Cancellation()) == 30
-    assert source.asked[0].startswith("zfs send -vP ")
-    assert notes.calls == ["began", (10, 30), (20, 30), (30, 30), "ended"]
-
-
-def test_a_failed_stream_has_ended_and_its_error_is_clean() -> None:
-    notes = Notes()
-    stderr = "full\ttank/a@b\t30\nsize\t30\nwarning: cannot send 'tank/a@b': Input/output error\n"
-    source = FakeHost("nas1", {"zfs send": Answer(b"", status=1, stderr=stderr)})
-    with pytest.raises(Exception, match="Input/output error") as caught:
-        transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(observer=notes), Cancellation())
-    assert "size" not in str(caught.value)
-    assert notes.calls == ["began", "ended"]
-
-
-def test_a_compressed_stream_is_measured_as_zfs_counts_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gauge, "INTERVAL_SECONDS", 0)
-    notes = Notes()
-    stderr = "size\t3000\n10:00:00\t2000\ttank/a@b\n"
-    source = FakeHost("nas1", {"": Answer(b"x" * 10, stderr=stderr)})
-    with source.start(("zfs", "send")) as sender:
-        Gauge(notes, sends(TWO)[0], sender).add(10)
-    assert notes.calls == [(2000, 3000)]
-
-
-def test_without_an_observer_nothing_is_asked() -> None:
-    source = FakeHost("nas1", {"zfs send": Answer(b"x")})
-    transfer(source, FakeHost("here"), sends(TWO)[0], Pipe(), Cancellation())
-    assert "-vP" not in source.asked[0]

@@ -7,7 +7,6 @@ import pytest
 from tests.support.notation import NOW, guid_of, source
 from zfs_replicate.model import SECONDS_PER_DAY, Snapshot
 from zfs_replicate.plan.retention import judge
-from zfs_replicate.units import counted
 
 
 def judged(text: str, keep_days: int, protected: dict[int, str] | None = None) -> str:
@@ -65,7 +64,3 @@ def test_every_verdict_has_a_reason(snapshot: str, keep_days: int, reason: str) 
 def test_protection_is_the_first_reason_to_keep() -> None:
     (verdict,) = judge(source("a%:40").snapshots, 30, {guid_of("a"): "because"}, NOW)
     assert verdict.reason == "because"
-
-
-def test_counts_have_a_plural() -> None:
-    assert [counted(count, "day") for count in (0, 1, 2)] == ["0 days", "1 day", "2 days"]

@@ -9,7 +9,6 @@ from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.model import Inventory, Kind
 from zfs_replicate.report import text
 from zfs_replicate.steps import Attempt, DatasetPlan, Outcome, Plan, Receiving, Resume
-from zfs_replicate.units import size
 
 RECEIVING = Receiving("off/a", Kind.FILESYSTEM)
 MOVED = DatasetPlan("tank/a", "off/a", (Resume("tank/a@b", "1-ab", RECEIVING, 3),))
@@ -161,21 +160,3 @@ def test_the_last_line_sums_up(outcomes: tuple[Outcome, ...], expected: str) -> 
 
 def test_a_run_without_duration_has_a_rate() -> None:
     assert text.summary_line(Attempt(Plan(), (), 0.0)).endswith("(0 B/s)")
-
-
-@pytest.mark.parametrize(
-    ("byte_count", "expected"),
-    [
-        (0, "0 B"),
-        (1023, "1023 B"),
-        (1024, "1.0 KiB"),
-        (1536, "1.5 KiB"),
-        (1 << 20, "1.0 MiB"),
-        (5 << 30, "5.0 GiB"),
-        (1 << 40, "1.0 TiB"),
-        (1 << 50, "1.0 PiB"),
-        (1 << 62, "4096.0 PiB"),
-    ],
-)
-def test_sizes_for_people(byte_count: int, expected: str) -> None:
-    assert size(byte_count) == expected
