@@ -18,6 +18,7 @@ from tests.support.simulator.faults import Fail, HangUp
 from zfs_replicate.actions import mirror, one_pass, release, status
 from zfs_replicate.cli import main
 from zfs_replicate.errors import PoolMissing
+from zfs_replicate.model import SECONDS_PER_DAY
 
 Capture = pytest.CaptureFixture[str]
 
@@ -136,10 +137,11 @@ def test_a_lost_connection_is_tried_again_after_a_pause(site: Site) -> None:
 
 def test_an_error_that_stays_ends_after_the_last_attempt(site: Site, capsys: Capture) -> None:
     site.snapshot("one")
-    for nth in (1, 2, 3):
+    for nth in (1, 2):
         site.world.faults.arm(Fail("cannot hold: pool or dataset is busy\n"), "zfs hold", nth=nth)
     data = report("--retries", "1")
     assert (data["run"]["exit_status"], data["run"]["attempts"], site.pauses) == (1, 2, [5])
+    assert [command[:2] for command in site.source.commands].count(("zfs", "hold")) == 2
     assert "tank/data@one on nas1: cannot place the hold offsite" in capsys.readouterr().err
 
 
@@ -186,9 +188,16 @@ def test_status_compares_both_sides(site: Site, capsys: Capture) -> None:
     ]
 
 
-def test_status_without_a_copy_or_its_pool_is_critical(site: Site, capsys: Capture) -> None:
+def test_status_without_a_copy_or_its_pool_is_a_warning(site: Site, capsys: Capture) -> None:
     site.snapshot("one")
-    assert main.main([*STATUS[:2], "elsewhere/data", *STATUS[3:]]) in (1, 2)
+    assert main.main([*STATUS[:2], "elsewhere/data", *STATUS[3:]]) == 1
+    assert "not mirrored yet" in capsys.readouterr().out
+
+
+def test_status_without_a_copy_beyond_crit_is_critical(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    site.world.now += 3 * SECONDS_PER_DAY
+    assert main.main([*STATUS[:2], "elsewhere/data", *STATUS[3:], "--crit", "2d"]) == 2
     assert "not mirrored yet" in capsys.readouterr().out
 
 

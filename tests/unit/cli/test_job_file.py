@@ -12,7 +12,7 @@ from zfs_replicate.actions import mirror
 from zfs_replicate.cli import main
 from zfs_replicate.cli.arguments import parse
 from zfs_replicate.cli.options import OPTIONS
-from zfs_replicate.config import JobsRequest, MirrorRequest, Print
+from zfs_replicate.config import JobsRequest, MirrorRequest
 from zfs_replicate.errors import AlreadyRunning, ConnectionFailed, JobFileError, UsageError
 
 EXAMPLE = TOP / "zfs_replicate.toml.example"
@@ -279,8 +279,8 @@ def test_a_bad_file_is_2_and_nothing_runs(file: Path, monkeypatch: pytest.Monkey
     assert main.main(["run", "web", "--config", str(file)]) == 2
 
 
-def test_check_only_reads(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_only_reads(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(mirror, "mirror", lambda _request, _title="": pytest.fail("it ran"))
     file.write_text(DEFAULTS + JOB)
-    request = parse(["check", "--config", str(file)])
-    assert request == Print("web: nas1:tank/web → off/web, tag offsite, nothing expires\n")
+    assert main.main(["check", "--config", str(file)]) == 0
+    assert capsys.readouterr() == ("web: nas1:tank/web → off/web, tag offsite, nothing expires\n", "")

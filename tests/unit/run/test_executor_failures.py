@@ -225,9 +225,10 @@ def test_a_full_target_reports_free_space_and_what_will_expire() -> None:
 
 
 @pytest.mark.parametrize("command", ["zfs hold", "zfs release"])
-def test_a_command_that_fails_silently_is_not_a_success(command: str) -> None:
-    run = execute(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={command: Answer(status=-9)})
-    assert run.errors() != {"o": None}
+@pytest.mark.parametrize(("status", "error"), [(-9, errors.StreamBroken), (1, errors.CommandFailed)])
+def test_a_command_that_fails_silently_is_not_a_success(command: str, status: int, error: type[Exception]) -> None:
+    run = execute(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={command: Answer(status=status)})
+    assert run.errors() == {"o": error}
 
 
 def test_a_vanished_snapshot_needs_no_release() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +11,6 @@ from tests.support.fakes import Answer, FakeHost
 from tests.support.listing import side
 from zfs_replicate import errors
 from zfs_replicate.run.survey import Place, read_both
-
-DENIED = Answer(status=1, stderr="permission denied")
 
 
 def test_both_sides_are_read_with_their_capabilities() -> None:
@@ -26,11 +25,40 @@ def test_both_sides_are_read_with_their_capabilities() -> None:
     assert survey.target_capabilities.pool_guid == 2
 
 
-def test_an_error_of_the_source_is_raised_first() -> None:
+def denied(host: FakeHost, *beginnings: str) -> None:
+    """Let the commands that begin with these fail. A probe has printed its greeting."""
+    refused = {key: replace(host.answers[key], status=1, stderr="permission denied") for key in beginnings}
+    host.answers = {**host.answers, **refused}
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize(
+    ("at_source", "at_target", "first"),
+    [
+        (("sh -c", "zfs list"), ("sh -c", "zfs list"), "tank on nas1: cannot read the pool's properties"),
+        (("zfs list",), ("sh -c", "zfs list"), "off on here: cannot read the pool's properties"),
+        (("zfs list",), ("zfs list",), "tank/a on nas1: cannot list"),
+        ((), ("zfs list",), "off/a on here: cannot list"),
+    ],
+)
+def test_probes_fail_before_listings_and_source_before_target(
+    at_once: bool, at_source: tuple[str, ...], at_target: tuple[str, ...], first: str
+) -> None:
     source, target = side("nas1", "tank/a", 1), side("here", "off/a", 2)
-    source.answers = {**source.answers, "zfs list": DENIED}
-    target.answers = {**target.answers, "zfs list": DENIED}
-    with pytest.raises(errors.PermissionDenied, match="tank/a on nas1"):
+    denied(source, *at_source)
+    denied(target, *at_target)
+    with pytest.raises(errors.PermissionDenied, match=f"^{first}"):
+        read_both(Place(source, "tank/a"), Place(target, "off/a"), at_once)
+
+
+def test_a_missing_target_pool_does_not_hide_a_listing_error() -> None:
+    source, target = side("nas1", "tank/a", 1), side("here", "off/a", 2)
+    target.answers = {**target.answers, "sh -c": replace(target.answers["sh -c"], status=1, stderr="no such pool")}
+    denied(target, "zfs list")
+    with pytest.raises(errors.PermissionDenied, match=r"^off/a on here"):
+        read_both(Place(source, "tank/a"), Place(target, "off/a"))
+    denied(source, "zfs list")
+    with pytest.raises(errors.PermissionDenied, match=r"^tank/a on nas1"):
         read_both(Place(source, "tank/a"), Place(target, "off/a"))
 
 
