@@ -76,7 +76,7 @@ class Bulk:
         times = [line.split() for line in self._times()]
         began = [float(at) for at, what, *_ in times if what == "began"]
         ended = [float(at) for at, what, *_ in times if what == "ended"]
-        arrived = [int(each[2]) for each in times if each[1] == "ended"]
+        arrived = [int(words[2]) for words in times if words[1] == "ended"]
         if measured.status != 0 or arrived != [self._size] * self._datasets:
             print(f"{name}: status {measured.status}, {arrived}: {log.read_text()[-1500:]}", file=sys.stderr)
             return None
@@ -94,14 +94,14 @@ class Bulk:
         return path.read_text().splitlines() if path.exists() else []
 
 
-def in_turns(bulk: Bulk, wanted: dict[str, tuple[str, ...]]) -> dict[str, list[dict[str, float]]]:
-    results: dict[str, list[dict[str, float]]] = {name: [] for name in wanted}
-    going = dict(wanted)
+def in_turns(bulk: Bulk, commands: dict[str, tuple[str, ...]]) -> dict[str, list[dict[str, float]]]:
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
+    remaining = dict(commands)
     for _ in range(ROUNDS):
-        for name, command in list(going.items()):
+        for name, command in list(remaining.items()):
             figures = bulk.run(name, command)
             if figures is None:
-                del going[name]
+                del remaining[name]
             else:
                 results[name].append(figures)
     return results
@@ -116,9 +116,9 @@ def main() -> int:
     for count in (1, 2, 4):
         several = Bulk(count, SEVERAL_BYTES)
         runs = [several.run("zfs_replicate", tools.ours("zfs_replicate", "-j", str(count)).command) for _ in range(3)]
-        result["several"][count] = [each for each in runs if each is not None]
+        result["several"][count] = [run for run in runs if run is not None]
     print(
-        {name: median(each["rate"] for each in runs) for name, runs in result["single"].items() if runs},
+        {name: median(run["rate"] for run in runs) for name, runs in result["single"].items() if runs},
         file=sys.stderr,
     )
     print(json.dumps(result))

@@ -81,13 +81,13 @@ def cells(runs: Iterable[Run]) -> list[Cell]:
     )
 
 
-def ours_and_best(measured: Sequence[Line], wanted: Sequence[str]) -> tuple[Line, float, bool] | None:
+def ours_and_best(measured: Sequence[Line], peer_names: Sequence[str]) -> tuple[Line, float, bool] | None:
     """Return our line, the lowest ratio of the named peers, and whether that ratio is only a lower bound.
 
     A peer that exceeded its limit counts with the limit: it is at least that slow. None: not measured.
     """
     ours = next((line for line in measured if line.tool == OURS and line.seconds), None)
-    peers = [line for line in measured if line.tool in wanted]
+    peers = [line for line in measured if line.tool in peer_names]
     if ours is None or ours.seconds is None or not peers:
         return None
     best = min(peers, key=lambda line: line.seconds if line.seconds is not None else line.most)

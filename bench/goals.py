@@ -26,7 +26,7 @@ class Goal:
 
 def speed_goals(runs: Sequence[Run]) -> list[Goal]:
     """No-op and one new snapshot, on 100 datasets at 10 ms, against each kind of peer."""
-    wanted = (
+    demands = (
         (Scenario.NO_OP, (("syncoid",), 10.0)),
         (Scenario.NO_OP, (("zfs_autobackup",), 10.0)),
         (Scenario.NO_OP, (("bzfs",), 3.0)),
@@ -35,7 +35,7 @@ def speed_goals(runs: Sequence[Run]) -> list[Goal]:
         (Scenario.ONE_NEW, (("zfs_autobackup",), 5.0)),
         (Scenario.ONE_NEW, (("bzfs", "bzfs cached"), 1.5)),
     )
-    return [_speed_goal(runs, scenario, peers, least) for scenario, (peers, least) in wanted]
+    return [_speed_goal(runs, scenario, peers, least) for scenario, (peers, least) in demands]
 
 
 def _speed_goal(runs: Sequence[Run], scenario: Scenario, peers: tuple[str, ...], least: float) -> Goal:

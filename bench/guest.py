@@ -33,7 +33,7 @@ class Bench:
         self._work = Path("/tmp/bench")
         self._work.mkdir(exist_ok=True)
 
-    def cell(self, cell: Cell, scenarios: list[Scenario], wanted: tuple[Tool, ...]) -> None:
+    def cell(self, cell: Cell, scenarios: list[Scenario], chosen: tuple[Tool, ...]) -> None:
         say(f"{cell.datasets} datasets x {cell.snapshots} snapshots, RTT {cell.rtt_milliseconds} ms: making the pools")
         pools = Pools(self._work, cell)
         pools.destroy()
@@ -41,37 +41,37 @@ class Bench:
         try:
             for scenario in Scenario:
                 if scenario in scenarios:
-                    self._scenario(pools, cell, scenario, wanted)
+                    self._scenario(pools, cell, scenario, chosen)
         finally:
             no_delay()
             pools.destroy()
 
-    def _scenario(self, pools: Pools, cell: Cell, scenario: Scenario, wanted: tuple[Tool, ...]) -> None:
-        going = self._prepared(pools, cell, scenario, wanted)
+    def _scenario(self, pools: Pools, cell: Cell, scenario: Scenario, chosen: tuple[Tool, ...]) -> None:
+        remaining = self._prepared(pools, cell, scenario, chosen)
         began = time.monotonic()
         for number in range(self._effort.rounds):
             if number and time.monotonic() - began > self._effort.budget_seconds:
                 break
             if scenario is Scenario.ONE_NEW:
                 pools.take()
-            turn = number % max(1, len(going))
-            for tool in (*going[turn:], *going[:turn]):
+            turn = number % max(1, len(remaining))
+            for tool in (*remaining[turn:], *remaining[:turn]):
                 if scenario is Scenario.FIRST:
                     pools.clear(tool)
                 run = self._run(pools, cell, scenario, tool, number)
                 if run.ended is not Ended.WELL or run.seconds > self._effort.once_seconds:
-                    going.remove(tool)
+                    remaining.remove(tool)
 
-    def _prepared(self, pools: Pools, cell: Cell, scenario: Scenario, wanted: tuple[Tool, ...]) -> list[Tool]:
+    def _prepared(self, pools: Pools, cell: Cell, scenario: Scenario, chosen: tuple[Tool, ...]) -> list[Tool]:
         """Return the tools that take part, each with its own mirror if the scenario starts with one."""
         if scenario is not Scenario.FIRST:
-            for tool in wanted:
+            for tool in chosen:
                 if not pools.is_equal(tool):
                     say(f"{tool.name}: making its mirror")
                     pools.seed(tool)
         if scenario is not Scenario.NO_OP:
-            return list(wanted)
-        return [tool for tool in wanted if self._settle(pools, cell, tool)]
+            return list(chosen)
+        return [tool for tool in chosen if self._settle(pools, cell, tool)]
 
     def _settle(self, pools: Pools, cell: Cell, tool: Tool) -> bool:
         """Run a tool once, without delay and not counted, so that it stores whatever it keeps between runs."""
@@ -130,13 +130,13 @@ def main(plan_path: str, results: str) -> int:
     local, remote = Path("/usr/sbin/zfs").resolve(), REMOTE_BIN / "zfs"
     shutil.copy2(local, remote)
     Path("/tmp/shared-connections").write_text(tools.SHARED_CONNECTIONS)
-    wanted = tools.all_tools(plan["has_transports"])
+    chosen = tools.all_tools(plan["has_transports"])
     if plan["tools"]:
-        wanted = tuple(tool for tool in wanted if tool.name in plan["tools"])
+        chosen = tuple(tool for tool in chosen if tool.name in plan["tools"])
     with Opens(local, remote) as opens:
         bench = Bench(Path(results), opens, Effort(**plan["effort"]))
         for cell in plan["cells"]:
-            bench.cell(Cell(**cell), [Scenario(name) for name in plan["scenarios"]], wanted)
+            bench.cell(Cell(**cell), [Scenario(name) for name in plan["scenarios"]], chosen)
     return 0
 
 

@@ -29,31 +29,31 @@ def write() -> None:
     text = [INTRODUCTION, "", "## Goals", "", *_goals(), *_notes()]
     for part in RUN_PARTS:
         text += _runs(part)
-    text += [*_own(), *_bulk(), *_planning(), *_start(), *_settings()]
+    text += [*_trips(), *_curve(), *_bulk(), *_planning(), *_start(), *_settings()]
     DOCUMENT.write_text("\n".join(text).rstrip() + "\n")
 
 
 def _runs_of(parts: Iterable[str]) -> list[Run]:
-    return [run for part in parts if (found := store.load_runs(part)) for run in found[1]]
+    return [run for part in parts if (stored := store.load_runs(part)) for run in stored[1]]
 
 
 def _data(part: str) -> Any:
-    found = store.load(part)
-    return [] if found is None else found[1]
+    stored = store.load(part)
+    return [] if stored is None else stored[1]
 
 
 def _goals() -> list[str]:
-    found = goals.speed_goals(_runs_of(("goals",)) or _runs_of(("full",)))
-    found += goals.trip_goals(_runs_of(("trips",)))
+    results = goals.speed_goals(_runs_of(("goals",)) or _runs_of(("full",)))
+    results += goals.trip_goals(_runs_of(("trips",)))
     bulk = _data("bulk") or {"single": {}, "several": {}}
-    rates = {name: [each["rate"] for each in runs] for name, runs in bulk["single"].items()}
-    several = {int(count): median(each["rate"] for each in runs) for count, runs in bulk["several"].items()}
-    found += [
+    rates = {name: [run["rate"] for run in runs] for name, runs in bulk["single"].items()}
+    several = {int(count): median(run["rate"] for run in runs) for count, runs in bulk["several"].items()}
+    results += [
         *goals.bulk_goals(rates, several),
         *goals.planning_goals(_data("planning")),
         *goals.start_goals(_data("start")),
     ]
-    rows = [(each.what, each.goal, each.figure, _verdict(each.is_met)) for each in found]
+    rows = [(goal.what, goal.goal, goal.figure, _verdict(goal.is_met)) for goal in results]
     return document.table(("what", "goal", "figure", ""), rows)
 
 
@@ -73,10 +73,10 @@ def _described(about: store.About) -> str:
 
 
 def _runs(part: str) -> list[str]:
-    found = store.load_runs(part)
-    if found is None:
+    stored = store.load_runs(part)
+    if stored is None:
         return []
-    about, runs = found
+    about, runs = stored
     text = ["", f"## {part.capitalize()} profile", "", _described(about)]
     for cell in cells(runs):
         text += ["", f"### {document.cell_title(cell)}"]
@@ -100,71 +100,76 @@ def _short(cell: Cell) -> str:
     return f"{cell.datasets} x {cell.snapshots}, {cell.rtt_milliseconds} ms"
 
 
-def _own() -> list[str]:
-    text: list[str] = []
-    trips = store.load_runs("trips")
-    if trips is not None:
-        about, runs = trips
-        text += ["", "## Round trips of a run with nothing to do", "", _described(about), ""]
-        rows = [
-            [
-                str(cell.datasets),
-                f"{cell.rtt_milliseconds} ms",
-                document.seconds(line.seconds),
-                str(line.typical.remote_commands),
-            ]
-            for cell in cells(runs)
-            for line in lines(runs, cell, Scenario.NO_OP)
-            if line.seconds
+def _trips() -> list[str]:
+    stored = store.load_runs("trips")
+    if stored is None:
+        return []
+    about, runs = stored
+    text = ["", "## Round trips of a run with nothing to do", "", _described(about), ""]
+    rows = [
+        [
+            str(cell.datasets),
+            f"{cell.rtt_milliseconds} ms",
+            document.seconds(line.seconds),
+            str(line.typical.remote_commands),
         ]
-        text += document.table(("datasets", "RTT", "time", "remote commands"), rows)
-        text += [
-            "",
-            "The slope of time over round-trip time is the number of round trips it waits for, handshake included.",
+        for cell in cells(runs)
+        for line in lines(runs, cell, Scenario.NO_OP)
+        if line.seconds
+    ]
+    text += document.table(("datasets", "RTT", "time", "remote commands"), rows)
+    text += [
+        "",
+        "The slope of time over round-trip time is the number of round trips it waits for, handshake included.",
+    ]
+    return text
+
+
+def _curve() -> list[str]:
+    stored = store.load_runs("curve")
+    if stored is None:
+        return []
+    about, runs = stored
+    text = ["", "## Scaling with datasets (zfs_replicate alone)", "", _described(about), ""]
+    rows = [
+        [
+            str(cell.datasets),
+            str(scenario),
+            document.seconds(line.seconds),
+            document.seconds(line.typical.local_cpu_seconds),
         ]
-    curve = store.load_runs("curve")
-    if curve is not None:
-        about, runs = curve
-        text += ["", "## Scaling with datasets (zfs_replicate alone)", "", _described(about), ""]
-        rows = [
-            [
-                str(cell.datasets),
-                str(scenario),
-                document.seconds(line.seconds),
-                document.seconds(line.typical.local_cpu_seconds),
-            ]
+        for cell in cells(runs)
+        for scenario in Scenario
+        for line in lines(runs, cell, scenario)
+        if line.seconds
+    ]
+    text += document.table(("datasets", "scenario", "time", "CPU here"), rows)
+    series = {
+        str(scenario): [
+            (cell.datasets, line.seconds)
             for cell in cells(runs)
-            for scenario in Scenario
             for line in lines(runs, cell, scenario)
             if line.seconds
         ]
-        text += document.table(("datasets", "scenario", "time", "CPU here"), rows)
-        series = {
-            str(scenario): [
-                (cell.datasets, line.seconds)
-                for cell in cells(runs)
-                for line in lines(runs, cell, scenario)
-                if line.seconds
-            ]
-            for scenario in Scenario
-        }
-        plots.curves(series, ("datasets", "seconds"), "Scaling with datasets", store.DIRECTORY / "curve.svg")
-        text += ["", "![scaling](benchmarks/curve.svg)"]
+        for scenario in Scenario
+    }
+    plots.curves(series, ("datasets", "seconds"), "Scaling with datasets", store.DIRECTORY / "curve.svg")
+    text += ["", "![scaling](benchmarks/curve.svg)"]
     return text
 
 
 def _bulk() -> list[str]:
-    found = store.load("bulk")
-    if found is None:
+    stored = store.load("bulk")
+    if stored is None:
         return []
-    about, data = found
+    about, data = stored
     text = ["", "## Bulk stream, on the machine itself", "", _described(about), "", data["how"], ""]
     head = ("way", "MiB/s (median)", "least to most", "whole run", "CPU here / there")
     text += document.table(head, (_bulk_row(name, runs) for name, runs in data["single"].items()))
     if data["several"]:
         text += ["", "Several datasets at once (zfs_replicate -j N):", ""]
         text += document.table(head, (_bulk_row(f"-j {count}", runs) for count, runs in data["several"].items()))
-    rates = {name: median(each["rate"] for each in runs) for name, runs in data["single"].items() if runs}
+    rates = {name: median(run["rate"] for run in runs) for name, runs in data["single"].items() if runs}
     plots.rates(rates, "Bulk stream: MiB/s", store.DIRECTORY / "bulk.svg")
     return [*text, "", "![bulk](benchmarks/bulk.svg)"]
 
@@ -172,19 +177,19 @@ def _bulk() -> list[str]:
 def _bulk_row(name: str, runs: list[Mapping[str, Any]]) -> list[str]:
     if not runs:
         return [name, "did not work with the stand-ins", "", "", ""]
-    rates = [each["rate"] for each in runs]
+    rates = [run["rate"] for run in runs]
     cpu = " / ".join(
-        f"{median(each[side] for each in runs):.2f} s" for side in ("local_cpu_seconds", "remote_cpu_seconds")
+        f"{median(run[side] for run in runs):.2f} s" for side in ("local_cpu_seconds", "remote_cpu_seconds")
     )
-    whole = document.seconds(median(each["seconds"] for each in runs))
+    whole = document.seconds(median(run["seconds"] for run in runs))
     return [name, f"{median(rates):.0f}", f"{min(rates):.0f} to {max(rates):.0f}", whole, cpu]
 
 
 def _planning() -> list[str]:
-    found = store.load("planning")
-    if found is None:
+    stored = store.load("planning")
+    if stored is None:
         return []
-    about, points = found
+    about, points = stored
     text = ["", "## Planning", "", _described(about), ""]
     text += [
         "The program reads, parses and plans synthetic listings on the machine itself: probe, both inventories",
@@ -194,31 +199,31 @@ def _planning() -> list[str]:
     ]
     rows = [
         [
-            f"{each['datasets']}",
-            f"{each['snapshots']:,}",
-            f"{each['seconds']:.2f} s",
-            f"{each['plan_seconds']:.2f} s",
-            f"{each['cpu_seconds']:.2f} s",
-            f"{each['peak_bytes'] / 1e6:.0f} MB",
+            f"{point['datasets']}",
+            f"{point['snapshots']:,}",
+            f"{point['seconds']:.2f} s",
+            f"{point['plan_seconds']:.2f} s",
+            f"{point['cpu_seconds']:.2f} s",
+            f"{point['peak_bytes'] / 1e6:.0f} MB",
         ]
-        for each in points
+        for point in points
     ]
     text += document.table(("datasets", "snapshots on each side", "time", "of it the plan", "CPU", "peak memory"), rows)
     for what, name, unit in (("seconds", "planning-time", "seconds"), ("peak_bytes", "planning-memory", "MB")):
         scale = 1e6 if what == "peak_bytes" else 1
-        pairs = sorted((each["snapshots"], each[what] / scale) for each in points)
+        pairs = sorted((point["snapshots"], point[what] / scale) for point in points)
         plots.curves({unit: pairs}, ("snapshots on each side", unit), "Planning", store.DIRECTORY / f"{name}.svg")
         text += ["", f"![planning](benchmarks/{name}.svg)"]
     return text
 
 
 def _start() -> list[str]:
-    found = store.load("start")
-    if found is None:
+    stored = store.load("start")
+    if stored is None:
         return []
-    about, cases = found
+    about, cases = stored
     rows = [
-        [each["what"], f"{each['cpu_seconds']:.3f} s", "yes" if each["imports_paramiko"] else "no"] for each in cases
+        [case["what"], f"{case['cpu_seconds']:.3f} s", "yes" if case["imports_paramiko"] else "no"] for case in cases
     ]
     return ["", "## Start", "", _described(about), "", *document.table(("what", "CPU", "imports paramiko"), rows)]
 

@@ -20,15 +20,15 @@ def bars(by_group: Mapping[str, Sequence[Line]], title: str, path: Path) -> None
     figure, axes = _axes(title, width=max(6.0, 1.2 + 0.32 * len(by_group) * (len(names) + 1)))
     width = 0.8 / max(1, len(names))
     for place, name in enumerate(names):
-        found = [(at, line) for at, lines in enumerate(by_group.values()) for line in lines if line.tool == name]
-        heights = [line.seconds or line.most for _, line in found]
+        positions = [(at, line) for at, lines in enumerate(by_group.values()) for line in lines if line.tool == name]
+        heights = [line.seconds or line.most for _, line in positions]
         drawn = axes.bar(
-            [at + (place - len(names) / 2 + 0.5) * width for at, _ in found],
+            [at + (place - len(names) / 2 + 0.5) * width for at, _ in positions],
             heights,
             width * 0.92,
             label=name,
             color=OURS_COLOURS[place % 3] if is_ours(name) else OTHERS[place % len(OTHERS)],
-            hatch=["" if line.seconds else "//" for _, line in found],
+            hatch=["" if line.seconds else "//" for _, line in positions],
         )
         axes.bar_label(drawn, [f"{height:.1f}" for height in heights], fontsize=7, padding=1)
     every = [line.seconds or line.most for lines in by_group.values() for line in lines]

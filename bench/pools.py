@@ -55,8 +55,8 @@ class Pools:
     def _size(self) -> int:
         """Return a small size, so that zfs reuses space: the images are in the guest's memory and never shrink."""
         snapshots = self._cell.snapshots + ROUNDS_AT_MOST
-        each = snapshots * 2 * NEW_BYTES * TOOLS_AT_MOST + (self._cell.text_megabytes << 21)
-        return (512 << 20) + self._cell.datasets * each
+        dataset_bytes = snapshots * 2 * NEW_BYTES * TOOLS_AT_MOST + (self._cell.text_megabytes << 21)
+        return (512 << 20) + self._cell.datasets * dataset_bytes
 
     def take(self) -> None:
         """Write something into every dataset, then take a snapshot of all."""
@@ -100,8 +100,8 @@ class Pools:
 
     def is_equal(self, tool: Tool) -> bool:
         """Whether the mirror has every snapshot of the source with the same guid, and no others."""
-        theirs = _guids(SOURCE)
-        return bool(theirs) and theirs == _guids(tool.target)
+        source_guids = _guids(SOURCE)
+        return bool(source_guids) and source_guids == _guids(tool.target)
 
     def destroy(self) -> None:
         for pool in ("tank", TARGET_POOL):
@@ -130,9 +130,9 @@ def delay(cell: Cell) -> None:
     """Delay and limit all traffic over loopback as the cell says."""
     no_delay()
     if cell.rtt_milliseconds:
-        each = f"{cell.rtt_milliseconds * 500}us"
+        delay_each_way = f"{cell.rtt_milliseconds * 500}us"
         rate = ("rate", f"{cell.megabits_per_second}mbit") if cell.megabits_per_second else ()
-        run("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", each, *rate, "limit", "100000")
+        run("tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", delay_each_way, *rate, "limit", "100000")
 
 
 def no_delay() -> None:

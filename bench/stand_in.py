@@ -66,7 +66,7 @@ def datasets(root: str) -> list[tuple[str, int]]:
     """Return the name and number of snapshots of a root and everything below it, parents first."""
     if root.split("/")[0] == "tank":
         below = ["", *(f"/d{number:04}" for number in range(1, WORLD["datasets"]))]
-        names = [("tank", 0), *((SOURCE + each, WORLD["snapshots"]) for each in below)]
+        names = [("tank", 0), *((SOURCE + path, WORLD["snapshots"]) for path in below)]
     else:
         entries = (HERE / "received").iterdir()
         names = [("offsite", 0), *sorted((path.name.replace("+", "/"), int(path.read_text())) for path in entries)]
@@ -135,42 +135,42 @@ def selected(command: str, words: list[str]) -> tuple[list[dict[str, str]], dict
     types = set(
         values.get("t", "filesystem,volume").replace("all", ",".join(TYPES)).replace("snap,", "snapshot,").split(",")
     )
-    found, status = [], 0
+    matches, status = [], 0
     for root in rest or ["tank", "offsite"]:
         name, at, _short = root.partition("@")
-        if not datasets(name) or not any(each == name for each, _ in datasets(name)):
+        if not datasets(name) or not any(dataset == name for dataset, _ in datasets(name)):
             print(f"cannot open '{root}': dataset does not exist", file=sys.stderr)
             status = 1
         elif at:
-            found += [each for each in entries(name, {"snapshot"}, 1) if each["name"] == root]
+            matches += [entry for entry in entries(name, {"snapshot"}, 1) if entry["name"] == root]
         else:
             only = types in ({"snapshot"}, {"bookmark"})
             depth = int(values["d"]) if "d" in values else 99 if "r" in flags or not rest else 1 if only else 0
             if depth == 0 and not only:
-                found.append(next(iter(entries(name, {"filesystem"}, 0))))
+                matches.append(next(iter(entries(name, {"filesystem"}, 0))))
             else:
-                found += entries(name, types, depth)
-    return found, values, properties, status
+                matches += entries(name, types, depth)
+    return matches, values, properties, status
 
 
 def list_(words: list[str]) -> int:
-    found, values, _properties, status = selected("list", words)
+    matches, values, _properties, status = selected("list", words)
     columns = values.get("o", "name,used,available,referenced,mountpoint").split(",")
-    sys.stdout.writelines("\t".join([value_of(each, column) for column in columns]) + "\n" for each in found)
+    sys.stdout.writelines("\t".join([value_of(entry, column) for column in columns]) + "\n" for entry in matches)
     return status
 
 
 def get(words: list[str]) -> int:
-    found, values, properties, status = selected("get", words)
+    matches, values, properties, status = selected("get", words)
     if values.get("s", "local") != "local" or properties[0].startswith("zfs_replicate"):
         return status
     columns = values.get("o", "name,property,value,source").split(",")
-    for each in found:
-        for wanted in properties if properties != ["all"] else [*each, *DEFAULTS]:
-            is_selected = wanted == "autobackup:bench" and each["name"].startswith(SOURCE)
-            value = "true" if is_selected else value_of(each, wanted)
-            source = ("local" if each["name"] == SOURCE else f"inherited from {SOURCE}") if is_selected else "-"
-            fields = {"name": each["name"], "property": wanted, "value": value, "source": source}
+    for entry in matches:
+        for requested in properties if properties != ["all"] else [*entry, *DEFAULTS]:
+            is_selected = requested == "autobackup:bench" and entry["name"].startswith(SOURCE)
+            value = "true" if is_selected else value_of(entry, requested)
+            source = ("local" if entry["name"] == SOURCE else f"inherited from {SOURCE}") if is_selected else "-"
+            fields = {"name": entry["name"], "property": requested, "value": value, "source": source}
             print("\t".join(fields[column] for column in columns))
     return status
 
@@ -238,9 +238,9 @@ def pool(words: list[str]) -> int:
     if command == "list":
         print("\t".join(properties.get(column, "-") for column in values.get("o", "name").split(",")))
         return 0
-    wanted = list(properties) if names[0] == "all" else names[0].split(",")
-    for each in wanted:
-        fields = {"name": name, "property": each, "value": properties.get(each, "-"), "source": "-"}
+    requested = list(properties) if names[0] == "all" else names[0].split(",")
+    for requested_name in requested:
+        fields = {"name": name, "property": requested_name, "value": properties.get(requested_name, "-"), "source": "-"}
         print("\t".join(fields[column] for column in values.get("o", "name,property,value,source").split(",")))
     return 0
 

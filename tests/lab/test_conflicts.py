@@ -26,12 +26,12 @@ def test_conflict_target_with_data_of_its_own_and_no_snapshot(world: World) -> N
 
 def test_conflict_no_common_snapshot_names_both_newest(world: World) -> None:
     zfs("create", "offsite/data")
-    world.snapshot("offsite/data@theirs")
-    world.snapshot("tank/data@ours")
+    world.snapshot("offsite/data@on_target")
+    world.snapshot("tank/data@on_source")
     stderr = refused(world)
     assert "no common snapshot" in stderr
-    assert "@theirs (20" in stderr
-    assert "@ours (20" in stderr
+    assert "@on_target (20" in stderr
+    assert "@on_source (20" in stderr
 
 
 def test_conflict_target_changed_since_the_base(world: World) -> None:

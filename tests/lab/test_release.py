@@ -23,21 +23,21 @@ def bookmarks() -> list[str]:
 
 def release_after(*acts: Callable[[], object]) -> tuple[int, str]:
     """Run release on a terminal; while its question waits, act; then answer yes. Return status and output."""
-    ours, terminal = pty.openpty()
+    controller, terminal = pty.openpty()
     program = subprocess.Popen([sys.executable, PROGRAM, *WORDS], stdin=terminal, stdout=terminal, stderr=terminal)
     os.close(terminal)
     printed = b""
     while b"[y/N] " not in printed:
-        printed += os.read(ours, 4096)
+        printed += os.read(controller, 4096)
     for act in acts:
         act()
-    os.write(ours, b"y\n")
+    os.write(controller, b"y\n")
     try:
-        while data := os.read(ours, 4096):
+        while data := os.read(controller, 4096):
             printed += data
     except OSError:  # EIO: the last one on the terminal has left
         pass
-    os.close(ours)
+    os.close(controller)
     return program.wait(60), printed.decode()
 
 

@@ -55,11 +55,11 @@ def test_rollback_never_goes_through_a_clone(diverged: World) -> None:
 
 def test_rollback_never_goes_past_the_base(world: World) -> None:
     zfs("create", "offsite/data")
-    world.snapshot("offsite/data@theirs")
-    world.snapshot("tank/data@ours")
+    world.snapshot("offsite/data@on_target")
+    world.snapshot("tank/data@on_source")
     done = world.replicate("--rollback", expect=1)
     assert "no common snapshot" in done.stderr
-    assert world.snapshots("offsite/data") == ["theirs"]
+    assert world.snapshots("offsite/data") == ["on_target"]
 
 
 def test_rollback_when_the_source_was_rolled_back(world: World) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.support.passes import one_pass
+from tests.support.passes import simulated_pass
 from tests.support.simulator import Crash, SimulatedHost, World
 from tests.support.simulator.faults import At, CrashClient, Die, Fail, HangUp
 from zfs_replicate.cli import arguments
@@ -51,7 +51,7 @@ class Mirror:
         self.source.run("zfs", "snapshot", "-r", f"tank/data@{name}")
 
     def run(self, *options: str) -> Attempt:
-        attempt = one_pass(request_of(options), self.source, self.target, self.world.now)
+        attempt = simulated_pass(request_of(options), self.source, self.target, self.world.now)
         if attempt.error is not None:
             raise attempt.error
         return attempt

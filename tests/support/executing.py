@@ -18,12 +18,12 @@ DENIED = "permission denied"
 
 @dataclass
 class Run:
-    """A plan that was carried out. The hosts remember their commands; `moved` lists the targets that arrived."""
+    """A plan that was carried out. The hosts remember their commands; `arrived` lists the completed targets."""
 
     source: FakeHost
     target: FakeHost
     outcomes: tuple[Outcome, ...]
-    moved: list[str]
+    arrived: list[str]
 
     def errors(self) -> dict[str, type[Exception] | None]:
         return {outcome.plan.target: type(outcome.error) if outcome.error else None for outcome in self.outcomes}
@@ -53,7 +53,7 @@ def guid_answer(plan: Plan) -> Answer:
     return Answer("".join(f"{step.snapshot}\t{step.guid}\n" for step in verifies).encode())
 
 
-def execute(
+def run_plan(
     source: Inventory,
     target: Inventory,
     at_source: dict[str, Answer] | None = None,

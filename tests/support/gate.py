@@ -78,9 +78,9 @@ marks = st.text("0123456789abcdef", min_size=32, max_size=32)
 @st.composite
 def bookmarks(draw: st.DrawFn) -> commands.Command:
     prefix = f"#zfs_replicate_{TAG}_"
-    ours = snapshots.filter(lambda name: "@_" not in name)
-    new = draw(st.lists(ours, max_size=3))
-    old = draw(st.lists(ours, max_size=3))
+    bookmarked = snapshots.filter(lambda name: "@_" not in name)
+    new = draw(st.lists(bookmarked, max_size=3))
+    old = draw(st.lists(bookmarked, max_size=3))
     pairs = [(name, name.replace("@", prefix)) for name in new]
     return commands.bookmark(pairs, [name.replace("@", prefix) for name in old])
 

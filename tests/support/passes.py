@@ -12,7 +12,7 @@ from zfs_replicate.run.survey import Place, read_both
 from zfs_replicate.steps import Attempt
 
 
-def one_pass(request: MirrorRequest, source: Host, target: TargetHost, now: int) -> Attempt:
+def simulated_pass(request: MirrorRequest, source: Host, target: TargetHost, now: int) -> Attempt:
     """Read both sides, plan and execute. Raises: an error from before there is a plan."""
     survey = read_both(Place(source, request.remote), Place(target, request.local), at_once=request.jobs > 1)
     plan = make_plan(survey, request, now)

@@ -25,5 +25,5 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def server(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:  # noqa: ARG001
     """A running SSH server; every host resolves to it."""
     with serving(tmp_path) as running:
-        monkeypatch.setattr(ssh, "resolve", lambda *_wanted: running.endpoint)
+        monkeypatch.setattr(ssh, "resolve", lambda *_arguments: running.endpoint)
         yield running

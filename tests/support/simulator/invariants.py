@@ -87,11 +87,11 @@ def _holds_touched(run: FinishedRun) -> Iterator[str]:
     mirror = run.mirror
     for name, after in run.after.items():
         before = run.before.get(name)
-        ours = {mirror.tag} if is_in(name, mirror.source[0]) else set()
-        ours |= {mirror.target_tag} if is_in(name, mirror.target) else set()
+        own_tags = {mirror.tag} if is_in(name, mirror.source[0]) else set()
+        own_tags |= {mirror.target_tag} if is_in(name, mirror.target) else set()
         held = {snapshot.guid: snapshot.holds for snapshot in before.snapshots} if before else {}
         for snapshot in after.snapshots:
-            changed = (held.get(snapshot.guid, frozenset()) ^ snapshot.holds) - ours - {FOREIGN_TAG}
+            changed = (held.get(snapshot.guid, frozenset()) ^ snapshot.holds) - own_tags - {FOREIGN_TAG}
             yield from (f"{mirror.tag} touched the hold {tag} of {name}@{snapshot.name}" for tag in sorted(changed))
 
 

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass
 from enum import Enum
 
-from tests.support.passes import one_pass
+from tests.support.passes import simulated_pass
 from tests.support.simulator import Crash, SimulatedHost
 from tests.support.simulator.faults import Action, At, CrashClient, Die, Fail, Faults, HangUp
 from tests.support.simulator.machine_site import Mirror, Site
@@ -84,7 +84,7 @@ def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | No
     world.faults.at_crash(lambda: started_before_crash.append(len(source.commands) + len(target.commands)))
     threads = threading.enumerate()
     try:
-        attempt = one_pass(_request(mirror, keep_days), source, target, world.now)
+        attempt = simulated_pass(_request(mirror, keep_days), source, target, world.now)
         if attempt.error is not None:
             raise attempt.error
         outcomes = attempt.outcomes

@@ -24,15 +24,15 @@ def ended(
 ) -> tuple[int, Any]:
     """Run a mirror that executes a plan and then ends with this error; return its exit status and its report."""
 
-    def attempts(_config: MirrorRequest, noted: list[Attempt]) -> int:
+    def make_attempts(_request: MirrorRequest, attempts: list[Attempt]) -> int:
         executed = plan()
-        noted.append(Attempt(executed, carried_out(executed)))
+        attempts.append(Attempt(executed, carried_out(executed)))
         if isinstance(error, signal.Signals):
             signal.raise_signal(error)
             raise AssertionError("the signal arrives at once")
         raise error
 
-    monkeypatch.setattr(mirror, "_make_attempts", attempts)
+    monkeypatch.setattr(mirror, "_make_attempts", make_attempts)
     path = directory / "report.json"
     hooks = ("--on-failure", f"cat > {directory}/failure", "--on-success", f"cat > {directory}/success")
     status = main.main([*LINE, "--report", str(path), "--metrics", f"{directory}/x.prom", *hooks, *more])
@@ -44,7 +44,7 @@ def ended(
     [
         (ConnectionFailed("nas1: lost"), 3, "ConnectionFailed"),
         (UsageError("off/a: overlaps"), 2, "UsageError"),
-        (ZeroDivisionError("ours"), 1, "ZeroDivisionError"),
+        (ZeroDivisionError("a bug"), 1, "ZeroDivisionError"),
         (ModuleNotFoundError(name="paramiko"), 1, "ModuleNotFoundError"),
         (signal.SIGTERM, 143, "Ended"),
     ],
@@ -85,7 +85,7 @@ def test_a_run_that_gives_way_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tm
 def test_an_internal_error_is_traced_at_debug_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: Capture
 ) -> None:
-    ended(monkeypatch, tmp_path, ZeroDivisionError("ours"))
+    ended(monkeypatch, tmp_path, ZeroDivisionError("a bug"))
     assert "Traceback" not in capsys.readouterr().err
-    ended(monkeypatch, tmp_path, ZeroDivisionError("ours"), "--log-level", "debug")
+    ended(monkeypatch, tmp_path, ZeroDivisionError("a bug"), "--log-level", "debug")
     assert "zfs_replicate: internal error: Traceback" in capsys.readouterr().err

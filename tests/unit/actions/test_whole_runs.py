@@ -51,12 +51,12 @@ class Site:
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
     """The program finds these machines where it looks for the source and for this one."""
-    made = Site()
+    new_site = Site()
 
     @contextlib.contextmanager
     def connected(_connection: object) -> Iterator[SimulatedHost]:
-        made.source.reconnect()
-        yield made.source
+        new_site.source.reconnect()
+        yield new_site.source
 
     @contextlib.contextmanager
     def locked(_root: str) -> Iterator[None]:
@@ -64,15 +64,15 @@ def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
 
     for action in (one_pass, status, release):
         monkeypatch.setattr(action, "connected", connected)
-    monkeypatch.setattr(one_pass, "here", lambda _connection: made.target)
+    monkeypatch.setattr(one_pass, "here", lambda _connection: new_site.target)
     monkeypatch.setattr(one_pass, "carrier", lambda _request, _source: None)
     for action in (status, release):
-        monkeypatch.setattr(action, "LocalHost", lambda: made.target)
+        monkeypatch.setattr(action, "LocalHost", lambda: new_site.target)
     monkeypatch.setattr(mirror, "locked", locked)
-    monkeypatch.setattr(time, "sleep", made.pauses.append)
-    monkeypatch.setattr(time, "time", lambda: made.world.now)
+    monkeypatch.setattr(time, "sleep", new_site.pauses.append)
+    monkeypatch.setattr(time, "time", lambda: new_site.world.now)
     monkeypatch.chdir(tmp_path)
-    return made
+    return new_site
 
 
 def report(*words: str) -> Any:
@@ -181,7 +181,7 @@ def test_status_compares_both_sides(site: Site, capsys: Capture) -> None:
     site.snapshot("two")
     assert main.main([*STATUS, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
-    assert [(each["dataset"], each["behind_snapshots"]) for each in data["datasets"]] == [
+    assert [(dataset["dataset"], dataset["behind_snapshots"]) for dataset in data["datasets"]] == [
         ("off/data", 1),
         ("off/data/a", 1),
         ("off/data/b", 1),

@@ -45,10 +45,10 @@ def test_the_example_in_the_manual_is_a_valid_line() -> None:
 def test_every_line_of_the_crontab_example_is_valid() -> None:
     lines = (TOP / "crontab.example").read_text().splitlines()
     jobs = [line.split(maxsplit=5)[5] for line in lines if re.match(r"#?[0-9]", line)]
-    ours = [shlex.split(job)[1:] for job in jobs if job.startswith("zfs_replicate ")]
-    assert " ".join(ours[0]) == "-h nas1 -r backuppool/virt/machines -l offsite/virt/machines -t offsite -k 30"
-    assert len(ours) > 3
-    assert all(parse(words) for words in ours if words != ["run"])
+    own_jobs = [shlex.split(job)[1:] for job in jobs if job.startswith("zfs_replicate ")]
+    assert " ".join(own_jobs[0]) == "-h nas1 -r backuppool/virt/machines -l offsite/virt/machines -t offsite -k 30"
+    assert len(own_jobs) > 3
+    assert all(parse(words) for words in own_jobs if words != ["run"])
 
 
 def test_defaults_of_a_mirror() -> None:

@@ -231,13 +231,13 @@ def test_a_failed_job_stops_none_and_the_worst_status_counts(
 ) -> None:
     ends: dict[str, BaseException | int] = {
         "off/web": ConnectionFailed("nas1: cannot connect"),
-        "off/mail": ZeroDivisionError("ours"),
+        "off/mail": ZeroDivisionError("a bug"),
         "off/busy": AlreadyRunning("off/busy: another run is already working"),
         "off/last": 0,
     }
     ran: list[str] = []
 
-    def attempts(request: MirrorRequest, _noted: object) -> int:
+    def attempts(request: MirrorRequest, _attempts: object) -> int:
         ran.append(request.local)
         end = ends[request.local]
         if isinstance(end, BaseException):
@@ -261,7 +261,7 @@ def test_a_signal_ends_all_jobs(
 ) -> None:
     ran: list[str] = []
 
-    def attempts(request: MirrorRequest, _noted: object) -> int:
+    def attempts(request: MirrorRequest, _attempts: object) -> int:
         ran.append(request.local)
         signal.raise_signal(signal.SIGTERM)
         return 0

@@ -84,7 +84,7 @@ def test_a_mistake_of_ours_is_no_traceback(mirror_raises: Raises, capsys: pytest
 def test_an_ending_signal_is_128_and_its_number(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
-    monkeypatch.setattr(mirror, "_make_attempts", lambda _config, _noted: signal.raise_signal(number))
+    monkeypatch.setattr(mirror, "_make_attempts", lambda _request, _attempts: signal.raise_signal(number))
     assert main.main(LINE) == 128 + number
     assert f"ended by {number.name}" in capsys.readouterr().err
 

@@ -26,8 +26,8 @@ def test_a_line_has_the_median_and_its_ratio_to_ours() -> None:
     runs = [a_run("zfs_replicate", seconds) for seconds in (2.0, 1.0, 9.0)] + [
         a_run("syncoid", seconds) for seconds in (20.0, 30.0)
     ]
-    ours, syncoid = figures.lines(runs, CELL, Scenario.NO_OP)
-    assert (ours.seconds, ours.rounds, ours.least, ours.most) == (2.0, 3, 1.0, 9.0)
+    own, syncoid = figures.lines(runs, CELL, Scenario.NO_OP)
+    assert (own.seconds, own.rounds, own.least, own.most) == (2.0, 3, 1.0, 9.0)
     assert syncoid.ratio == 12.5
 
 
@@ -43,9 +43,9 @@ def test_a_peer_over_its_limit_is_written_down_as_such() -> None:
     assert rows[1][:2] == ["zfs_autobackup", "over 60.0 s"]
 
 
-@pytest.mark.parametrize(("theirs", "is_met"), [(30.0, True), (4.0, False)])
-def test_a_speed_goal_compares_with_the_best_of_a_kind(theirs: float, is_met: bool) -> None:
-    named = (("zfs_replicate", 3.0), ("bzfs", 300.0), ("bzfs cached", theirs))
+@pytest.mark.parametrize(("peer_seconds", "is_met"), [(30.0, True), (4.0, False)])
+def test_a_speed_goal_compares_with_the_best_of_a_kind(peer_seconds: float, is_met: bool) -> None:
+    named = (("zfs_replicate", 3.0), ("bzfs", 300.0), ("bzfs cached", peer_seconds))
     runs = [a_run(name, time, scenario=Scenario.ONE_NEW) for name, time in named]
     by_name = {goal.what: goal for goal in goals.speed_goals(runs)}
     assert by_name["one new snapshot, 100 datasets, RTT 10 ms, against bzfs and bzfs cached"].is_met is is_met

@@ -25,7 +25,7 @@ def sources() -> Iterator[Path]:
 
 def cited(text: str) -> list[int]:
     """The sections that a text cites: `(facts 3, 8 and 10)` gives 3, 8, 10."""
-    return [int(number) for found in CITATION.findall(text) for number in re.findall(r"\d+", found)]
+    return [int(number) for citation in CITATION.findall(text) for number in re.findall(r"\d+", citation)]
 
 
 def test_citations_are_found_across_lines_and_in_lists() -> None:
@@ -44,8 +44,8 @@ def test_every_cited_section_exists() -> None:
 
 
 def test_every_section_is_cited() -> None:
-    found = {number for path in sources() for number in cited(path.read_text())}
-    assert [number for number in sections() if number not in found] == []
+    cited_sections = {number for path in sources() for number in cited(path.read_text())}
+    assert [number for number in sections() if number not in cited_sections] == []
 
 
 def test_sections_are_numbered_in_order() -> None:

@@ -34,8 +34,8 @@ def test_a_bookmark_has_the_createtxg_of_its_snapshot() -> None:
 
 
 def test_another_guid_keeps_the_name() -> None:
-    mine, theirs = source("a~").snapshots[0], source("a").snapshots[0]
-    assert (mine.name, mine.guid != theirs.guid) == (theirs.name, True)
+    renewed, original = source("a~").snapshots[0], source("a").snapshots[0]
+    assert (renewed.name, renewed.guid != original.guid) == (original.name, True)
 
 
 def test_a_token_names_source_base_and_tip() -> None:

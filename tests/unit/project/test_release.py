@@ -53,9 +53,9 @@ def check(checkout: Path) -> subprocess.CompletedProcess[str]:
 def problems(checkout: Path) -> list[str]:
     """What is told on stderr; a release that may go on has nothing there, and status 0."""
     done = check(checkout)
-    told = done.stderr.splitlines()
-    assert (done.returncode, done.stdout == "") == ((1, True) if told else (0, False))
-    return told
+    problems = done.stderr.splitlines()
+    assert (done.returncode, done.stdout == "") == ((1, True) if problems else (0, False))
+    return problems
 
 
 def test_a_good_release_is_told_how_to_tag(checkout: Path) -> None:
@@ -86,8 +86,8 @@ def test_a_tagged_release_is_told_only_what_is_left(checkout: Path) -> None:
 def test_each_file_must_name_the_version(checkout: Path, file: str, text: str, expected: str) -> None:
     (checkout / file).write_text(text)
     commit(checkout)
-    (told,) = problems(checkout)
-    assert expected in told
+    (problem,) = problems(checkout)
+    assert expected in problem
 
 
 def test_a_tag_of_another_version_is_a_problem(checkout: Path) -> None:
@@ -98,8 +98,8 @@ def test_a_tag_of_another_version_is_a_problem(checkout: Path) -> None:
 def test_a_version_that_is_out_cannot_be_released_again(checkout: Path) -> None:
     git(checkout, "tag", "v1.2.3")
     commit(checkout)
-    (told,) = problems(checkout)
-    assert "the tag v1.2.3 is on another commit" in told
+    (problem,) = problems(checkout)
+    assert "the tag v1.2.3 is on another commit" in problem
 
 
 def test_the_work_tree_must_be_clean(checkout: Path) -> None:
@@ -109,8 +109,8 @@ def test_the_work_tree_must_be_clean(checkout: Path) -> None:
 
 def test_a_directory_without_git_cannot_be_released(checkout: Path) -> None:
     shutil.rmtree(checkout / ".git")
-    (told,) = problems(checkout)
-    assert "git cannot read this checkout: fatal: not a git repository" in told
+    (problem,) = problems(checkout)
+    assert "git cannot read this checkout: fatal: not a git repository" in problem
 
 
 def test_every_problem_is_told_at_once(checkout: Path) -> None:

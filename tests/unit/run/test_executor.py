@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from tests.support.executing import DENIED, NEXT, TWO, execute, guid_answer, outcomes_of
+from tests.support.executing import DENIED, NEXT, TWO, guid_answer, outcomes_of, run_plan
 from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import context, plan_of, planned, target_tree, tree
 from zfs_replicate.run.context import RunContext
@@ -35,7 +35,7 @@ def _noting(side: str, order: list[str]) -> FakeHost:
 
 
 def test_each_command_is_asked_of_the_right_side() -> None:
-    run = execute(*NEXT)
+    run = run_plan(*NEXT)
     assert run.source.asked == ["zfs hold offsite t@b", "zfs send -L -c -i t@a t@b", "zfs release offsite t@a"]
     assert run.target.asked == [
         "zfs receive -s -u o",
@@ -46,23 +46,23 @@ def test_each_command_is_asked_of_the_right_side() -> None:
 
 
 def test_holds_of_all_datasets_are_one_command() -> None:
-    run = execute(*TWO)
+    run = run_plan(*TWO)
     assert run.source.asked_for("zfs hold") == ["zfs hold offsite t/p@b t/q@b"]
     assert run.target.asked_for("zfs hold") == ["zfs hold offsite:target o/p@b o/q@b"]
     assert run.source.asked_for("zfs release") == ["zfs release offsite t/p@a t/q@a"]
 
 
 def test_verification_of_all_datasets_is_one_command() -> None:
-    assert len(execute(*TWO).target.asked_for("zfs list")) == 1
+    assert len(run_plan(*TWO).target.asked_for("zfs list")) == 1
 
 
 def test_with_nothing_to_do_no_command_runs() -> None:
-    run = execute(tree("t", ":a!", "p:a!"), target_tree("o", ":a^", "p:a^"))
+    run = run_plan(tree("t", ":a!", "p:a!"), target_tree("o", ":a^", "p:a^"))
     assert run.source.asked + run.target.asked == []
 
 
 def test_missing_ancestors_are_created_before_the_streams() -> None:
-    run = execute(tree("t", ":a"), target_tree("o/p/q", missing=("o", "o/p")))
+    run = run_plan(tree("t", ":a"), target_tree("o/p/q", missing=("o", "o/p")))
     assert run.target.asked[:3] == [
         "zfs create -o canmount=off o",
         "zfs create -o canmount=off o/p",
@@ -71,7 +71,7 @@ def test_missing_ancestors_are_created_before_the_streams() -> None:
 
 
 def test_placeholders_are_created_filled_and_cleared() -> None:
-    run = execute(tree("t", ":empty", "p:a", "q:a"), target_tree("o", "q:placeholder"))
+    run = run_plan(tree("t", ":empty", "p:a", "q:a"), target_tree("o", "q:placeholder"))
     assert "zfs create -o canmount=off -o zfs_replicate:placeholder=on o" in run.target.asked
     assert "zfs receive -s -u -F -o readonly=on -o canmount=noauto o/q" in run.target.asked
     assert "zfs inherit zfs_replicate:placeholder o/q" in run.target.asked
@@ -92,12 +92,12 @@ def test_a_rollback_first_releases_our_own_holds() -> None:
 
 
 def test_a_stale_state_is_cleared_before_the_stream() -> None:
-    run = execute(tree("t", ":a! b"), target_tree("o", ":a^ resume(damaged)"))
+    run = run_plan(tree("t", ":a! b"), target_tree("o", ":a^ resume(damaged)"))
     assert run.target.asked[:2] == ["zfs receive -A o", "zfs receive -s -u o"]
 
 
 def test_parents_are_received_before_their_children() -> None:
-    run = execute(tree("t", ":a", "p:a", "p/q:a", "r:a"), target_tree("o"))
+    run = run_plan(tree("t", ":a", "p:a", "p/q:a", "r:a"), target_tree("o"))
     receives = [command.split()[-1] for command in run.target.asked_for("zfs receive")]
     assert receives[0] == "o"
     assert receives.index("o/p") < receives.index("o/p/q")
@@ -107,7 +107,7 @@ def test_parents_are_received_before_their_children() -> None:
 def test_datasets_are_received_at_the_same_time() -> None:
     """Each stream waits until the other has started, so running them in sequence would never end."""
     both = threading.Barrier(2, timeout=30)
-    run = execute(*TWO, at_source={"zfs send": Answer(b"stream", at_start=both.wait)})
+    run = run_plan(*TWO, at_source={"zfs send": Answer(b"stream", at_start=both.wait)})
     assert run.errors() == {"o": None, "o/p": None, "o/q": None}
 
 
@@ -115,17 +115,17 @@ def test_datasets_are_received_at_the_same_time() -> None:
 
 
 def test_outcomes_come_in_the_order_of_the_plan_with_their_bytes() -> None:
-    run = execute(*TWO)
+    run = run_plan(*TWO)
     assert [(outcome.plan.target, outcome.byte_count) for outcome in run.outcomes] == [("o", 0), ("o/p", 6), ("o/q", 6)]
 
 
 def test_only_datasets_that_moved_are_observed() -> None:
-    assert sorted(execute(*TWO).moved) == ["o/p", "o/q"]
+    assert sorted(run_plan(*TWO).arrived) == ["o/p", "o/q"]
 
 
 def test_a_failed_dataset_is_not_observed_as_arrived() -> None:
-    run = execute(*NEXT, at_target={"zfs receive": Answer(status=1, stderr=DENIED)})
-    assert run.moved == []
+    run = run_plan(*NEXT, at_target={"zfs receive": Answer(status=1, stderr=DENIED)})
+    assert run.arrived == []
 
 
 def test_expired_snapshots_are_counted_once_they_are_gone() -> None:
@@ -137,7 +137,7 @@ def test_expired_snapshots_are_counted_once_they_are_gone() -> None:
 
 
 def test_a_conflict_is_an_outcome_and_the_others_go_on() -> None:
-    run = execute(tree("t", ":a!", "p:a", "q:a! b"), target_tree("o", ":a^", "p:x", "q:a^"))
+    run = run_plan(tree("t", ":a!", "p:a", "q:a! b"), target_tree("o", ":a^", "p:x", "q:a^"))
     assert run.errors() == {"o": None, "o/p": ConflictFound, "o/q": None}
     (outcome,) = (outcome for outcome in run.outcomes if outcome.error)
     assert str(outcome.error).startswith("o/p: conflict with t/p on nas1: no common snapshot is left")

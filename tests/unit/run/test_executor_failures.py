@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.executing import DENIED, NEXT, TWO, execute, outcomes_of
+from tests.support.executing import DENIED, NEXT, TWO, outcomes_of, run_plan
 from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import SOURCE, context, plan_of, planned, target_tree, tree
 from zfs_replicate import errors
@@ -30,24 +30,24 @@ def carried_out(
 
 
 def test_without_its_hold_a_dataset_is_not_sent() -> None:
-    run = execute(*TWO, at_source={"zfs hold": refusing("cannot hold snapshot 't/p@b': dataset does not exist")})
+    run = run_plan(*TWO, at_source={"zfs hold": refusing("cannot hold snapshot 't/p@b': dataset does not exist")})
     assert run.errors() == {"o": None, "o/p": errors.SnapshotVanished, "o/q": None}
     assert run.source.asked_for("zfs send") == ["zfs send -L -c -i t/q@a t/q@b"]
 
 
 def test_a_hold_that_is_there_already_is_success() -> None:
     line = "cannot hold snapshot 't/p@b': tag already exists on this dataset"
-    assert execute(*TWO, at_source={"zfs hold": refusing(line)}).errors() == {"o": None, "o/p": None, "o/q": None}
+    assert run_plan(*TWO, at_source={"zfs hold": refusing(line)}).errors() == {"o": None, "o/p": None, "o/q": None}
 
 
 def test_without_any_hold_nothing_is_sent() -> None:
-    run = execute(*TWO, at_source={"zfs hold": refusing("cannot hold: permission denied")})
+    run = run_plan(*TWO, at_source={"zfs hold": refusing("cannot hold: permission denied")})
     assert run.errors() == {"o": None, "o/p": errors.PermissionDenied, "o/q": errors.PermissionDenied}
     assert run.source.asked_for("zfs send") == []
 
 
 def test_a_connection_lost_while_holding_fails_those_datasets() -> None:
-    run = execute(*TWO, at_source={"zfs hold": Answer(error=errors.ConnectionFailed("lost"))})
+    run = run_plan(*TWO, at_source={"zfs hold": Answer(error=errors.ConnectionFailed("lost"))})
     assert run.errors() == {"o": None, "o/p": errors.ConnectionFailed, "o/q": errors.ConnectionFailed}
     assert run.source.asked_for("zfs send") == []
 
@@ -56,7 +56,7 @@ def test_a_connection_lost_while_holding_fails_those_datasets() -> None:
 
 
 def test_a_failed_stream_stops_only_its_dataset() -> None:
-    run = execute(*TWO, at_target={"zfs receive -s -u o/p": refusing("cannot receive: out of space")})
+    run = run_plan(*TWO, at_target={"zfs receive -s -u o/p": refusing("cannot receive: out of space")})
     assert run.errors() == {"o": None, "o/p": errors.OutOfSpace, "o/q": None}
     assert run.target.asked_for("zfs hold") == ["zfs hold offsite:target o/q@b"]
     assert run.source.asked_for("zfs release") == ["zfs release offsite t/q@a"]
@@ -64,13 +64,13 @@ def test_a_failed_stream_stops_only_its_dataset() -> None:
 
 def test_after_a_failed_stream_its_dataset_sends_no_more() -> None:
     target = target_tree("o", ":a^ resume(a..b)")
-    run = execute(tree(SOURCE, ":a! b c"), target, at_target={"zfs receive": refusing("cannot receive: out of space")})
+    run = run_plan(tree(SOURCE, ":a! b c"), target, at_target={"zfs receive": refusing("cannot receive: out of space")})
     assert run.source.asked_for("zfs send") == ["zfs send -t 1-token"]
 
 
 def test_children_of_a_failed_first_stream_are_not_started() -> None:
     source = tree("t", ":a!", "p:a", "p/q:a", "p/q/r:a", "s:a")
-    run = execute(
+    run = run_plan(
         source,
         target_tree("o", ":a^"),
         at_target={"zfs receive -s -u -o readonly=on -o canmount=noauto o/p": refusing(DENIED)},
@@ -87,19 +87,19 @@ def test_children_of_a_failed_first_stream_are_not_started() -> None:
 
 def test_a_child_that_is_not_started_names_its_parent() -> None:
     source = tree("t", ":a", "p:a")
-    run = execute(source, target_tree("o"), at_target={"zfs receive": refusing(DENIED)})
+    run = run_plan(source, target_tree("o"), at_target={"zfs receive": refusing(DENIED)})
     assert "not started, because its parent o failed" in str(run.outcomes[1].error)
 
 
 def test_children_of_a_failed_placeholder_are_not_started() -> None:
-    run = execute(tree("t", ":empty", "p:a"), target_tree("o"), at_target={"zfs create": refusing(DENIED)})
+    run = run_plan(tree("t", ":empty", "p:a"), target_tree("o"), at_target={"zfs create": refusing(DENIED)})
     assert run.errors() == {"o": errors.PermissionDenied, "o/p": errors.CommandFailed}
     assert run.source.asked_for("zfs send") == []
 
 
 def test_a_failed_incremental_stream_does_not_stop_the_children() -> None:
     source, target = tree("t", ":a! b", "p:a! b", "new:a"), target_tree("o", ":a^", "p:a^")
-    run = execute(source, target, at_source={"zfs send -L -c -i t@a": refusing(DENIED)})
+    run = run_plan(source, target, at_source={"zfs send -L -c -i t@a": refusing(DENIED)})
     assert run.errors() == {"o": errors.PermissionDenied, "o/p": None, "o/new": None}
 
 
@@ -114,12 +114,12 @@ def test_an_ancestor_that_cannot_be_created_ends_the_run() -> None:
 def test_an_unexpected_error_ends_the_run() -> None:
     """A bug is not the failure of a dataset."""
     with pytest.raises(ZeroDivisionError):
-        execute(*NEXT, at_source={"zfs send": Answer(error=ZeroDivisionError())})
+        run_plan(*NEXT, at_source={"zfs send": Answer(error=ZeroDivisionError())})
 
 
 def test_bytes_that_moved_before_a_failure_are_counted() -> None:
     source, target = tree(SOURCE, ":a! b c"), target_tree("o", ":a^ resume(a..b)")
-    run = execute(source, target, at_source={"zfs send -L -c": refusing(DENIED)})
+    run = run_plan(source, target, at_source={"zfs send -L -c": refusing(DENIED)})
     assert [outcome.byte_count for outcome in run.outcomes] == [6]
 
 
@@ -128,7 +128,7 @@ def test_bytes_that_moved_before_a_failure_are_counted() -> None:
 
 @pytest.mark.parametrize("listed", [b"", b"o@b\t999\n", b"o@a\t7097\n"])
 def test_without_the_guid_on_the_target_no_hold_moves(listed: bytes) -> None:
-    run = execute(*NEXT, at_target={"zfs list": Answer(listed)})
+    run = run_plan(*NEXT, at_target={"zfs list": Answer(listed)})
     assert run.errors() == {"o": errors.VerificationFailed}
     assert run.target.asked_for("zfs hold") + run.target.asked_for("zfs release") == []
     assert run.source.asked_for("zfs release") == []
@@ -136,20 +136,20 @@ def test_without_the_guid_on_the_target_no_hold_moves(listed: bytes) -> None:
 
 def test_a_missing_snapshot_fails_only_its_dataset() -> None:
     absent = Answer(b"o/q@b\t7098\n", status=1, stderr="cannot open 'o/p@b': dataset does not exist\n")
-    run = execute(*TWO, at_target={"zfs list": absent})
+    run = run_plan(*TWO, at_target={"zfs list": absent})
     assert run.errors() == {"o": None, "o/p": errors.VerificationFailed, "o/q": None}
 
 
 def test_a_verification_that_could_not_ask_ends_the_run() -> None:
     with pytest.raises(errors.PermissionDenied):
-        execute(*NEXT, at_target={"zfs list": refusing(DENIED)})
+        run_plan(*NEXT, at_target={"zfs list": refusing(DENIED)})
 
 
 # --- what comes after ---
 
 
 def test_without_the_hold_on_the_target_nothing_is_released() -> None:
-    run = execute(*NEXT, at_target={"zfs hold": refusing("cannot hold: permission denied")})
+    run = run_plan(*NEXT, at_target={"zfs hold": refusing("cannot hold: permission denied")})
     assert run.errors() == {"o": errors.PermissionDenied}
     assert run.target.asked_for("zfs release") == []
     assert run.source.asked_for("zfs release") == []
@@ -227,23 +227,23 @@ def test_a_full_target_reports_free_space_and_what_will_expire() -> None:
 @pytest.mark.parametrize("command", ["zfs hold", "zfs release"])
 @pytest.mark.parametrize(("status", "error"), [(-9, errors.StreamBroken), (1, errors.CommandFailed)])
 def test_a_command_that_fails_silently_is_not_a_success(command: str, status: int, error: type[Exception]) -> None:
-    run = execute(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={command: Answer(status=status)})
+    run = run_plan(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={command: Answer(status=status)})
     assert run.errors() == {"o": error}
 
 
 def test_a_vanished_snapshot_needs_no_release() -> None:
     gone = refusing("cannot release hold from snapshot 't@a': dataset does not exist")
-    run = execute(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={"zfs release": gone})
+    run = run_plan(tree("t", ":a! b"), target_tree("o", ":a^"), at_source={"zfs release": gone})
     assert run.errors() == {"o": None}
 
 
 def test_children_of_a_parent_whose_hold_failed_are_not_started() -> None:
     refused = refusing("cannot hold snapshot 't@a': permission denied")
-    run = execute(tree("t", ":a", "p:a!"), target_tree("o"), at_source={"zfs hold": refused})
+    run = run_plan(tree("t", ":a", "p:a!"), target_tree("o"), at_source={"zfs hold": refused})
     assert run.source.asked_for("zfs send") == []
 
 
 def test_existing_children_go_on_if_their_parent_fails() -> None:
     source, target = tree("t", ":a", "p:a! b"), target_tree("o", ":placeholder", "p:a^")
-    run = execute(source, target, at_target={"zfs receive -s -u -F": refusing(DENIED)})
+    run = run_plan(source, target, at_target={"zfs receive -s -u -F": refusing(DENIED)})
     assert run.errors() == {"o": errors.PermissionDenied, "o/p": None}

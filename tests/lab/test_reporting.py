@@ -134,11 +134,11 @@ def test_the_plan_printed_is_the_plan_carried_out(world: World, tmp_path: Path) 
 
 def test_good_and_bad_runs_leave_report_metrics_and_hooks(world: World, tmp_path: Path) -> None:
     world.snapshot("tank/data@one")
-    asked = [
+    words = [
         *("--report", f"{tmp_path}/report.json", "--metrics", f"{tmp_path}/mirror.prom"),
         *("--on-success", f"cat > {tmp_path}/success", "--on-failure", f"cat > {tmp_path}/failure"),
     ]
-    done = world.replicate(*asked, "--json", host="localhost")
+    done = world.replicate(*words, "--json", host="localhost")
     assert done.stderr == ""
     assert done.stdout == (tmp_path / "report.json").read_text() == (tmp_path / "success").read_text()
     good = report(done.stdout)
@@ -148,7 +148,7 @@ def test_good_and_bad_runs_leave_report_metrics_and_hooks(world: World, tmp_path
     assert (first["exit_code"], first["datasets received"], first["dataset_lag_seconds offsite/data"]) == (0, 1, 0)
     assert first["received_bytes"] == good["totals"]["bytes"] > 0
 
-    lost = world.replicate(*asked, "-p", CLOSED_PORT, expect=3)
+    lost = world.replicate(*words, "-p", CLOSED_PORT, expect=3)
     assert len(lost.stderr.splitlines()) == 1
     assert report((tmp_path / "failure").read_text())["run"]["error"]["kind"] == "ConnectionFailed"
     second = metrics(tmp_path / "mirror.prom")
@@ -157,7 +157,7 @@ def test_good_and_bad_runs_leave_report_metrics_and_hooks(world: World, tmp_path
     world.write("tank/data", "file")
     world.snapshot("tank/data@two")
     world.write("offsite/data", "mine", 200_000)
-    world.replicate(*asked, host="localhost", expect=1)
+    world.replicate(*words, host="localhost", expect=1)
     bad = report((tmp_path / "report.json").read_text())
     assert (bad["run"]["exit_status"], bad["datasets"][0]["outcome"]) == (1, "conflict")
     assert bad["datasets"][0]["lag_seconds"] >= 0
