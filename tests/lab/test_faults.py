@@ -167,7 +167,7 @@ def ids(cells: list[Cell]) -> list[str]:
 
 
 @pytest.mark.parametrize("cell", MATRIX, ids=ids(MATRIX))
-def test_every_fault_is_mended_by_the_next_run(world: World, machine: FaultyMachine, cell: Cell) -> None:
+def test_the_next_run_recovers_from_every_fault(world: World, machine: FaultyMachine, cell: Cell) -> None:
     status, stderr, next_stderr = struck(world, machine, cell, TRANSPORT)
     record(cell[0], cell[1], status, stderr, next_stderr)
 

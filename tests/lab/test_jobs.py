@@ -41,7 +41,7 @@ def test_jobs_run_in_turn_and_a_failed_job_stops_none(world: World, tmp_path: Pa
     assert world.snapshots("offsite/two") == ["b"]
 
 
-def test_a_bad_file_is_told_by_job_and_key_and_nothing_runs(world: World, tmp_path: Path) -> None:
+def test_a_bad_file_names_job_and_key_and_nothing_runs(world: World, tmp_path: Path) -> None:
     world.snapshot("tank/data@a")
     file = tmp_path / "jobs.toml"
     file.write_text(DEFAULTS + job("data") + job("other", "keep-day = 3"))

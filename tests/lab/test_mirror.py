@@ -48,7 +48,7 @@ def test_mirror_is_silent_on_success(world: World) -> None:
         assert (done.stdout, done.stderr) == ("", "")
 
 
-def test_mirror_verbose_tells_each_step(world: World) -> None:
+def test_mirror_verbose_prints_each_step(world: World) -> None:
     make_tree(world)
     done = world.replicate("-v")
     for expected in (

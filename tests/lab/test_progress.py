@@ -90,7 +90,7 @@ def has_all(frame: str) -> bool:
     return all(re.search(f"^tank/data/{name} .*{FIGURES}", frame, re.M) for name in NAMES)
 
 
-def test_an_error_is_told_clean_above_the_display(world: World, screen: Screen) -> None:
+def test_an_error_is_printed_clean_above_the_display(world: World, screen: Screen) -> None:
     """The message has none of the lines that zfs prints for the display."""
     zfs("create", "tank/data/big")
     world.write("tank/data/big", "file", 3 << 20)

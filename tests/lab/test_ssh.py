@@ -151,7 +151,7 @@ def test_csh_as_login_shell(one: World, tmp_path: Path) -> None:
     assert one.snapshots("offsite/data/with space") == ["a b-c:d"]
 
 
-def test_user_without_rights_is_told_so(one: World) -> None:
+def test_missing_rights_of_the_user_are_reported(one: World) -> None:
     done = one.replicate(host="lab@127.0.0.1", expect=1)
     assert (
         "tank/data@one on lab@127.0.0.1: cannot place the hold mirror: the user has no permission for this"

@@ -48,7 +48,7 @@ def test_without_a_program_a_warning_and_a_working_run(
 
 
 @pytest.mark.parametrize("transport", ["paramiko", "openssh"])
-def test_small_increments_share_commands_and_are_told_apart(world: World, tmp_path: Path, transport: str) -> None:
+def test_small_increments_share_commands_and_are_kept_apart(world: World, tmp_path: Path, transport: str) -> None:
     run("sh", "-c", "echo open sesame | zfs create -o encryption=on -o keyformat=passphrase tank/data/vault")
     zfs("create", "-V", "1M", "tank/data/a volume")
     for name in ("a b", "quiet", "full"):
@@ -141,7 +141,7 @@ def test_killed_run_leaves_no_ssh_behind(world: World) -> None:
 
 
 @pytest.mark.parametrize("victim", ["zfs send", "mbuffer", "zfs receive"])
-def test_killed_stage_is_an_error_that_the_next_run_mends(world: World, victim: str) -> None:
+def test_the_next_run_recovers_from_a_killed_stage(world: World, victim: str) -> None:
     process = started_stream(world)
     run("pkill", "-KILL", "-f", f"^{victim}")
     _out, stderr = process.communicate()
@@ -152,7 +152,7 @@ def test_killed_stage_is_an_error_that_the_next_run_mends(world: World, victim: 
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
-def test_full_target_is_told_and_mended_by_space(world: World) -> None:
+def test_full_target_is_reported_and_recovers_with_more_space(world: World) -> None:
     world.write("tank/data", "large", 8_000_000)
     world.snapshot("tank/data@one")
     zfs("set", "quota=4M", "offsite")

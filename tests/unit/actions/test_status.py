@@ -46,7 +46,7 @@ def test_colour_is_for_terminals_that_want_it(
     assert "\033" not in stdout.splitlines()[0]
 
 
-def test_what_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_side_is_unknown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     error = PermissionDenied(f"{TARGET} on localhost: cannot list the datasets")
     assert show(monkeypatch, [], side_effect=error) == 3
     assert capsys.readouterr() == (f"ZFS_REPLICATE UNKNOWN - {error}\n", "")

@@ -218,7 +218,7 @@ def test_an_internal_error_of_status_is_unknown_too(capsys: Capture, monkeypatch
 # --- release ---
 
 
-def test_release_says_what_the_target_has_and_lets_go(site: Site, capsys: Capture) -> None:
+def test_release_shows_the_copies_and_releases_the_holds(site: Site, capsys: Capture) -> None:
     site.snapshot("one")
     main.main([*MIRROR])
     assert main.main([*RELEASE, "-l", "off/data"]) == 0

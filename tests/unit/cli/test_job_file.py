@@ -185,7 +185,7 @@ def test_a_problem_is_named_by_file_job_and_key(file: Path, text: str, expected:
     assert problem.startswith(expected)
 
 
-def test_all_problems_are_told_at_once(file: Path) -> None:
+def test_all_problems_are_reported_at_once(file: Path) -> None:
     text = f"x = 1\n{DEFAULTS}port = 0\n{JOB}keep-days = -1\n{SECOND}rollback = 1\n[jobs.c]\nport = 22\n"
     assert [line.rsplit(":", 1)[0] for line in problems(file, text)] == [
         "x",
@@ -218,7 +218,7 @@ def test_no_file_and_a_file_that_anybody_may_write(file: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [["run", "-k", "3"], ["run", "-h", "nas1"], ["check", "web"], ["check", "-n"]])
-def test_what_belongs_in_the_file_is_refused_on_the_command_line(words: list[str]) -> None:
+def test_options_of_the_file_are_refused_on_the_command_line(words: list[str]) -> None:
     with pytest.raises(UsageError, match=f"^{words[0]}: "):
         parse(words)
 

@@ -72,7 +72,7 @@ def test_another_run_at_work_is_0_and_silent(mirror_raises: Raises, capsys: pyte
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_mistake_of_ours_is_no_traceback(mirror_raises: Raises, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_internal_error_is_no_traceback(mirror_raises: Raises, capsys: pytest.CaptureFixture[str]) -> None:
     mirror_raises(ZeroDivisionError("what"))
     main.main(LINE)
     stderr = capsys.readouterr().err

@@ -79,7 +79,7 @@ def test_the_text_of_an_option_names_its_choices(option: Option) -> None:
 
 
 @pytest.mark.parametrize("kind", ["man", "bash", "zsh"])
-def test_what_is_generated_knows_every_option(kind: str) -> None:
+def test_every_generated_file_has_every_option(kind: str) -> None:
     text = generated(kind)
     assert [option.long for option in OPTIONS if option.long[1:] not in text] == []
 

@@ -210,5 +210,5 @@ def test_only_streams_are_compressed(words: commands.Command) -> None:
 
 
 @pytest.mark.parametrize("fuzz", PROPERTIES, ids=lambda fuzz: fuzz.__name__)
-def test_what_the_gate_accepts_is_safe(fuzz: Callable[[], None]) -> None:
+def test_every_command_that_the_gate_accepts_is_safe(fuzz: Callable[[], None]) -> None:
     fuzz()

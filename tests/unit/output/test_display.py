@@ -142,7 +142,7 @@ def test_the_display_is_drawn_and_wiped(monkeypatch: pytest.MonkeyPatch) -> None
     assert text.rstrip().endswith("\x1b[2K")  # the last line is erased
 
 
-def test_what_is_printed_meanwhile_waits_for_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_of_other_threads_waits_for_the_drawing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise stale lines of the display stay on the screen when several threads print (lab: OpenZFS 2.3)."""
     terminal = at_a_terminal(monkeypatch)
     with follow_live(Reporting(), TWO) as display:

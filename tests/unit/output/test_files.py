@@ -76,6 +76,6 @@ def test_a_device_is_written_to_and_not_replaced(tmp_path: Path) -> None:
     assert not Path("/dev/null").is_file()
 
 
-def test_a_missing_directory_is_told(tmp_path: Path) -> None:
+def test_a_missing_directory_is_reported(tmp_path: Path) -> None:
     with pytest.raises(OutputFileError, match="No such file or directory"):
         write_atomically(str(tmp_path / "no" / "file"), b"")

@@ -24,9 +24,7 @@ def test_a_hook_need_not_read_the_report() -> None:
     run_hook("--on-success", "true", "x" * 1_000_000, {})
 
 
-def test_what_a_hook_prints_goes_to_the_log(
-    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_output_of_a_hook_goes_to_the_log(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     run_hook("--on-success", "echo sent; echo also >&2", "", {})
     assert capfd.readouterr() == ("", "")
@@ -65,6 +63,6 @@ def ended(process: int) -> bool:
     return False
 
 
-def test_a_child_that_a_hook_leaves_does_not_keep_us(tmp_path: Path) -> None:
+def test_a_child_that_a_hook_leaves_delays_nothing(tmp_path: Path) -> None:
     run_hook("--on-success", f"sleep 5 & echo $! > {tmp_path}/child", "", {}, seconds=4)
     os.kill(int((tmp_path / "child").read_text()), 9)

@@ -74,7 +74,7 @@ def test_an_unwritable_file_does_not_hide_a_worse_status(tmp_path: Path) -> None
     assert publish(lost) == 3
 
 
-def test_a_hook_that_fails_is_told_and_changes_no_status(capsys: Capture) -> None:
+def test_a_failed_hook_is_reported_and_changes_no_status(capsys: Capture) -> None:
     assert publish(good_run("--on-success", "echo no route; exit 6")) == 0
     assert "--on-success: the command ended with status 6 (no route)" in capsys.readouterr().err
 

@@ -86,7 +86,7 @@ def test_a_base_is_never_lost(world: World) -> None:
 
 
 @for_every_world
-def test_what_is_held_or_cloned_never_expires(world: World) -> None:
+def test_held_or_cloned_snapshots_never_expire(world: World) -> None:
     for moment in moments(world.source, world.target, planned(world)):
         if isinstance(moment.step, Expire):
             for expired in moment.step.snapshots:
@@ -132,7 +132,7 @@ def test_a_hold_on_what_the_target_lacks_is_never_released(world: World) -> None
 
 
 @for_every_world
-def test_what_the_target_has_is_never_sent(world: World) -> None:
+def test_snapshots_that_the_target_has_are_never_sent(world: World) -> None:
     for moment in moments(world.source, world.target, planned(world)):
         if isinstance(moment.step, Send | Resume):
             assert guids(moment.target).isdisjoint(arriving_guids(moment.step, moment.source))

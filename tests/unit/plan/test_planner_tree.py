@@ -109,7 +109,7 @@ def test_an_excluded_child_needs_no_placeholder_as_its_parent() -> None:
 # --- orphans ---
 
 
-def test_what_only_the_target_has_is_an_orphan_and_not_planned() -> None:
+def test_a_dataset_only_on_the_target_is_an_unplanned_orphan() -> None:
     source = tree(SOURCE, ":a!", "vm:a!")
     target = target_tree(TARGET, ":a^", "vm:a^", "gone:a^", "gone/too:a^")
     plan = plan_of(source, target)

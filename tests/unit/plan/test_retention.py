@@ -31,7 +31,7 @@ def test_age_decides_unless_a_hold_or_clone_keeps_a_snapshot(snapshots: str, kee
     assert judged(snapshots, keep_days) == expected
 
 
-def test_what_is_protected_is_kept_whatever_its_age() -> None:
+def test_protected_snapshots_are_kept_whatever_their_age() -> None:
     assert judged("a:40 b:40", 0, {guid_of("a"): "newest common snapshot"}) == "!a -b"
 
 

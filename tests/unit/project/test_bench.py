@@ -22,7 +22,7 @@ def test_a_run_survives_its_line() -> None:
     assert from_line(to_line(run)) == run
 
 
-def test_a_line_has_the_median_and_its_ratio_to_ours() -> None:
+def test_a_line_has_the_median_and_its_ratio_to_zfs_replicate() -> None:
     runs = [a_run("zfs_replicate", seconds) for seconds in (2.0, 1.0, 9.0)] + [
         a_run("syncoid", seconds) for seconds in (20.0, 30.0)
     ]
@@ -60,7 +60,7 @@ def test_a_peer_over_its_limit_meets_a_goal_only_by_the_limit() -> None:
     assert verdict(60.0) is None
 
 
-def test_what_was_not_measured_is_open() -> None:
+def test_a_goal_that_was_not_measured_is_open() -> None:
     assert {goal.is_met for goal in goals.speed_goals([])} == {None}
 
 

@@ -56,7 +56,7 @@ def test_a_floor_without_its_room_is_a_shortfall() -> None:
 
 
 @pytest.mark.parametrize(("branches_run", "status"), [(9, 0), (8, 1)])
-def test_the_exit_status_tells_whether_the_floor_is_reached(
+def test_the_exit_status_is_1_below_the_floor(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

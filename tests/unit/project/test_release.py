@@ -58,13 +58,13 @@ def problems(checkout: Path) -> list[str]:
     return problems
 
 
-def test_a_good_release_is_told_how_to_tag(checkout: Path) -> None:
+def test_a_good_release_prints_how_to_tag(checkout: Path) -> None:
     done = check(checkout)
     assert (done.returncode, done.stderr) == (0, "")
     assert "git tag -a v1.2.3 -m 'zfs_replicate 1.2.3'\n    git push origin v1.2.3\n" in done.stdout
 
 
-def test_a_tagged_release_is_told_only_what_is_left(checkout: Path) -> None:
+def test_a_tagged_release_prints_only_the_remaining_steps(checkout: Path) -> None:
     git(checkout, "tag", "v1.2.3")
     git(checkout, "tag", "reviewed")
     assert problems(checkout) == []
@@ -113,7 +113,7 @@ def test_a_directory_without_git_cannot_be_released(checkout: Path) -> None:
     assert "git cannot read this checkout: fatal: not a git repository" in problem
 
 
-def test_every_problem_is_told_at_once(checkout: Path) -> None:
+def test_every_problem_is_reported_at_once(checkout: Path) -> None:
     (checkout / "CHANGELOG.md").write_text("")
     git(checkout, "tag", "v1.2.2")
     assert len(problems(checkout)) == 4

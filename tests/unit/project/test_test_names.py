@@ -9,6 +9,8 @@ from tests.support import TOP
 
 MAX_LENGTH = 60
 PRONOUNS = ("it", "its", "they", "them", "their", "this", "that", "these", "those")
+UNCLEAR = ("told", "tell", "tells", "mended", "mends", "made_of", "ours", "lets_go", "keep_us")
+"""Words that need their context; write who reports, recovers or owns what."""
 
 
 def names() -> Iterator[str]:
@@ -24,3 +26,8 @@ def test_no_test_name_is_too_long() -> None:
 
 def test_no_test_name_begins_with_a_pronoun() -> None:
     assert [name for name in names() if name.split("_")[1] in PRONOUNS] == []
+
+
+def test_no_test_name_has_unclear_words() -> None:
+    assert [name for name in names() if name.startswith("test_what_")] == []
+    assert [name for name in names() if any(f"_{words}_" in f"{name}_" for words in UNCLEAR)] == []

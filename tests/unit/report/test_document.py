@@ -132,7 +132,7 @@ def test_an_attempt_without_a_plan_leaves_the_previous_plan() -> None:
     assert data["datasets"][0]["outcome"] == "failed"
 
 
-def test_what_expired_and_what_was_kept_come_with_reasons() -> None:
+def test_expired_and_kept_snapshots_come_with_reasons() -> None:
     one_dataset = Plan(datasets=(planned("c!", "a%:40 b:40 c^", keep_days=30),))
     dataset = dataset_of(run(one_dataset, (), "-n"))
     assert dataset["steps"][-1]["snapshots"] == [{"name": "b", "reason": "older than 30 days"}]

@@ -120,7 +120,7 @@ def test_promtool_has_no_complaints() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
-def test_another_mirror_in_the_same_file_is_not_ours() -> None:
+def test_another_mirror_in_the_same_file_is_ignored() -> None:
     _read, text = after(good_run())
     read, _text = after(lost_run(), text.replace(b'host="nas1"', b'host="nas2"'))
     assert read.value("last_success_timestamp_seconds") == 0

@@ -33,7 +33,7 @@ class Notes(Observer):
         self.calls.append("ended")
 
 
-def test_a_stream_tells_bytes_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stream_reports_bytes_and_size(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gauge, "INTERVAL_SECONDS", 0)
     notes = Notes()
     source = FakeHost("nas1", {"zfs send": Answer(b"x" * 30, stderr="size\t30\n")}, chunk_bytes=10)

@@ -82,7 +82,7 @@ def test_ancestors_come_top_first(name: str, above: tuple[str, ...]) -> None:
         ("tan", "tank", False),
     ],
 )
-def test_what_lies_within_a_root(dataset: str, root: str, is_within: bool) -> None:
+def test_a_dataset_lies_within_a_root_or_not(dataset: str, root: str, is_within: bool) -> None:
     assert names.is_within(dataset, root) is is_within
 
 

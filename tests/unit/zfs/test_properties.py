@@ -43,7 +43,7 @@ def test_other_users_exclude_no_properties() -> None:
     assert pairs(Settings(), is_first=False) == {}
 
 
-def test_requested_properties_are_set_once_and_override_ours() -> None:
+def test_requested_properties_are_set_once_and_override_defaults() -> None:
     settings = Settings(("setuid=off", "readonly=off", "org.example:kept=by us"), is_root=True)
     first = pairs(settings)
     assert {first[text] for text in settings.properties} == {"-o"}
