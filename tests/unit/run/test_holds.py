@@ -231,7 +231,6 @@ def test_bookmarks_of_a_dataset_that_is_gone_are_no_failures() -> None:
     assert destroyed(refusing(GONE, status=0)) == {}
 
 
-@pytest.mark.xfail(strict=True, reason="such a line counts for all bookmarks: failed_snapshots cuts names only at @")
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
