@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from tests.support.lab.servers import KNOWN_HOSTS, sshd, trust
-from tests.support.lab.world import World, run, zfs
+from tests.support.lab.world import PROGRAM, World, run, zfs
 
 WAITING_PORT = 2218
 
@@ -134,3 +135,13 @@ def test_second_run_on_another_tree_goes_ahead(world: World) -> None:
     assert run("sh", "-c", with_lock).stdout
     world.replicate_from("tank/data", "offsite/other")
     assert world.snapshots("offsite/other") == ["one"]
+
+
+def test_a_run_with_closed_standard_streams_mirrors(world: World) -> None:
+    world.snapshot("tank/data@one")
+    words = f"{sys.executable} {PROGRAM} -h 127.0.0.1 -r tank/data -l offsite/data -t mirror"
+    run("sh", "-c", f"exec {words} <&- >&- 2>&-")
+    assert world.guids("offsite/data") == world.guids("tank/data")
+    status = f"{sys.executable} {PROGRAM} status -l offsite/data -t mirror"
+    assert run("sh", "-c", f"exec {status} 2>&-").stdout.startswith("ZFS_REPLICATE OK")
+    run("sh", "-c", f"exec {status} <&- >&- 2>&-")

@@ -25,10 +25,10 @@ from zfs_replicate.run.survey import Place, read_both
 
 def show_status(request: StatusRequest, open_logs: contextlib.ExitStack) -> int:
     """Read, evaluate and print; return 0, 1, 2 or 3. The log stays set up until `open_logs` ends."""
-    subject = Subject(new_identity(), THIS_MACHINE, request.local)
-    open_logs.enter_context(logging_as(request.reporting, subject))
     now = int(time.time())
     try:
+        subject = Subject(new_identity(), THIS_MACHINE, request.local)
+        open_logs.enter_context(logging_as(request.reporting, subject))
         status = _read(request, now)
     except BrokenPipeError:
         raise

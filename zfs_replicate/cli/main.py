@@ -22,6 +22,7 @@ from zfs_replicate.signals import SIGNALLED, Interrupted, interrupted_by_signals
 def main(argv: list[str] | None = None) -> int:
     """Run the program; return its exit status. Any error becomes one paragraph on stderr."""
     words = sys.argv[1:] if argv is None else argv
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -42,6 +43,20 @@ def main(argv: list[str] | None = None) -> int:
             problem, status = describe_failure(error)
             log_problem(problem.message)
             return status
+
+
+def _open_closed_streams() -> None:
+    """Open /dev/null for standard streams that are closed, as some schedulers start programs.
+
+    Otherwise a connection or a file would get the number of a standard stream, and what is printed.
+    """
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # it gets the lowest free number, which is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115 - open as long as the program
 
 
 def _carry_out(request: arguments.Request, open_logs: contextlib.ExitStack) -> int:

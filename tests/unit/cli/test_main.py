@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from unittest import mock
 
 import pytest
 
+from tests.support import TOP
 from zfs_replicate import errors, signals
 from zfs_replicate.actions import mirror
 from zfs_replicate.cli import main
@@ -93,3 +96,27 @@ def test_signal_handlers_are_put_back() -> None:
     before = [signal.getsignal(number) for number in signals.ENDING_SIGNALS]
     main.main(["--version"])
     assert [signal.getsignal(number) for number in signals.ENDING_SIGNALS] == before
+
+
+# --- closed standard streams ---
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("--help", 0),
+        ("-h nas1", 2),
+        ("status -l off/a", 3),
+        ("status -l off/a@x", 3),
+        ("-h localhost -r a -l b -t c -n", 1),
+    ],
+)
+def test_closed_standard_streams_change_no_exit_status(closed: str, words: str, status: int) -> None:
+    """There is no zfs in this PATH, so whatever gets that far fails in a known way."""
+    script = f"exec {sys.executable} -m zfs_replicate {words} {closed}"
+    environment = {"PATH": "/nowhere", "PYTHONPATH": str(TOP), "HOME": "/nowhere"}
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == status, done.stderr
+    assert "internal error" not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
