@@ -111,3 +111,21 @@ def test_release_ends_at_a_signal_while_the_source_hangs(world: World, tmp_path:
         program.send_signal(signal.SIGTERM)
         printed, _ = program.communicate(timeout=60)
     assert (program.returncode, "ended by SIGTERM" in printed) == (143, True), printed
+
+
+def test_release_ends_at_a_signal_while_the_pool_here_hangs(world: World, tmp_path: Path) -> None:
+    mirrored(world)
+    mark, shim = tmp_path / "hanging", tmp_path / "bin" / "zfs"
+    shim.parent.mkdir()
+    shim.write_text(f'#!/bin/sh\n[ "$1" != list ] || {{ touch {mark}; exec sleep 300; }}\nexec /sbin/zfs "$@"\n')
+    shim.chmod(0o755)
+    words = [sys.executable, PROGRAM, *WORDS, "-n", "-l", "offsite/data"]
+    environment = {**os.environ, "PATH": f"{shim.parent}:{os.environ['PATH']}"}
+    program = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    while not mark.exists():
+        assert program.poll() is None, program.communicate()
+        time.sleep(0.1)
+    program.send_signal(signal.SIGTERM)
+    assert program.wait(60) == 143
+    assert program.stderr is not None
+    assert "ended by SIGTERM" in program.stderr.readline()

@@ -107,7 +107,11 @@ def _ask(leftovers: Leftovers, tag: str, host: str) -> bool:
         for count, noun in ((len(leftovers.held), "hold"), (len(leftovers.bookmarks), "bookmark"))
         if count
     )
-    return input(f"Release {what} of {tag} on {host}? [y/N] ").lower() == "y"
+    try:
+        return input(f"Release {what} of {tag} on {host}? [y/N] ").lower() == "y"
+    except EOFError:  # Ctrl-D
+        print()
+        return False
 
 
 def remove_leftovers(source: Host, leftovers: Leftovers, tag: str) -> int:

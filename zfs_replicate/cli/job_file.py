@@ -117,8 +117,8 @@ class _File:
         for key in NEEDED:
             if given[f"--{key}"] is None and key not in {**self._defaults, **table}:
                 self._complain(where, key, "is missing")
-        if len(self._problems) > count:
-            return None
+        if len(self._problems) > count or any(given[f"--{key}"] is None for key in NEEDED):
+            return None  # what is missing was reported here, or is wrong in [defaults]
         try:
             return Job(name, requests.mirror_request(given))
         except BadValue as error:

@@ -29,13 +29,13 @@ def main(argv: list[str] | None = None) -> int:
     with contextlib.ExitStack() as open_logs:
         try:
             with interrupted_by_signals():
-                return _carry_out(arguments.parse(words), open_logs)
+                status = _answer(words, open_logs)
+            sys.stdout.flush()
+            return status
         except BrokenPipeError:
             # the reader has closed the pipe, as with `| head`; without this Python would complain again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return SIGNALLED + signal.SIGPIPE
-        except UsageError as error:
-            return _refuse(error)
         except (Exception, Interrupted) as error:
             from zfs_replicate.output.failure import describe_failure
             from zfs_replicate.output.logs import log_problem
@@ -43,6 +43,13 @@ def main(argv: list[str] | None = None) -> int:
             problem, status = describe_failure(error)
             log_problem(problem.message)
             return status
+
+
+def _answer(words: list[str], open_logs: contextlib.ExitStack) -> int:
+    try:
+        return _carry_out(arguments.parse(words), open_logs)
+    except UsageError as error:
+        return _refuse(error)
 
 
 def _open_closed_streams() -> None:

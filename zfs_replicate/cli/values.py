@@ -46,7 +46,7 @@ def whole(least: int, most: int, none: int | None = None) -> Callable[[str], int
     """Return a check for a whole number within these bounds; the number `none` means None."""
 
     def check(value: str) -> int | None:
-        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        if not (re.fullmatch("[0-9]{1,9}", value) and least <= int(value) <= most):
             raise ValueProblem(f"must be a whole number from {least} to {most}")
         return None if int(value) == none else int(value)
 
@@ -59,18 +59,26 @@ def unless(nothing: str) -> Callable[[str], str | None]:
 
 
 def identity(value: str) -> str:
-    path = Path(value).expanduser()
-    if not path.is_file():
-        raise ValueProblem("there is no such file")
-    return str(path)
+    try:
+        path = Path(value).expanduser()
+        if path.is_file():
+            return str(path)
+    except (OSError, RuntimeError, ValueError) as error:  # a name too long, no such user, a null byte
+        raise ValueProblem("there is no such file") from error
+    raise ValueProblem("there is no such file")
 
 
 def output_file(value: str) -> str:
     """Check now that the file can be written later, not after hours."""
-    if not value or Path(value).is_dir():
-        raise ValueProblem("must be a file")
-    if not Path(value).absolute().parent.is_dir():
-        raise ValueProblem(f"there is no directory {Path(value).absolute().parent}")
+    directory = Path(value).absolute().parent
+    try:
+        if not value or "\0" in value or Path(value).is_dir():
+            raise ValueProblem("must be a file")
+        has_directory = directory.is_dir()
+    except OSError as error:  # a name too long
+        raise ValueProblem("must be a file") from error
+    if not has_directory:
+        raise ValueProblem(f"there is no directory {directory}")
     return value
 
 

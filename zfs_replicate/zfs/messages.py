@@ -183,6 +183,8 @@ def explain(host: str, subject: str, ended: Exit, doing: str) -> errors.CommandF
     stderr = " ".join(ended.stderr.split())
     quoted = stderr if len(stderr) <= MAX_QUOTED else f"{stderr[:MAX_QUOTED]}…"
     known = next((message for message in KNOWN if message.pattern.search(quoted)), KILLED if ended.is_killed else None)
+    if ended.is_killed and known is not None and known.error is errors.DatasetMissing:
+        known = KILLED  # a listing that was cut short proves nothing missing
     if known is None:
         return errors.CommandFailed(
             f"{subject} on {host}: cannot {doing}; look at 'zpool status' and the kernel log there"
@@ -215,7 +217,7 @@ def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
     that it does not name.
     """
     requested = frozenset(snapshots)
-    failures: dict[str, str] = {}
+    failures: dict[str, Exit] = {}
     settled: set[str] = set()
     general: list[str] = []
     for line in filter(None, map(str.strip, ended.stderr.splitlines())):
@@ -227,9 +229,9 @@ def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
         elif _ALREADY_DONE.search(line):
             settled |= named
         else:
-            failures.update(dict.fromkeys(named, line))
+            failures.update(dict.fromkeys(named, replace(ended, stderr=line, is_killed=False)))  # its own end
     is_silent = not (failures or settled or general)
     if general or ended.is_killed or is_silent:  # without any message nothing counts as done
         unnamed = requested - settled - failures.keys()
-        failures.update(dict.fromkeys(unnamed, " ".join(dict.fromkeys(general))))
-    return {name: replace(ended, stderr=line) for name, line in failures.items()}
+        failures.update(dict.fromkeys(unnamed, replace(ended, stderr=" ".join(dict.fromkeys(general)))))
+    return failures

@@ -135,3 +135,15 @@ def test_nothing_to_release_asks_nothing(nas1: Source, capsys: Capture) -> None:
     host.answers = {"zfs list": Answer(text(line("filesystem", "tank/a")))}
     assert run() == 0
     assert capsys.readouterr().out == ""
+
+
+def test_the_end_of_input_at_the_question_is_a_no(nas1: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = nas1()
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+
+    def ask(_question: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", ask)
+    assert run() == 0
+    assert host.asked_for("zfs release") == []

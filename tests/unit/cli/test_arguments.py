@@ -273,3 +273,19 @@ def test_the_usage_lines_are_those_of_the_manual() -> None:
 
 def test_the_manual_fits_a_terminal() -> None:
     assert max(map(len, MANUAL.splitlines())) <= 120
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "problem"),
+    [
+        ("-i", "~no-such-user/key", "there is no such file"),
+        ("-i", "x" * 300, "there is no such file"),
+        ("-i", "a\0b", "there is no such file"),
+        ("-p", "9" * 5000, "must be a whole number"),
+        ("-j", "\u0663", "must be a whole number"),
+        ("--report", "a\0b", "must be a file"),
+        ("--report", "x" * 5000, "must be a file"),
+    ],
+)
+def test_a_value_that_python_chokes_on_is_refused(option: str, value: str, problem: str) -> None:
+    assert problem in refused([*LEAST, option, value])

@@ -284,3 +284,10 @@ def test_check_only_reads(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: p
     file.write_text(DEFAULTS + JOB)
     assert main.main(["check", "--config", str(file)]) == 0
     assert capsys.readouterr() == ("web: nas1:tank/web → off/web, tag offsite, nothing expires\n", "")
+
+
+def test_a_wrong_type_in_the_defaults_is_one_problem(file: Path) -> None:
+    text = (
+        '[defaults]\nhost = "localhost"\nremote = 1.5\ntag = "t"\n[jobs.a]\nlocal = "off/a"\n[jobs.b]\nlocal = "o/b"\n'
+    )
+    assert problems(file, text) == ["[defaults]: remote: must be a string or a whole number"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -120,3 +121,17 @@ def test_closed_standard_streams_change_no_exit_status(closed: str, words: str, 
     assert done.returncode == status, done.stderr
     assert "internal error" not in done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["status", "status -l off/a", "--help", "-h nas1"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_left_is_no_error(words: str, unbuffered: str) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = {"PATH": "/nowhere", "PYTHONPATH": str(TOP), "HOME": "/nowhere", "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "zfs_replicate", *words.split()]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    os.close(writer)
+    assert done.returncode == (2 if words == "-h nas1" else 141)
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

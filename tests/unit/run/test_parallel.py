@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 
 import pytest
 
+from tests.support import TOP
 from zfs_replicate.run.parallel import run_parallel
 
 
@@ -32,3 +35,37 @@ def test_an_error_is_raised_while_other_work_hangs() -> None:
         assert not has_ended.is_set()
     finally:
         is_over.set()
+
+
+def test_no_more_than_the_width_run_at_a_time() -> None:
+    running, most, lock = 0, 0, threading.Lock()
+
+    def work(_number: int) -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        with lock:
+            running -= 1
+
+    run_parallel(3, work, range(50))
+    assert most <= 3
+
+
+def test_work_that_hangs_does_not_keep_the_program_from_ending() -> None:
+    script = """
+import threading
+from zfs_replicate.run.parallel import run_parallel
+def work(name):
+    if name == "fails":
+        raise ZeroDivisionError
+    threading.Event().wait()
+try:
+    run_parallel(2, work, ["fails", "hangs"])
+except ZeroDivisionError:
+    print("ended")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=TOP, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "ended\n"

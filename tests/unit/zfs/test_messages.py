@@ -232,3 +232,8 @@ def test_a_line_that_zfs_repeats_is_quoted_once() -> None:
     denied = "cannot release: permission denied\n"
     failures = messages.failed_snapshots(failed(denied * 3), BATCH)
     assert {exit_.stderr for exit_ in failures.values()} == {denied.strip()}
+
+
+def test_a_killed_listing_does_not_prove_a_dataset_missing() -> None:
+    ended = killed("cannot open 'off/a': dataset does not exist")
+    assert type(messages.explain("nas1", "off/a", ended, "list")) is errors.StreamBroken
