@@ -51,10 +51,7 @@ def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:
 
 
 def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Plan:
-    """Given both inventories, return the plan for every source dataset that is not excluded, parents first.
-
-    Names map by their path below the roots: with roots `tank/a` and `off/b`, `tank/a/c` goes to `off/b/c`.
-    """
+    """Given both inventories, return the plan for every source dataset that is not excluded, parents first."""
     pairs, orphans = match_trees(source, target, context.policy.excludes)
     parents = {name for pair in pairs if pair.source.snapshots for name in names.ancestors(pair.source.name)}
     plans = tuple(plan_dataset(pair, pair.source.name in parents, context) for pair in pairs)

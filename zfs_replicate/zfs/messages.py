@@ -229,7 +229,8 @@ def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
         elif _ALREADY_DONE.search(line):
             settled |= named
         else:
-            failures.update(dict.fromkeys(named, replace(ended, stderr=line, is_killed=False)))  # its own end
+            # the line says how this one failed; only for the others may it matter that the command was killed
+            failures.update(dict.fromkeys(named, replace(ended, stderr=line, is_killed=False)))
     is_silent = not (failures or settled or general)
     if general or ended.is_killed or is_silent:  # without any message nothing counts as done
         unnamed = requested - settled - failures.keys()
