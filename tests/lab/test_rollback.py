@@ -144,6 +144,19 @@ def test_bookmark_without_the_right_to_it_is_no_failure(world: World) -> None:
     assert bookmarks("tank/data") == []
 
 
+def test_the_old_bookmark_stays_where_no_new_one_can_be_made(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    zfs("allow", "lab", "send,hold,release,destroy,mount", "tank/data")
+    world.snapshot("tank/data@two")
+    done = world.replicate(host="lab@127.0.0.1")
+    assert done.stderr == ""
+    assert bookmarks("tank/data") == ["tank/data#zfs_replicate_mirror_one"]
+    world.snapshot("tank/data@three")
+    world.replicate()
+    assert bookmarks("tank/data") == ["tank/data#zfs_replicate_mirror_three"]
+
+
 def release(world: World, *options: str, expect: int = 0) -> str:
     done = world.program("release", "-h", "127.0.0.1", "-r", "tank/data", "-t", "mirror", *options, expect=expect)
     return done.stdout + done.stderr

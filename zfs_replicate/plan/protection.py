@@ -105,7 +105,7 @@ def _verify(after: _TargetAfter, route: Route) -> tuple[Verify, ...]:
 def _bookmark(source: Dataset, route: Route, context: PlanContext) -> tuple[BookmarkSource, ...]:
     """Return the step that keeps one bookmark per tag and dataset, on the newest common snapshot, if it is needed.
 
-    No bookmark is created if its name would be too long, or if older ones pile up.
+    No bookmark is created if its name would be too long, or if older ones pile up; then the newest of them stays.
     """
     if not context.has_bookmarks or not isinstance(route.tip, Snapshot):
         return ()
@@ -113,10 +113,12 @@ def _bookmark(source: Dataset, route: Route, context: PlanContext) -> tuple[Book
     name = f"{names.bookmark_prefix(tag)}{route.tip.name}"
     existing = [bookmark for bookmark in source.bookmarks if names.is_bookmark_of(tag, bookmark.name)]
     is_present = any(bookmark.name == name and bookmark.guid == route.tip.guid for bookmark in existing)
-    obsolete = tuple(f"{source.name}#{bookmark.name}" for bookmark in existing if bookmark.name != name)
+    older = [bookmark for bookmark in existing if bookmark.name != name]
     is_valid = names.is_bookmark_of(tag, name) and len(source.name) + 1 + len(name) <= names.MAX_NAME_LENGTH
-    is_missing = is_valid and not is_present and len(obsolete) < MAX_BOOKMARKS
+    is_missing = is_valid and not is_present and len(older) < MAX_BOOKMARKS
     bookmark = f"{source.name}#{name}" if is_missing else None
+    replaced = older if is_missing or is_present else older[:-1]
+    obsolete = tuple(f"{source.name}#{bookmark.name}" for bookmark in replaced)
     step = BookmarkSource(f"{source.name}@{route.tip.name}", bookmark, obsolete)
     return (step,) if bookmark or obsolete else ()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from zfs_replicate.errors import DatasetMissing, ReplicateError
+from zfs_replicate.errors import ConnectionFailed, DatasetMissing, ReplicateError
 from zfs_replicate.hosts.base import Host, run
 from zfs_replicate.model import Exit
 from zfs_replicate.run.parallel import run_parallel
@@ -54,24 +54,37 @@ def _tag_action(step: Hold | Release) -> str:
 def renew_bookmarks(source: Host, steps: Sequence[BookmarkSource]) -> list[BookmarkSource]:
     """Carry out these steps, many per command; return those that succeeded.
 
-    A failure is only logged: the dataset has not failed, because its hold still protects it.
+    The older bookmarks of a dataset are destroyed only once the new one is known to exist. A failure is only logged:
+    the dataset has not failed, because its hold still protects it.
     """
     by_snapshot = {step.snapshot: step for step in steps}
     done: list[BookmarkSource] = []
     for names in commands.batches(list(by_snapshot), BOOKMARK_BATCH_BYTES):
-        batch = [by_snapshot[name] for name in names]
-        new = [(step.snapshot, step.bookmark) for step in batch if step.bookmark is not None]
-        obsolete = [name for step in batch for name in step.obsolete]
-        try:
-            _stdout, ended = run(source, commands.bookmark(new, obsolete))
-        except ReplicateError as error:
-            log.info("cannot renew bookmarks: %s", error)
+        created, is_reached = _create_bookmarks(source, [by_snapshot[name] for name in names])
+        failures = destroy_bookmarks(source, [name for step in created for name in step.obsolete])
+        for error in dict.fromkeys(map(str, failures.values())):
+            log.info("%s (the hold still protects it)", error)
+        done += [step for step in created if failures.keys().isdisjoint(step.obsolete)]
+        if not is_reached or any(isinstance(error, ConnectionFailed) for error in failures.values()):
             break
-        for line in ended.stderr.splitlines():
-            log.info("%s: %s (the hold still protects it)", source.name, line)
-        if not ended.stderr:
-            done += batch
     return done
+
+
+def _create_bookmarks(source: Host, steps: Sequence[BookmarkSource]) -> tuple[list[BookmarkSource], bool]:
+    """Create the new bookmarks; return the steps whose bookmark exists now, and whether the source was reached."""
+    pairs = [(step.snapshot, step.bookmark) for step in steps if step.bookmark is not None]
+    if not pairs:
+        return list(steps), True
+    try:
+        _stdout, ended = run(source, commands.bookmark(pairs, ()))
+    except ReplicateError as error:
+        log.info("cannot renew bookmarks: %s", error)
+        return [], False
+    for line in ended.stderr.splitlines():
+        log.info("%s: %s (the hold still protects it)", source.name, line)
+    is_clean = ended.exit_status == 0 and not ended.stderr.strip()  # the shell's status says nothing of its commands
+    failed = {} if is_clean else messages.failed_snapshots(ended, [bookmark for _snapshot, bookmark in pairs])
+    return [step for step in steps if step.bookmark not in failed], True
 
 
 def destroy_bookmarks(source: Host, bookmarks: Sequence[str]) -> Failures:

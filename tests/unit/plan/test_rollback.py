@@ -97,6 +97,14 @@ def test_a_rollback_lists_what_is_lost() -> None:
         ("#a=zfs_replicate_offsite__too_a b!", "b^", f"bookmark b as {PREFIX}b"),
         # no bookmark if its name would look like one of such a tag
         ("a=_x!", "a^", "nothing"),
+        # and an older one stays then
+        (f"#a={PREFIX[1:]}a b=_x!", "b^", "nothing"),
+        # if older ones pile up, the newest of them stays
+        (
+            f"#a={PREFIX[1:]}a #b={PREFIX[1:]}b #c={PREFIX[1:]}c d!",
+            "d^",
+            f"bookmark d as -{PREFIX}a -{PREFIX}b",
+        ),
         # only a bookmark is left: there is nothing to bookmark
         (f"x #a={PREFIX[1:]}a", "a^", "nothing"),
     ],

@@ -157,27 +157,69 @@ STEPS = [
 ]
 
 
+CREATES_A = " ".join(commands.bookmark([("t/a@2", "t/a#2")], ())[:-1])
+CREATES_C = " ".join(commands.bookmark([("t/c@2", "t/c#2")], ())[:-1])
+DESTROYS_A = " ".join(commands.bookmark((), ["t/a#1"]))
+
+
+def scripts(host: FakeHost) -> list[str]:
+    return [after_script(command) for command in host.asked]
+
+
 def test_bookmarks_are_created_before_old_ones_are_destroyed() -> None:
     host = FakeHost("nas1")
     assert renew_bookmarks(host, STEPS) == STEPS
-    assert [after_script(command) for command in host.asked] == ["t/a@2 t/a#2 t/c@2 t/c#2 -- t/a#1 t/b#0 t/b#1"]
+    assert scripts(host) == ["t/a@2 t/a#2 t/c@2 t/c#2 --", "-- t/a#1 t/b#0 t/b#1"]
+
+
+def test_without_old_bookmarks_there_is_one_command() -> None:
+    host = FakeHost("nas1")
+    assert renew_bookmarks(host, STEPS[2:]) == STEPS[2:]
+    assert scripts(host) == ["t/c@2 t/c#2 --"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cannot create bookmark 't/a#2': out of space",
+        "cannot create bookmark 't/a#2': permission denied",
+        "cannot create bookmark 't/a#2': bookmark exists",  # possibly that of another snapshot
+    ],
+)
+def test_the_old_bookmark_stays_if_the_new_one_cannot_be_made(line: str) -> None:
+    host = FakeHost("nas1", {CREATES_A: refusing(line, status=0)})
+    assert renew_bookmarks(host, STEPS) == STEPS[1:]
+    assert scripts(host)[1:] == ["-- t/b#0 t/b#1"]
+
+
+@pytest.mark.parametrize(
+    "answer", [refusing("out of space", status=0), killed(), refusing(status=1)], ids=["all", "killed", "silent"]
+)
+def test_old_bookmarks_stay_if_no_new_one_is_certain(answer: Answer) -> None:
+    host = FakeHost("nas1", {CREATES_A: answer})
+    assert renew_bookmarks(host, STEPS) == STEPS[1:2]
+    assert scripts(host)[1:] == ["-- t/b#0 t/b#1"]
+
+
+def test_an_old_bookmark_that_cannot_be_destroyed_is_not_done() -> None:
+    host = FakeHost("nas1", {DESTROYS_A: refusing("cannot destroy 't/a#1': permission denied", status=0)})
+    assert renew_bookmarks(host, STEPS) == STEPS[1:]
 
 
 @pytest.mark.usefixtures("batches_of_two")
 def test_a_failed_batch_of_new_bookmarks_leaves_the_others() -> None:
-    first = " ".join(commands.bookmark([("t/a@2", "t/a#2")], ["t/a#1", "t/b#0", "t/b#1"]))
-    host = FakeHost("nas1", {first: refusing("cannot create bookmark 't/a#2': permission denied", status=0)})
-    assert renew_bookmarks(host, STEPS) == STEPS[2:]
-    assert len(host.asked) == 2
+    host = FakeHost("nas1", {CREATES_A: refusing("cannot create bookmark 't/a#2': permission denied", status=0)})
+    assert renew_bookmarks(host, STEPS) == STEPS[1:]
+    assert scripts(host) == ["t/a@2 t/a#2 --", "-- t/b#0 t/b#1", "t/c@2 t/c#2 --"]
 
 
 @pytest.mark.usefixtures("batches_of_two")
 def test_a_lost_connection_ends_the_renewal_of_bookmarks() -> None:
-    second = " ".join(commands.bookmark([("t/c@2", "t/c#2")], []))
-    assert renew_bookmarks(FakeHost("nas1", {second: LOST}), STEPS) == STEPS[:2]
-    host = FakeHost("nas1", {"sh -c": LOST})
-    assert renew_bookmarks(host, STEPS) == []
-    assert len(host.asked) == 1
+    assert renew_bookmarks(FakeHost("nas1", {CREATES_C: LOST}), STEPS) == STEPS[:2]
+    for answers, asked in (({"sh -c": LOST}, 1), ({DESTROYS_A: LOST}, 3)):
+        host = FakeHost("nas1", answers)
+        assert renew_bookmarks(host, STEPS) == []
+        assert len(host.asked) == asked
 
 
 # --- destroying bookmarks ---
