@@ -31,7 +31,9 @@ class Answer:
     stalls: bool = False
     at_start: Callable[[], object] = lambda: None
     at_read: Callable[[], object] = lambda: None
-    """Called when the command starts, and before each read: to change something meanwhile."""
+    at_finish: Callable[[], object] = lambda: None
+    """Called when the command starts, before each read, and when a stage of a sink is waited for: to change something
+    meanwhile."""
 
 
 @dataclass
@@ -107,6 +109,8 @@ class FakeSink:
 
     def finish(self) -> tuple[Exit, ...]:
         assert self.is_input_closed, "it would wait forever"
+        for stage in self.stages:
+            stage.at_finish()
         return tuple(
             exited(command, stage.status, stage.stderr)
             for command, stage in zip(self.pipeline, self.stages, strict=True)

@@ -174,8 +174,9 @@ class _StallWatch:
         while (left := self._last + seconds - time.monotonic()) > 0:
             if self._over.wait(left):
                 return
-        self.is_stalled = True
-        self._kill()
+        if not self._over.is_set():
+            self.is_stalled = True
+            self._kill()
 
 
 def _copy(sender: Process, sink: Sink, watch: _StallWatch, gauge: Gauge) -> tuple[int, bool]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -247,3 +249,29 @@ def test_a_stream_that_flows_is_not_ended() -> None:
     target = FakeHost("here")
     assert transfer(source(), target, STEP, Pipe(stall_seconds=30), Cancellation()) == len(STREAM)
     assert not target.sinks[0].is_killed
+
+
+def test_a_receiver_may_take_long_after_the_last_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The watch looks at the clock once, before the first byte, and learns only during the end how late it is."""
+    watches: list[threading.Thread] = []
+    is_watching, is_ending = threading.Event(), threading.Event()
+
+    def monotonic() -> float:
+        if threading.current_thread() is threading.main_thread():
+            return 0
+        watches.append(threading.current_thread())
+        is_watching.set()
+        assert is_ending.wait(30)
+        return 1000
+
+    def take_long() -> None:
+        is_ending.set()
+        for watch in watches:
+            watch.join(30)
+
+    monkeypatch.setattr(transfer_module, "time", SimpleNamespace(monotonic=monotonic))
+    nas1 = source(at_read=lambda: is_watching.wait(30))
+    target = FakeHost("here", {"zfs receive": Answer(at_finish=take_long)})
+    assert transfer(nas1, target, STEP, Pipe(stall_seconds=30), Cancellation()) == len(STREAM)
+    assert [watch.is_alive() for watch in watches] == [False]
+    assert (nas1.processes[0].is_killed, target.sinks[0].is_killed) == (False, False)
