@@ -82,6 +82,18 @@ MUTANTS = (
         "failures if is_hold else _without_vanished(failures)",
         "failures",
     ),
+    Mutant("take part of a mark for the stream", "zfs_replicate/hosts/bundled.py", " - len(self._mark) + 1", ""),
+    Mutant("leave other streams running after an error", EXECUTOR, "self._cancellation.fire)", "lambda: None)"),
+    Mutant("never cancel the other lanes", "zfs_replicate/run/lanes.py", "        cancel()\n", ""),
+    Mutant(
+        "watch the receiver after the last byte",
+        "zfs_replicate/run/transfer.py",
+        "            watch.stop()\n",
+        "",
+    ),
+    Mutant("end a stream that is over", "zfs_replicate/run/transfer.py", "if not self._over.is_set():", "if True:"),
+    Mutant("retry without a pause", "zfs_replicate/actions/mirror.py", "            time.sleep(pause)\n", ""),
+    Mutant("never lengthen the pause", "zfs_replicate/actions/mirror.py", "            pause *= PAUSE_GROWTH\n", ""),
 )
 
 

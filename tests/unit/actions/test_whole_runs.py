@@ -145,6 +145,14 @@ def test_an_error_that_stays_ends_after_the_last_attempt(site: Site, capsys: Cap
     assert "tank/data@one on nas1: cannot place the hold offsite" in capsys.readouterr().err
 
 
+def test_each_pause_is_three_times_the_one_before(site: Site) -> None:
+    site.snapshot("one")
+    for nth in (1, 2, 3):
+        site.world.faults.arm(Fail("cannot hold: pool or dataset is busy\n"), "zfs hold", nth=nth)
+    data = report("--retries", "3")
+    assert (data["run"]["exit_status"], data["run"]["attempts"], site.pauses) == (0, 4, [5, 15, 45])
+
+
 def test_a_permanent_error_is_not_tried_again(site: Site, capsys: Capture) -> None:
     data = report()
     assert (data["run"]["exit_status"], data["run"]["attempts"], site.pauses) == (1, 1, [])

@@ -94,6 +94,16 @@ def test_marks_never_appear_in_a_stream_at_any_read_size(nas1: Counting) -> None
             assert process.read(size) == b""
 
 
+def test_a_mark_may_arrive_in_pieces_of_any_size(mark: str) -> None:
+    first, second = sends("x@a", "x@b")
+    output = f"{mark}\nstream{mark} 0\n\n{mark}\nnext{mark} 0\n\n{mark}\n".encode()
+    for size in range(1, 2 * len(mark)):
+        nas1 = FakeHost("nas1", {"sh -c": Answer(output)}, chunk_bytes=size)
+        with Bundled(nas1, [first, second]) as host:
+            assert streamed(host, first) == (b"stream", Exit(first, 0, ""))
+            assert streamed(host, second) == (b"next", Exit(second, 0, ""))
+
+
 @pytest.mark.usefixtures("nas1")
 @pytest.mark.parametrize("shell", SHELLS)
 def test_all_shells_print_the_same(shell: str) -> None:

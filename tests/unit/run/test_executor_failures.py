@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from tests.support.executing import DENIED, NEXT, TWO, outcomes_of, run_plan
@@ -115,6 +117,23 @@ def test_an_unexpected_error_ends_the_run() -> None:
     """A bug is not the failure of a dataset."""
     with pytest.raises(ZeroDivisionError):
         run_plan(*NEXT, at_source={"zfs send": Answer(error=ZeroDivisionError())})
+
+
+def test_an_unexpected_error_ends_the_streams_that_still_run() -> None:
+    is_streaming = threading.Event()
+
+    def fail() -> None:
+        assert is_streaming.wait(30)
+        raise ZeroDivisionError
+
+    endless = Answer(stalls=True, at_read=is_streaming.set)
+    source = FakeHost("nas1", {"zfs send -L -c -i t/p": Answer(at_read=fail), "zfs send -L -c -i t/q": endless})
+    target = FakeHost("here")
+    with pytest.raises(ZeroDivisionError):
+        outcomes_of(plan_of(*TWO), RunContext(source, target, 2, Pipe()))
+    sender = next(process for process in source.processes if process.answer is endless)
+    sink = next(sink for sink in target.sinks if sink.pipeline[-1][-1] == "o/q")
+    assert (sender.is_killed, sink.is_killed) == (True, True)
 
 
 def test_bytes_that_moved_before_a_failure_are_counted() -> None:
