@@ -25,7 +25,7 @@ def test_token_is_decoded_before_any_lookup(zfs: Zfs) -> None:
     result = decode(zfs, token)
     assert result.error is StaleToken
     assert result.status == 255
-    assert parse.token_contents(result.stdout) == before
+    assert parse.token_contents(result.stdout.encode()) == before
 
 
 def test_token_of_a_destroyed_snapshot(zfs: Zfs) -> None:
@@ -80,7 +80,8 @@ def test_token_of_a_renamed_dataset_resumes(zfs: Zfs) -> None:
 def test_text_that_is_not_a_token(zfs: Zfs, text: str) -> None:
     result = decode(zfs, text)
     assert (result.status, result.error) == (255, StaleToken)
-    assert parse.token_contents(result.stdout) is None
+    assert result.stderr.startswith("cannot resume send: resume token is corrupt (")
+    assert parse.token_contents(result.stdout.encode()) is None
 
 
 def test_token_with_a_wrong_byte(zfs: Zfs) -> None:

@@ -65,11 +65,20 @@ def small_increments(world: World) -> None:
         world.snapshot(f"tank/data@{name}", recursive=True)
 
 
+def resuming(world: World) -> None:
+    """Leave the saved state of the second of three snapshots on the target."""
+    incremental(world)
+    cut = "zfs send -i @one tank/data@two | head -c 1500000 | zfs receive -s -u offsite/data"
+    run("sh", "-c", cut, check=False)
+    assert world.get("offsite/data", "receive_resume_token").startswith("1-")
+
+
 SCENARIOS: dict[str, Callable[[World], None]] = {
     "first send": first_send,
     "incremental": incremental,
     "expiry": expiry,
     "small increments": small_increments,
+    "resuming": resuming,
 }
 
 # --- the faults ---
@@ -133,7 +142,7 @@ def tip(scenario: str) -> str:
 
 def cells() -> Iterator[Cell]:
     for scenario in SCENARIOS:
-        if scenario == "small increments":
+        if scenario in ("small increments", "resuming"):
             continue
         for step, (match, when) in STEPS.items():
             if (step in ONLY_EXPIRY) <= (scenario == "expiry"):
@@ -152,6 +161,7 @@ def cells() -> Iterator[Cell]:
     )
     for name, (match, when, action) in SMALL.items():
         yield "small increments", name, match, when, action, "true"
+    yield "resuming", "token decoding killed", "send -nvt*", "before", ITSELF, "true"
 
 
 MATRIX = list(cells())
@@ -175,6 +185,44 @@ def test_the_next_run_recovers_from_every_fault(world: World, machine: FaultyMac
 @pytest.mark.parametrize("cell", IN_MIDDLE, ids=ids(IN_MIDDLE))
 def test_fault_in_the_middle_of_a_stream_by_ssh(world: World, machine: FaultyMachine, cell: Cell) -> None:
     struck(world, machine, cell, "openssh")
+
+
+UNANSWERED = {
+    "killed": ITSELF,
+    "killed in a wrapper": "exit 137",
+    "out of memory": "echo internal error: out of memory >&2; exit 1",
+}
+GARBLED = {
+    "corrupt": 'echo "cannot resume send: resume token is corrupt (incorrect checksum)" >&2; exit 255',
+    "not UTF-8": 'printf "\\ttoguid = 0x1\\n\\ttoname = tank/d\\377@two\\n"; exit 255',
+}
+
+
+def strike_decoding(world: World, machine: FaultyMachine, action: str) -> tuple[int, str]:
+    zfs("create", "tank/data/child")
+    resuming(world)
+    machine.arm(Fault("token decoding", "send -nvt*", "before", action))
+    ended = run_client(machine, TRANSPORT)
+    assert machine.disarm(), "the fault never struck"
+    return ended
+
+
+@pytest.mark.parametrize("how", UNANSWERED)
+def test_saved_state_outlives_a_failed_token_decoding(world: World, machine: FaultyMachine, how: str) -> None:
+    status, stderr = strike_decoding(world, machine, UNANSWERED[how])
+    assert status == 1
+    assert "offsite/data on localhost: zfs did not say what the saved state" in stderr
+    assert world.get("offsite/data", "receive_resume_token").startswith("1-")
+    assert "resume tank/data@two" in world.replicate("-n").stdout
+    assert "clearing" not in world.replicate("-v", host="localhost").stderr
+    assert_mirrored(world, "resuming")
+
+
+@pytest.mark.parametrize("how", GARBLED)
+def test_saved_state_that_zfs_cannot_name_is_sent_again(world: World, machine: FaultyMachine, how: str) -> None:
+    status, stderr = strike_decoding(world, machine, GARBLED[how])
+    assert (status, "the saved state is damaged" in stderr) == (0, True)
+    assert_mirrored(world, "resuming")
 
 
 def struck(world: World, machine: FaultyMachine, cell: Cell, transport: str) -> tuple[int, str, str]:
@@ -222,7 +270,7 @@ def run_client(machine: FaultyMachine, transport: str) -> tuple[int, str]:
     (machine.directory / "client").write_text(str(client.pid))
     _out, stderr = client.communicate(timeout=120)
     assert "Traceback" not in stderr
-    assert client.returncode != 0 or not stderr
+    assert client.returncode != 0 or not stderr or "the saved state is damaged" in stderr
     return client.returncode, stderr
 
 

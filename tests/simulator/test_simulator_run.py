@@ -14,9 +14,9 @@ from tests.support.simulator import Crash, SimulatedHost, World
 from tests.support.simulator.faults import At, CrashClient, Die, Fail, HangUp
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest
-from zfs_replicate.errors import ConnectionFailed
+from zfs_replicate.errors import ConnectionFailed, StateUnread
 from zfs_replicate.model import SECONDS_PER_DAY
-from zfs_replicate.steps import Attempt, Outcome
+from zfs_replicate.steps import Attempt, Outcome, Resume
 
 RECORD = 131_072
 
@@ -121,6 +121,21 @@ def test_cut_first_send_is_resumed(mirror: Mirror) -> None:
     assert saved is not None
     assert len(saved.blocks) == 6
     mirror.run_well()
+    assert mirror.is_mirrored()
+
+
+@pytest.mark.parametrize("status", [-9, 137, 1])
+def test_saved_state_stays_when_its_token_is_not_decoded(mirror: Mirror, status: int) -> None:
+    mirror.snapshot("one", 20 * RECORD)
+    mirror.world.faults.arm(Die(), "zfs send", nth=2, at=7 * RECORD)
+    mirror.run()
+    saved = mirror.world.dataset("off/data/a").saved
+    mirror.world.faults.arm(Fail("", status), "zfs send -nvt", host="target")
+    with pytest.raises(StateUnread):
+        mirror.run()
+    assert mirror.world.dataset("off/data/a").saved == saved
+    resumed = [step for outcome in mirror.run_well() for step in outcome.plan.steps if isinstance(step, Resume)]
+    assert len(resumed) == 1
     assert mirror.is_mirrored()
 
 

@@ -16,5 +16,5 @@ def killed(stderr: str = "") -> Exit:
 
 
 def exited(command: tuple[str, ...], status: int, stderr: str) -> Exit:
-    """Return an exit; a status below 0 (Python) or above 128 (sh) means: killed by a signal."""
-    return Exit(command, status, stderr, is_killed=status < 0 or status > 128)
+    """Return an exit; a status below 0 (Python) or of 129 to 254 (sh) means: killed."""
+    return Exit(command, status, stderr, is_killed=status < 0 or 128 < status < 255)

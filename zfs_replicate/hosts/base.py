@@ -118,11 +118,20 @@ def move(process: Process, sink: Sink, size: int) -> int:
 def run(host: Host, command: Sequence[str]) -> tuple[str, Exit]:
     """Run a command to its end; return its stdout and its exit, whatever the status.
 
-    Raises: OutputError when it prints too much or not UTF-8, CommandFailed when it takes too long, ConnectionFailed.
+    Raises: OutputError when it prints not UTF-8; otherwise as `run_for_bytes`.
+    """
+    stdout, ended = run_for_bytes(host, command)
+    return _decode(stdout), ended
+
+
+def run_for_bytes(host: Host, command: Sequence[str]) -> tuple[bytes, Exit]:
+    """Run a command to its end, as `run`, but return its stdout as bytes.
+
+    Raises: OutputError when it prints too much, CommandFailed when it takes too long, ConnectionFailed.
     """
     with _bounded(host, command) as process:
         chunks = list(_chunks(process, MAX_OUTPUT_BYTES))
-        return _decode(b"".join(chunks)), process.finish()
+        return b"".join(chunks), process.finish()
 
 
 def read_lines(host: Host, command: Sequence[str]) -> Iterator[str]:

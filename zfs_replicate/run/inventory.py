@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
-from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run
+from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for_bytes
 from zfs_replicate.model import Capabilities, Dataset, Exit, Inventory, ResumeToken, Snapshot
 from zfs_replicate.zfs import commands, messages, names, parse
 
@@ -60,7 +60,7 @@ def read_target(host: Host, root: str) -> Inventory:
         ancestors = names.ancestors(root)
         return Inventory(root, {}, missing_ancestors=_missing(host, ancestors) if ancestors else ())
     placeholders = _placeholders(host, root, listing)
-    tokens = {name: _decode(host, token) for name, token in listing.tokens.items()}
+    tokens = {name: _decode(host, name, token) for name, token in listing.tokens.items()}
     return _inventory(
         host,
         root,
@@ -157,10 +157,16 @@ def _absent_names(host: Host, ended: Exit, subject: str) -> frozenset[str]:
     return absent
 
 
-def _decode(host: Host, token: str) -> ResumeToken:
-    """Decode a token on the target, which works because zfs prints it before looking anything up, and then fails."""
-    text, _ended = run(host, commands.decode_token(token))
-    return ResumeToken(token, parse.token_contents(text))
+def _decode(host: Host, dataset: str, token: str) -> ResumeToken:
+    """Decode a token on the target, which works because zfs prints it before looking anything up, and then fails.
+
+    The plan throws a damaged state away, so only an answer of zfs makes it one. Raises: StateUnread without an answer.
+    """
+    stdout, ended = run_for_bytes(host, commands.decode_token(token))
+    has_contents = messages.has_answered(ended) and parse.has_token_contents(stdout)
+    if has_contents or messages.is_corrupt_token(ended):
+        return ResumeToken(token, parse.token_contents(stdout))
+    raise messages.undecoded_token(host.name, dataset, ended)
 
 
 def _inventory(host: Host, root: str, datasets: Iterable[Dataset]) -> Inventory:

@@ -182,13 +182,21 @@ def first_column(lines: Iterable[str], count: int) -> tuple[str, ...]:
     return tuple(columns(line, count)[0] for line in lines)
 
 
-def token_contents(text: str) -> TokenContents | None:
-    """Given the stdout of `zfs send -nvt TOKEN`, return what the token contains; None if it is damaged.
+def has_token_contents(stdout: bytes) -> bool:
+    """Given the stdout of `zfs send -nvt TOKEN`, return whether zfs printed the contents, readable or not."""
+    return re.search(rb"^\s*toname = ", stdout, re.MULTILINE) is not None
+
+
+def token_contents(stdout: bytes) -> TokenContents | None:
+    """Given the stdout of `zfs send -nvt TOKEN`, return what the token contains; None if that cannot be read.
 
     Its numbers are hexadecimal; those of zfs list are decimal. zfs prints it before it looks anything up, so any host
     can decode a token.
     """
-    values = dict(re.findall(r"^\s*(\w+) = (.+?)\s*$", text, re.MULTILINE))
+    try:
+        values = dict(re.findall(r"^\s*(\w+) = (.+?)\s*$", stdout.decode(), re.MULTILINE))
+    except UnicodeDecodeError:
+        return None
     numbers = {key: values.get(key, "0x0") for key in ("toguid", "fromguid")}
     if "toname" not in values or not all(re.fullmatch(r"0x[0-9a-f]+", number) for number in numbers.values()):
         return None

@@ -13,7 +13,7 @@ CUT = 900_000
 
 def contents(zfs: Zfs, dataset: str) -> TokenContents | None:
     """Decode the resume token of a dataset."""
-    return parse.token_contents(zfs.run(commands.decode_token(zfs.token(dataset))).stdout)
+    return parse.token_contents(zfs.run(commands.decode_token(zfs.token(dataset))).stdout.encode())
 
 
 def cut_first(zfs: Zfs) -> str:

@@ -183,13 +183,40 @@ def test_a_target_is_read_with_its_tokens_decoded() -> None:
     assert token.contents.to_name == "tank/my files@d"
 
 
-def test_a_token_that_cannot_be_decoded_is_damaged() -> None:
-    inventory = target_with(
-        line("filesystem", "off/a", receive_resume_token="1-ab"), send=Answer(status=1, stderr="corrupt")
-    )
+CORRUPT = "cannot resume send: resume token is corrupt (incorrect checksum)\n"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=255, stderr=CORRUPT),
+        Answer(TOKEN_TEXT.encode().replace(b"my files", b"my \xff files")),
+        Answer(b"resume token contents:\n\ttoguid = 0x1\n\ttoname = \n", status=255, stderr="no longer exists"),
+    ],
+)
+def test_a_token_that_zfs_calls_corrupt_or_garbles_is_damaged(answer: Answer) -> None:
+    inventory = target_with(line("filesystem", "off/a", receive_resume_token="1-ab"), send=answer)
     token = inventory.datasets["off/a"].resume_token
     assert token is not None
     assert token.contents is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=-9),
+        Answer(status=137),
+        Answer(TOKEN_TEXT.encode(), status=-9),  # rawok may be missing
+        Answer(status=137, stderr=CORRUPT),
+        Answer(status=1, stderr="internal error: out of memory\n"),
+        Answer(b"resume token contents:\nnvlist version: 0\n", status=1),
+        Answer(),
+    ],
+)
+def test_a_token_without_an_answer_is_a_temporary_error(answer: Answer) -> None:
+    with pytest.raises(errors.StateUnread, match=r"^off/a on here: zfs did not say what the saved state") as caught:
+        target_with(line("filesystem", "off/a", receive_resume_token="1-ab"), send=answer)
+    assert caught.value.is_transient
 
 
 def test_placeholders_that_cannot_be_read_are_an_error() -> None:

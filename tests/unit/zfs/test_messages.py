@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.exits import failed, killed
 from zfs_replicate import errors
+from zfs_replicate.model import Exit
 from zfs_replicate.zfs import messages
 
 
@@ -237,3 +238,20 @@ def test_a_line_that_zfs_repeats_is_quoted_once() -> None:
 def test_a_killed_listing_does_not_prove_a_dataset_missing() -> None:
     ended = killed("cannot open 'off/a': dataset does not exist")
     assert type(messages.explain("nas1", "off/a", ended, "list")) is errors.StreamBroken
+
+
+@pytest.mark.parametrize(
+    ("ended", "has_answered", "is_corrupt"),
+    [
+        (failed("cannot resume send: resume token is corrupt (invalid format)\n", 255), True, True),
+        (failed("cannot resume send: 'a@b' used in the initial send no longer exists\n", 255), True, False),
+        (failed("cannot resume send: resume token is corrupt\n", 137), False, False),
+        (failed("", 128), True, False),
+        (failed("", 254), False, False),
+        (killed("cannot resume send: resume token is corrupt\n"), False, False),
+        (failed("internal error: out of memory\n"), True, False),
+    ],
+)
+def test_only_zfs_itself_calls_a_token_corrupt(ended: Exit, has_answered: bool, is_corrupt: bool) -> None:
+    assert messages.has_answered(ended) == has_answered
+    assert messages.is_corrupt_token(ended) == is_corrupt

@@ -157,25 +157,25 @@ def test_an_unexpected_guid_is_quoted(bad: str) -> None:
 
 
 def test_a_token_has_base_and_snapshot() -> None:
-    assert parse.token_contents(TOKEN_TEXT) == TokenContents("tank/my files@d", 0xFF, 0xB1C2, False)
+    assert parse.token_contents(TOKEN_TEXT.encode()) == TokenContents("tank/my files@d", 0xFF, 0xB1C2, False)
 
 
 @pytest.mark.parametrize("text", ["", "\tfromguid = 0x0\n"])
 def test_a_token_without_a_base_is_a_first_send(text: str) -> None:
-    contents = parse.token_contents(TOKEN_TEXT.replace("\tfromguid = 0xb1c2\n", text))
+    contents = parse.token_contents(TOKEN_TEXT.replace("\tfromguid = 0xb1c2\n", text).encode())
     assert contents is not None
     assert contents.from_guid is None
 
 
 def test_a_raw_token() -> None:
-    contents = parse.token_contents(TOKEN_TEXT + "\trawok = 1\n")
+    contents = parse.token_contents(f"{TOKEN_TEXT}\trawok = 1\n".encode())
     assert contents is not None
     assert contents.is_raw
 
 
 @pytest.mark.parametrize("text", ["", "cannot resume send: resume token is corrupt", "\ttoguid = 0xff\n"])
 def test_a_damaged_token_has_no_contents(text: str) -> None:
-    assert parse.token_contents(text) is None
+    assert parse.token_contents(text.encode()) is None
 
 
 # --- capabilities ---
@@ -207,7 +207,7 @@ def test_a_probe_without_the_guid_of_the_pool_is_an_error() -> None:
 
 
 def test_a_token_with_a_malformed_number_is_damaged() -> None:
-    assert parse.token_contents("toguid = 0xzz\ntoname = a@b\n") is None
+    assert parse.token_contents(b"toguid = 0xzz\ntoname = a@b\n") is None
 
 
 def test_the_zfs_version_is_not_the_property_of_that_name() -> None:
