@@ -186,8 +186,9 @@ class KeptSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class DatasetPlan:
-    """What a run does to one dataset: the steps in the order in which they run, or a conflict and no steps.
+    """What a run does to one dataset: its steps in the order in which they run, and what keeps it from being mirrored.
 
+    `conflict`: a person must decide first; then each step is a Hold that keeps the newest common snapshot meanwhile.
     `base`: the newest common snapshot now; `tip`: the newest one afterwards, which is the newest of the source.
     `held`: the source snapshots that have our hold once it is placed, oldest first. `kept`: the target snapshots that
     have expired but stay.
@@ -254,7 +255,7 @@ class Done:
 class Outcome:
     """How a run ended for one dataset. `error` None: all its steps were carried out.
 
-    `failed`: the step that failed; None if it was none of its steps, as with a conflict.
+    `failed`: the step that failed; None if it was none of its steps, as with a conflict whose holds are in place.
     """
 
     plan: DatasetPlan

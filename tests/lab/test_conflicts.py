@@ -91,6 +91,39 @@ def test_conflict_of_one_dataset_does_not_stop_the_others(world: World) -> None:
     assert world.holds("tank/data/a") == {"one": {"mirror"}}
 
 
+def test_conflict_brings_back_the_holds_of_both_sides(world: World) -> None:
+    """The source's retention cannot take the base while a person decides; the decision still works afterwards."""
+    world.snapshot("tank/data@one")
+    world.replicate()
+    zfs("set", "readonly=off", "offsite/data")
+    world.write("offsite/data", "change")
+    world.snapshot("tank/data@two")
+    zfs("release", "mirror", "tank/data@one")
+    zfs("release", "mirror:target", "offsite/data@one")
+    dry = world.replicate("-n", expect=1)
+    assert "place the hold mirror on tank/data@one: the newest common snapshot" in dry.stdout
+    assert "place the hold mirror:target on offsite/data@one: it is the newest common snapshot" in dry.stdout
+    assert world.holds("tank/data") == {}
+    done = world.replicate(expect=1)
+    assert "has changed since the newest common snapshot @one" in done.stderr
+    assert world.holds("tank/data") == {"one": {"mirror"}}
+    assert world.holds("offsite/data") == {"one": {"mirror:target"}}
+    assert run("zfs", "destroy", "tank/data@one", check=False).returncode == 1
+    zfs("rollback", "offsite/data@one")
+    world.replicate()
+    assert world.snapshots("offsite/data") == ["one", "two"]
+
+
+def test_conflict_of_a_taken_name_brings_back_the_hold(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    world.snapshot("offsite/data@two")
+    world.snapshot("tank/data@two")
+    zfs("release", "mirror", "tank/data@one")
+    assert "is not the source's @two" in refused(world)
+    assert world.holds("tank/data") == {"one": {"mirror"}}
+
+
 def test_conflict_changes_nothing_in_expiry(world: World) -> None:
     world.snapshot("tank/data@d50", "tank/data@d40", days_ago=40)
     world.replicate()

@@ -196,7 +196,19 @@ class Mirrors(RuleBasedStateMachine):
         problems = list(invariants.held_without_original(picture(self.site.world), FIRST))
         assert not problems, problems
 
-    def run(self, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None) -> None:
+    @rule(mirror=st.sampled_from(MIRRORS), place=PLACE, is_news=st.booleans(), keep_days=KEEP)
+    def run_on_a_changed_copy(self, mirror: Mirror, place: int, is_news: bool, keep_days: int | None) -> None:
+        """A copy is written to, and its holds are released; it is put right after the run."""
+        if is_news:
+            self.write_and_snapshot(0, True, 1)
+        changed = self.site.change_copy(mirror, place) if self.site.can_run(mirror) else None
+        if changed is not None:
+            self.run(mirror, keep_days, changed=changed)
+            self.site.roll_back_copy(changed)
+
+    def run(
+        self, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None, changed: str | None = None
+    ) -> None:
         """Run the program, then check all invariants."""
         if not self.site.can_run(mirror):
             return
@@ -214,9 +226,12 @@ class Mirrors(RuleBasedStateMachine):
             frozenset(self.site.released_by_hand),
             is_meddled=trouble is not None and isinstance(trouble.action, Call),
             once_there=frozenset(self.once_there[mirror.tag]),
+            changed=changed,
         )
         self._count(ended, trouble, finished)
         problems = list(invariants.after_any_run(finished))
+        if trouble is None:
+            problems += invariants.after_whole_run(finished)
         if ended.end is End.WELL and not finished.is_meddled:
             problems += invariants.after_good_run(finished)
         assert not problems, (problems, ended)
@@ -226,7 +241,9 @@ class Mirrors(RuleBasedStateMachine):
         cut_off = invariants.cut_off(finished.before, finished.mirror)
         TALLY["runs that need manual repair"] += bool(cut_off)
         return all(
-            any(error.startswith(f"TargetDiverged: {name} on target: ") for name in cut_off) for error in ended.errors
+            error.startswith(f"ConflictFound: {finished.changed}: conflict with ")
+            or any(error.startswith(f"TargetDiverged: {name} on target: ") for name in cut_off)
+            for error in ended.errors
         )
 
     def _count(self, ended: Run, trouble: Trouble | None, finished: invariants.FinishedRun) -> None:
@@ -235,6 +252,7 @@ class Mirrors(RuleBasedStateMachine):
         TALLY["lost connections"] += ended.is_cut
         is_other = trouble is not None and ended.end is End.UNWELL and not ended.is_cut
         TALLY["runs that failed otherwise"] += is_other
+        TALLY["runs that ended in conflict"] += any(error.startswith("ConflictFound") for error in ended.errors)
         TALLY["runs while an administrator acted"] += finished.is_meddled
         TALLY["streams resumed"] += ended.resumed_count
         TALLY["commands for several streams"] += ended.bundle_count
@@ -265,3 +283,4 @@ def test_nothing_is_lost_in_any_interleaving(record_property: Callable[[str, obj
     assert TALLY["steps"] > 5000
     assert TALLY["commands for several streams"] > 50
     assert TALLY["crashes"] > 50
+    assert TALLY["runs that ended in conflict"] > 20

@@ -31,7 +31,7 @@ A plan is rendered step by step. Names within the planned dataset are short, all
     rollback a -x -y            back to a; x and y are lost
     bookmark c as #c -#b        on the source; the bookmark #b is destroyed
     abort, resume b, create, create placeholder, clear placeholder, verify b, expire a b
-    conflict, nothing           no steps, because of a conflict or because nothing is to be done
+    conflict                    first, if there is one;  nothing: nothing is to be done
 """
 
 from __future__ import annotations

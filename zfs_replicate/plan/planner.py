@@ -14,7 +14,7 @@ from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
 from zfs_replicate.model import Capabilities, Inventory, PlanContext, StreamOptions, Survey
 from zfs_replicate.plan.conflicts import find_conflict, rolled_back
 from zfs_replicate.plan.pair import Pair, match_trees
-from zfs_replicate.plan.protection import protected_plan
+from zfs_replicate.plan.protection import conflict_plan, protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.plan.route import route_to_tip
 from zfs_replicate.steps import AbortReceive, CreateParent, DatasetPlan, Plan, Step
@@ -64,8 +64,10 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
     """Given a source dataset and its counterpart, return its plan.
 
     `is_parent`: some descendant has snapshots, so the target needs at least a placeholder here. Source `a b`, target
-    `a`: hold b, send a..b, verify b, hold b on the target, release a on both sides.
+    `a`: hold b, send a..b, verify b, hold b on the target, release a on both sides. The same, with the target changed
+    since a: a conflict, and hold a on both sides.
     """
+    found = pair
     before: tuple[Step, ...] = ()
     resumed = None
     if pair.target is not None and pair.target.resume_token is not None:
@@ -83,9 +85,7 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
         conflict = find_conflict(pair, False, target_tag)
     source = pair.source
     if conflict is not None:
-        held = tuple(snapshot for snapshot in source.snapshots if context.policy.tag in snapshot.holds)
-        tip = source.snapshots[-1] if source.snapshots else None
-        return DatasetPlan(source.name, pair.target_name, conflict=conflict, base=pair.base, tip=tip, held=held)
+        return conflict_plan(found, conflict, context.policy)
     if not source.snapshots:
         needs_parent = pair.target is None and is_parent
         create = (CreateParent(pair.target_name, is_placeholder=True),) if needs_parent else ()

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from zfs_replicate.model import Bookmark, Dataset, PlanContext, Snapshot
+from zfs_replicate.model import Bookmark, Dataset, PlanContext, Policy, Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.retention import Verdict, judge
 from zfs_replicate.plan.route import Route
 from zfs_replicate.steps import (
     BookmarkSource,
+    Conflict,
     DatasetPlan,
     Expire,
     ExpiringSnapshot,
@@ -89,6 +90,28 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     return DatasetPlan(
         source.name, target_name, steps, None, notes, kept, base=route.base, tip=route.tip, held=tuple(tagged)
     )
+
+
+def conflict_plan(pair: Pair, conflict: Conflict, policy: Policy) -> DatasetPlan:
+    """Given a dataset in conflict, return its plan: only the missing holds on the newest common snapshot.
+
+    They keep the base while a person decides; nothing is released or expired. Source `a b`, target `a c`: hold a on
+    both sides. `pair` is as it was read: none of the steps that were to resolve the conflict is carried out.
+    """
+    source, target, base = pair.source, pair.target, pair.base
+    present = target.snapshots if target else ()
+    known = {snapshot.guid for snapshot in present}
+    anchor = [snapshot for snapshot in source.snapshots if snapshot.guid in known][-1:]
+    to_hold = [snapshot for snapshot in anchor if policy.tag not in snapshot.holds]
+    on_target = [snapshot for snapshot in present if base is not None and snapshot.guid == base.guid]
+    to_hold_here = [snapshot for snapshot in on_target if policy.target_tag not in snapshot.holds]
+    steps = (
+        *_tagging(Hold, Side.SOURCE, policy.tag, _full_names(source.name, to_hold)),
+        *_tagging(Hold, Side.TARGET, policy.target_tag, _full_names(pair.target_name, to_hold_here)),
+    )
+    held = tuple(snapshot for snapshot in source.snapshots if policy.tag in snapshot.holds or snapshot in to_hold)
+    tip = source.snapshots[-1] if source.snapshots else None
+    return DatasetPlan(source.name, pair.target_name, steps, conflict, base=base, tip=tip, held=held)
 
 
 def _tagging(

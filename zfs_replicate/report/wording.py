@@ -126,6 +126,8 @@ def _describe_bookmark(step: BookmarkSource) -> Description:
 
 def _why_held(snapshot: str, plan: DatasetPlan) -> str:
     name = snapshot.partition("@")[2]
+    if plan.conflict is not None:
+        return "the newest common snapshot, kept until the conflict is resolved"
     if plan.tip is not None and name == plan.tip.name:
         is_moving = bool(plan.snapshot_count)
         return "the next run continues from it" if is_moving else "the hold on the newest common snapshot is gone"

@@ -2,7 +2,7 @@
 
 The phases run in this order, each for all datasets before the next begins: hold on the source; stream, several datasets
 in parallel, parents first; verify; hold and release on the target; release on the source; expire. A dataset that fails
-is left out of the later phases; the others continue.
+is left out of the later phases; the others continue. A dataset in conflict takes part with its holds.
 """
 
 from __future__ import annotations

@@ -11,13 +11,22 @@ from zfs_replicate.steps import DatasetPlan, Done, Outcome, Plan, Step
 
 
 class ConflictFound(CommandFailed):
-    """A dataset cannot be mirrored until a person decides."""
+    """A dataset cannot be mirrored until a person decides. Its holds are placed all the same."""
 
-    def __init__(self, plan: DatasetPlan, source_host: str) -> None:
+    def __init__(self, message: str, is_transient: bool = False) -> None:
+        super().__init__(message)
+        self.is_transient = is_transient
+
+    @classmethod
+    def of(cls, plan: DatasetPlan, source_host: str) -> ConflictFound:
         if plan.conflict is None:
             raise AssertionError("the plan has no conflict")
         source = f"{plan.source} on {source_host}"
-        super().__init__(f"{plan.target}: conflict with {source}: {plan.conflict.what}; {plan.conflict.next_step}")
+        return cls(f"{plan.target}: conflict with {source}: {plan.conflict.what}; {plan.conflict.next_step}")
+
+    def with_failure(self, error: Exception) -> ConflictFound:
+        """Return the same conflict, of which a hold could not be placed either; a retry may place that one."""
+        return ConflictFound(f"{self}. Besides: {error}", self.is_transient or getattr(error, "is_transient", False))
 
 
 class Ledger:
@@ -26,7 +35,9 @@ class Ledger:
     def __init__(self, plan: Plan, source_host: str = "the source") -> None:
         self._lock = threading.Lock()
         self._outcomes = {
-            dataset.source: Outcome(dataset, None if dataset.conflict is None else ConflictFound(dataset, source_host))
+            dataset.source: Outcome(
+                dataset, None if dataset.conflict is None else ConflictFound.of(dataset, source_host)
+            )
             for dataset in plan.datasets
         }
 
@@ -39,13 +50,23 @@ class Ledger:
             return self._outcomes[plan.source]
 
     def active(self) -> list[DatasetPlan]:
-        """Return the plans of the datasets that have not failed."""
-        return [outcome.plan for outcome in self.outcomes() if outcome.error is None]
+        """Return the plans with steps still to do: none of those that failed, but conflicts, whose steps are holds."""
+        return [
+            outcome.plan
+            for outcome in self.outcomes()
+            if outcome.error is None or isinstance(outcome.error, ConflictFound)
+        ]
 
     def fail(self, plan: DatasetPlan, error: Exception, step: Step | None = None) -> None:
-        """Record the error of a dataset, and the step that failed; it is no longer active."""
+        """Record the error of a dataset, and the step that failed; it is no longer active, unless it is a conflict.
+
+        A conflict stays one, and tells of the error, too.
+        """
         with self._lock:
-            self._outcomes[plan.source] = replace(self._outcomes[plan.source], error=error, failed=step)
+            before = self._outcomes[plan.source]
+            if isinstance(before.error, ConflictFound):
+                error = before.error.with_failure(error)
+            self._outcomes[plan.source] = replace(before, error=error, failed=step)
 
     def record_done(self, plan: DatasetPlan, step: Step, byte_count: int = 0, seconds: float = 0.0) -> None:
         """Record a finished step. The outcome lists steps in the plan's order, whichever ended first."""

@@ -21,7 +21,7 @@ class FinishedRun:
     """A run: its mirror, time and -k, the pools before and after, and what administrators have destroyed so far.
 
     `released_by_hand`: copies whose hold an administrator released meanwhile. `is_meddled`: an administrator
-    acted meanwhile. `once_there`: guids that the target has had.
+    acted meanwhile. `once_there`: guids that the target has had. `changed`: a copy that was written to before.
     """
 
     mirror: Mirror
@@ -33,6 +33,7 @@ class FinishedRun:
     released_by_hand: frozenset[int] = frozenset()
     is_meddled: bool = False
     once_there: frozenset[int] = frozenset()
+    changed: str | None = None
 
 
 def gone(run: FinishedRun) -> frozenset[int]:
@@ -156,6 +157,23 @@ def _why_it_should_be_there(snapshot: SnapshotPicture, newest: SnapshotPicture |
     if foreign or snapshot.clones:
         return f"it was held by {foreign} or cloned as {snapshot.clones}"
     return ""
+
+
+def after_whole_run(run: FinishedRun) -> Iterator[str]:
+    """A run without a fault that reached its end leaves the newest common snapshot of every dataset held on the source,
+    whatever else is wrong with the dataset; and on the target, even if the copy is in conflict because it changed."""
+    mirror = run.mirror
+    for name, source in run.after.items():
+        target = run.after.get(mirror.counterpart(name)) if is_in(name, mirror.source) else None
+        newest = newest_common(source, target.guids) if target else None
+        if target is None or newest is None:
+            continue
+        if mirror.tag not in newest.holds:
+            yield f"{name}@{newest.name} is the newest common snapshot, and is not held"
+        place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
+        is_held = any(mirror.target_tag in snapshot.holds for snapshot in target.snapshots[place:])
+        if target.name == run.changed and not is_held:
+            yield f"{target.name}@{target.snapshots[place].name} is the newest common snapshot, and is not held"
 
 
 def after_good_run(run: FinishedRun) -> Iterator[str]:

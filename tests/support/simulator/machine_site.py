@@ -3,8 +3,10 @@
     a/data ──first──→ b/copy ──chain──→ c/copy
            └─second─→ d/deep/copy
 
-Administrators do what zfs allows and accept its refusals. They never release a tag of ours, never write to a copy, and
-never reuse a name, so none of their acts is a conflict. `place` selects one of what exists, modulo its count.
+Administrators do what zfs allows and accept its refusals. They never reuse a name. Only where a run follows at once
+(`change_copy`) do they write to a copy, which is a conflict until it is rolled back, and release tags of ours.
+
+`place` selects one of what exists, modulo its count.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ BLOCK_BYTES = 512
 """Small blocks, so that a stream of a few thousand bytes can be cut in many places."""
 
 CREATION = {"filesystem": (), "volume": ("-V", "1M"), "encrypted": ("-o", "encryption=on")}
+
+CHANGE_BYTES = 65_536
+"""More than what is taken for no change (plan/conflicts.py)."""
 
 FOREIGN_TAG = "admin"
 OWN = "own"
@@ -194,6 +199,33 @@ class Site:
         name = chosen([name for name, tree in trees.items() if all(map(_is_received, tree))], place)
         if name is not None:
             self._do("zfs", "snapshot", *(["-r"] if is_recursive else []), f"{name}@{self._new_name(OWN)}")
+
+    def change_copy(self, mirror: Mirror, place: int) -> str | None:
+        """Write to a copy and release this mirror's tags from it and its original; return its name.
+
+        Not where a destroyed snapshot only waits for its hold, nor amid a receive.
+        """
+        pairs = [
+            (original, copy)
+            for original in self.tree(mirror.source)
+            for copy in self.tree(mirror.target)
+            if copy.name == mirror.counterpart(original.name) and _is_received(copy) and not copy.saved
+        ]
+        pairs = [pair for pair in pairs if not any(s.is_deferred for dataset in pair for s in dataset.snapshots)]
+        pair = chosen(pairs, place)
+        if pair is None:
+            return None
+        original, copy = pair
+        self.world.write(copy.name, CHANGE_BYTES)
+        for dataset, tag in ((original, mirror.tag), (copy, mirror.target_tag)):
+            for snapshot in dataset.snapshots:
+                if tag in snapshot.holds:
+                    self._do("zfs", "release", tag, f"{dataset.name}@{snapshot.name}")
+        return copy.name
+
+    def roll_back_copy(self, name: str) -> None:
+        """Discard what was written to a copy since its newest snapshot."""
+        self._do("zfs", "rollback", "-r", f"{name}@{self.world.snapshots(name)[-1]}")
 
     def replace_arrival(self, mirror: Mirror) -> None:
         """Rename the newest arrival and take another snapshot with its name: only the guid differs."""

@@ -1,14 +1,16 @@
-"""A dataset that needs a decision by a person has a conflict, with evidence and remedies, and no steps."""
+"""A dataset that needs a decision by a person has a conflict, with evidence and remedies, and only holds."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.support.notation import TARGET, context, guid_of, planned, source, steps, target
+from tests.support.notation import TARGET, context, guid_of, planned, rendered, source, steps, target
 from zfs_replicate.model import Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
-from zfs_replicate.steps import Conflict
+from zfs_replicate.steps import Conflict, Hold
 
 
 def conflict_of(source_text: str, target_text: str) -> Conflict:
@@ -45,7 +47,40 @@ def conflict_of(source_text: str, target_text: str) -> Conflict:
     ],
 )
 def test_a_conflict_stops_the_dataset(source: str, target: str) -> None:
-    assert steps(source, target, keep_days=0) == "conflict"
+    plan = planned(source, target, keep_days=0)
+    assert plan.conflict is not None
+    assert all(isinstance(step, Hold) for step in plan.steps)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        # whatever is wrong: changed, a name taken, another kind, a token that fits or not
+        ("a b", "a changed", "conflict; hold a; hold-target a"),
+        ("a b", "a b~", "conflict; hold a; hold-target a"),
+        ("volume a", "a", "conflict; hold a; hold-target a"),
+        ("a b", "a changed resume(a..b)", "conflict; hold a; hold-target a"),
+        ("a b", "a changed resume(damaged)", "conflict; hold a; hold-target a"),
+        # only what is missing
+        ("a! b", "a changed", "conflict; hold-target a"),
+        ("a b", "a^ changed", "conflict; hold a"),
+        ("a! b", "a^ changed", "conflict"),
+        # by guid, each side with its own name
+        ("a=x b", "a=y changed", "conflict; hold x; hold-target y"),
+        # the newest common one; what is held otherwise stays held, and overdue ones stay
+        ("a! b c! d", "a^:40 b:40 x+20000", "conflict; hold b; hold-target b"),
+        # a bookmark cannot be held: the newest common snapshot of which there is still one on the source
+        ("a #b c", "a b changed", "conflict; hold a; hold-target b"),
+        ("#a b", "a changed", "conflict; hold-target a"),
+        # holds of others are not ours
+        ("a% b", "a% changed", "conflict; hold a; hold-target a"),
+        # nothing in common
+        ("a", "x", "conflict"),
+        ("a", "empty", "conflict"),
+    ],
+)
+def test_a_conflict_keeps_the_newest_common_snapshot(source: str, target: str, expected: str) -> None:
+    assert steps(source, target, keep_days=0) == expected
 
 
 @pytest.mark.parametrize(
@@ -107,6 +142,12 @@ def test_a_taken_name_is_freed_by_a_rename() -> None:
     assert conflict.next_step == "rename it: zfs rename off/copy@b off/copy@b.local"
 
 
+def test_a_conflict_lists_the_hold_that_it_places_as_held() -> None:
+    plan = planned("a! b c", "b changed")
+    assert [snapshot.name for snapshot in plan.held] == ["a", "b"]
+    assert plan.base == plan.held[-1]
+
+
 def test_kinds_are_named() -> None:
     assert conflict_of("volume a", "a").what == "it is a filesystem, but tank/data is a volume"
 
@@ -120,6 +161,15 @@ def test_commands_quote_names_with_spaces() -> None:
 
 
 # --- names that the target cannot have ---
+
+
+def test_a_name_that_becomes_too_long_keeps_the_common_snapshot() -> None:
+    """The copy is there; a later snapshot of the source has a name that does not fit."""
+    name = "off/" + "x" * 200
+    dataset = source("a")
+    snapshots = (*dataset.snapshots, Snapshot("s" * 51, guid_of("b"), 9999, 1))
+    pair = Pair.of(replace(dataset, snapshots=snapshots), name, target("a", name))
+    assert rendered(plan_dataset(pair, False, context())) == "conflict; hold a; hold-target a"
 
 
 def conflict_with_names(target_name: str, snapshot_name: str) -> Conflict | None:

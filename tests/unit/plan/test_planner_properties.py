@@ -65,9 +65,18 @@ def test_a_plan_never_meets_a_refusal(world: World) -> None:
 
 
 @for_every_world
-def test_a_conflict_has_no_step(world: World) -> None:
+def test_a_conflict_only_places_holds(world: World) -> None:
     plan = planned(world)
-    assert plan.conflict is None or plan.steps == ()
+    assert plan.conflict is None or all(isinstance(step, Hold) for step in plan.steps)
+
+
+@for_every_world
+def test_a_conflict_leaves_the_newest_common_one_held(world: World) -> None:
+    plan = planned(world)
+    target = () if world.target is None else world.target.snapshots
+    common = [one for one in world.source.snapshots if one.guid in {other.guid for other in target}]
+    if plan.conflict is not None and common:
+        assert common[-1] in plan.held
 
 
 @for_every_world

@@ -99,7 +99,7 @@ def test_after_clearing_the_dataset_is_planned_as_usual(source: str, target: str
 
 
 def test_a_conflict_leaves_even_a_stale_token_alone() -> None:
-    assert steps("a b", "a changed resume(damaged)") == "conflict"
+    assert steps("a! b", "a^ changed resume(damaged)") == "conflict"
 
 
 @pytest.mark.parametrize(

@@ -48,11 +48,16 @@ def test_a_rollback_discards_down_to_the_base_and_no_further(target: str, expect
         # conflicts that a rollback cannot resolve
         ("a", "empty changed"),
         ("a b", "x"),
-        ("volume a b", "a changed"),
+        ("volume a! b", "a^ changed"),
     ],
 )
 def test_a_rollback_never_goes_through_what_others_need(source: str, target: str) -> None:
     assert steps(source, target, plan_context=ROLLING_BACK) == "conflict"
+
+
+def test_a_rollback_that_cannot_help_leaves_the_holds() -> None:
+    assert steps("volume a b", "a changed", plan_context=ROLLING_BACK) == "conflict; hold a; hold-target a"
+    assert steps("a b c=z", "z=z~ b x+20000", plan_context=ROLLING_BACK) == "conflict; hold b; hold-target b"
 
 
 def test_nothing_is_rolled_back_if_nothing_would_arrive() -> None:

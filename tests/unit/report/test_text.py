@@ -74,6 +74,15 @@ def test_a_conflict_is_listed_with_its_next_step() -> None:
     assert "zfs rename" in line
 
 
+def test_the_holds_of_a_conflict_are_listed_below_it() -> None:
+    conflict, *holds = plan_text("a b", "a changed")
+    assert conflict.startswith("conflict: it has changed")
+    assert holds == [
+        "place the hold offsite on tank/a@a: the newest common snapshot, kept until the conflict is resolved",
+        "place the hold offsite:target on off/a@a: it is the newest common snapshot",
+    ]
+
+
 def test_a_placeholder_has_a_reason() -> None:
     plan = plan_of(tree("tank/a", ":empty", "b:a"), target_tree("off/a"))
     assert "    create as a placeholder, unmounted: it has no snapshots, but datasets below it do" in list(

@@ -10,7 +10,7 @@ from tests.support.notation import context, plan_of, planned, target_tree, tree
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.ledger import ConflictFound
 from zfs_replicate.run.transfer import Pipe
-from zfs_replicate.steps import Plan
+from zfs_replicate.steps import Hold, Plan
 
 # --- order ---
 
@@ -143,6 +143,37 @@ def test_a_conflict_is_an_outcome_and_the_others_go_on() -> None:
     assert str(outcome.error).startswith("o/p: conflict with t/p on nas1: no common snapshot is left")
     assert outcome.error is not None
     assert "t/p" not in " ".join(run.source.asked)
+
+
+CHANGED = (tree("t", ":a!", "p:a b"), target_tree("o", ":a^", "p:a changed"))
+
+
+def test_the_holds_of_a_conflict_are_placed() -> None:
+    run = run_plan(*CHANGED)
+    assert run.errors() == {"o": None, "o/p": ConflictFound}
+    assert run.source.asked == ["zfs hold offsite t/p@a"]
+    assert run.target.asked == ["zfs hold offsite:target o/p@a"]
+    assert [entry.step for entry in run.outcomes[1].done] == list(run.outcomes[1].plan.steps)
+
+
+def test_a_conflict_whose_hold_fails_stays_a_conflict() -> None:
+    """The message has both; the hold on the other side is placed all the same."""
+    refusal = Answer(status=1, stderr=f"cannot hold snapshot 't/p@a': {DENIED}")
+    run = run_plan(*CHANGED, at_source={"zfs hold": refusal})
+    outcome = run.outcomes[1]
+    assert isinstance(outcome.error, ConflictFound)
+    assert not outcome.error.is_transient
+    assert "it has changed since" in str(outcome.error)
+    assert ". Besides: t/p@a on nas1: cannot place the hold offsite" in str(outcome.error)
+    assert isinstance(outcome.failed, Hold)
+    assert run.target.asked == ["zfs hold offsite:target o/p@a"]
+
+
+def test_a_hold_of_a_conflict_that_may_succeed_is_retried() -> None:
+    gone = Answer(status=1, stderr="cannot hold snapshot 't/p@a': dataset does not exist")
+    error = run_plan(*CHANGED, at_source={"zfs hold": gone}).outcomes[1].error
+    assert isinstance(error, ConflictFound)
+    assert error.is_transient
 
 
 def test_holds_of_many_datasets_are_placed_in_parallel() -> None:
