@@ -29,6 +29,7 @@ class Mutant:
 
 
 EXECUTOR, PROTECTION = "zfs_replicate/run/executor.py", "zfs_replicate/plan/protection.py"
+EXPIRY = "zfs_replicate/run/expiry.py"
 HOLD = "        self._tag(Hold, Side.SOURCE)\n"
 RELEASE = "        self._tag(Release, Side.SOURCE)\n"
 STREAMS = "        self._stream()\n"
@@ -76,6 +77,13 @@ MUTANTS = (
         "if general or ended.is_killed or",
         "if general or",
     ),
+    Mutant(
+        "expire only the first batch",
+        EXPIRY,
+        "    return _joined(errors)\n",
+        "        break\n    return _joined(errors)\n",
+    ),
+    Mutant("let one busy snapshot keep the others", EXPIRY, "queue += [rest] if rest else []", "pass"),
     Mutant(
         "fail on what has vanished",
         "zfs_replicate/run/holds.py",

@@ -43,6 +43,31 @@ def test_destroy_with_a_cloned_snapshot_destroys_none(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.source) == ["a", "b"]
 
 
+def test_destroy_names_each_cloned_snapshot(zfs: Zfs) -> None:
+    zfs.make_source("a", "b", "c")
+    for short in ("a", "c"):
+        zfs.ok("clone", f"{zfs.source}@{short}", f"{zfs.source}-{short}")
+    result = zfs.run(commands.destroy(zfs.source, ("a", "b", "c")))
+    assert refused_names(zfs, result.stderr) == ["a", "c"]
+
+
+def test_destroy_with_mounted_snapshots_destroys_none(zfs: Zfs) -> None:
+    """Each is named; a clone hides them, since it is looked for first."""
+    zfs.make_source("a", "b", "c", "d")
+    zfs.ok("clone", f"{zfs.source}@d", f"{zfs.source}-clone")
+    with zfs.mounted_snapshot(f"{zfs.source}@a"), zfs.mounted_snapshot(f"{zfs.source}@c"):
+        hidden = zfs.run(commands.destroy(zfs.source, ("a", "b", "c", "d")))
+        result = zfs.run(commands.destroy(zfs.source, ("a", "b", "c")))
+    assert [refused_names(zfs, hidden.stderr), refused_names(zfs, result.stderr)] == [["d"], ["a", "c"]]
+    assert result.error is DatasetBusy
+    assert zfs.snapshots(zfs.source) == ["a", "b", "c", "d"]
+
+
+def refused_names(zfs: Zfs, stderr: str) -> list[str]:
+    refusals = messages.refused_destroys(failed(stderr), zfs.source, ("a", "b", "c", "d"))
+    return sorted(name for refusal in refusals for name in refusal.names)
+
+
 def test_destroy_of_a_dataset_with_dependents_needs_r(zfs: Zfs) -> None:
     zfs.make_source("a")
     assert zfs.zfs("destroy", zfs.source).status == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.lab.world import World, zfs
+from pathlib import Path
+
+from tests.support.lab.world import World, run, zfs
 
 
 def mirrored(world: World) -> None:
@@ -97,3 +99,25 @@ def test_expiry_of_many_snapshots_at_once(world: World) -> None:
     assert len(world.snapshots("offsite/data")) == 61
     world.replicate("-k", "30")
     assert world.snapshots("offsite/data") == ["new"]
+
+
+def test_expiry_leaves_only_the_snapshot_that_is_mounted(world: World, tmp_path: Path) -> None:
+    """docs/restoring.md mounts one like this; the advice of the message finds it."""
+    for name, days in (("d60", 60), ("d50", 50), ("d40", 40), ("d0", 0)):
+        world.snapshot(f"tank/data@{name}", days_ago=days)
+    world.replicate(host="localhost")
+    directory = tmp_path / "restore"
+    directory.mkdir()
+    run("mount", "-t", "zfs", "-o", "ro", "offsite/data@d50", str(directory))
+    try:
+        done = world.replicate("-k", "30", expect=1)
+        assert world.snapshots("offsite/data") == ["d50", "d0"]
+        assert "offsite/data@d50 on" in done.stderr
+        assert "cannot expire @d50: a mount or a hold keeps it" in done.stderr
+        assert "cannot destroy snapshot offsite/data@d50: dataset is busy" in done.stderr
+        assert str(directory) in run("sh", "-c", "mount | grep -F offsite/data@d50").stdout
+    finally:
+        run("umount", str(directory))
+    world.replicate("-k", "30")
+    assert world.snapshots("offsite/data") == ["d0"]
+    assert world.holds("tank/data") == {"d0": {"mirror"}}

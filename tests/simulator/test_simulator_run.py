@@ -11,10 +11,10 @@ import pytest
 
 from tests.support.passes import simulated_pass
 from tests.support.simulator import Crash, SimulatedHost, World
-from tests.support.simulator.faults import At, CrashClient, Die, Fail, HangUp
+from tests.support.simulator.faults import At, Call, CrashClient, Die, Fail, HangUp
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest
-from zfs_replicate.errors import ConnectionFailed, StateUnread
+from zfs_replicate.errors import ConnectionFailed, DatasetBusy, StateUnread
 from zfs_replicate.model import SECONDS_PER_DAY
 from zfs_replicate.steps import Attempt, Outcome, Resume
 
@@ -110,6 +110,41 @@ def test_expiry_destroys_old_snapshots(mirror: Mirror) -> None:
         mirror.world.now += 20 * SECONDS_PER_DAY
     mirror.run_well("-k", "30")
     assert mirror.world.snapshots("off/data") == ["three"]
+
+
+def use(mirror: Mirror, usage: str) -> None:
+    """Let the target's administrator use the snapshot `one` of a copy, so that zfs does not destroy it."""
+    name = "off/data/a@one"
+    if usage == "mount":
+        mirror.world.mount(name)
+    else:
+        arguments = {"hold": ("hold", "admin", name), "clone": ("clone", name, "off/trial")}[usage]
+        mirror.target.run("zfs", *arguments)
+
+
+@pytest.mark.parametrize("usage", ["mount", "hold", "clone"])
+def test_expiry_leaves_only_what_came_into_use(mirror: Mirror, usage: str) -> None:
+    for name in ("one", "two", "three"):
+        mirror.snapshot(name)
+    mirror.run_well()
+    mirror.world.now += 40 * SECONDS_PER_DAY
+    mirror.world.faults.arm(Call(lambda: use(mirror, usage)), "zfs destroy", host="target")
+    _root, used, other = mirror.run("-k", "30").outcomes
+    assert isinstance(used.error, DatasetBusy)
+    assert "cannot expire @one: " in str(used.error)
+    assert (used.expired, other.expired) == (("two",), ("one", "two"))
+    assert mirror.world.snapshots("off/data/a") == ["one", "three"]
+
+
+def test_snapshots_that_another_pruner_took_have_expired(mirror: Mirror) -> None:
+    for name in ("one", "two"):
+        mirror.snapshot(name)
+    mirror.run_well()
+    mirror.world.now += 40 * SECONDS_PER_DAY
+    prune = Call(lambda: mirror.target.run("zfs", "destroy", "off/data/a@one"))
+    mirror.world.faults.arm(prune, "zfs destroy off/data/a@one", host="target")
+    mirror.run_well("-k", "30")
+    assert mirror.world.snapshots("off/data/a") == ["two"]
 
 
 def test_cut_first_send_is_resumed(mirror: Mirror) -> None:

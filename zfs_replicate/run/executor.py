@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, VerificationFailed
 from zfs_replicate.log_context import about
 from zfs_replicate.observer import Observer
 from zfs_replicate.run.context import RunContext
+from zfs_replicate.run.expiry import expire
 from zfs_replicate.run.holds import renew_bookmarks, tag_snapshots
 from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
@@ -184,12 +186,8 @@ class _Execution:
     def _expire_dataset(self, pending: tuple[DatasetPlan, Expire]) -> None:
         plan, step = pending
         with about(plan.source):
-            try:
-                for batch in commands.batches([snapshot.name for snapshot in step.snapshots]):
-                    destroy = commands.destroy(step.target, batch)
-                    run_on_target(self._context.target, destroy, step.target, "expire snapshots")
-                    self._ledger.record_expired(plan, batch)
-                    log.info("%s: expired %s", step.target, ", ".join(f"@{name}" for name in batch))
+            error = expire(self._context.target, step, partial(self._ledger.record_expired, plan))
+            if error is None:
                 self._ledger.record_done(plan, step)
-            except ReplicateError as error:
+            else:
                 self._ledger.fail(plan, error, step)

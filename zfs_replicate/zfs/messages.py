@@ -118,6 +118,12 @@ KNOWN = (
         "check the name; if it was destroyed or renamed meanwhile, run again",
     ),
     _known(
+        r"cannot destroy snapshot .*: dataset is busy",
+        errors.DatasetBusy,
+        "a mount or a hold keeps it",
+        "see 'mount | grep -F {subject}' and 'zfs holds {subject}'; once it is free, it expires with the next run",
+    ),
+    _known(
         r"it's being held|dataset is busy|pool or dataset is busy|is busy",
         errors.DatasetBusy,
         "it is held, mounted or being received",
@@ -176,6 +182,7 @@ _CORRUPT_TOKEN = re.compile(r"^cannot resume send: resume token is corrupt", re.
 _ALREADY_DONE = re.compile(r"tag already exists on this dataset|no such tag on this dataset")
 _NAMED = re.compile(r"'([^']+)'")
 _AT_OR_HASH = re.compile("[@#]")
+_REFUSED = re.compile(r"cannot destroy (?:snapshot )?'?")
 _ABSENT = re.compile(r"^cannot open '([^']+)': dataset does not exist$")
 
 
@@ -263,3 +270,54 @@ def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
         unnamed = requested - settled - failures.keys()
         failures.update(dict.fromkeys(unnamed, replace(ended, stderr=" ".join(dict.fromkeys(general)))))
     return failures
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Snapshots (names after the @) that a destroy was refused for, for the same reason, and its lines of stderr."""
+
+    names: tuple[str, ...]
+    ended: Exit
+
+
+def is_all_gone(ended: Exit) -> bool:
+    """Whether a destroy failed only because none of its snapshots exists any more, though their dataset does."""
+    return not ended.is_killed and "could not find any snapshots to destroy" in ended.stderr
+
+
+def is_busy(ended: Exit) -> bool:
+    """Whether something uses what the command is about, without saying which of many it is."""
+    return not ended.is_killed and "is busy" in ended.stderr
+
+
+def refused_destroys(ended: Exit, dataset: str, names: Iterable[str]) -> tuple[Refusal, ...]:
+    """Given how `zfs destroy DATASET@A,B,C` ended, return what it names in its refusal, grouped by the reason.
+
+    `cannot destroy snapshot off/p@a: dataset is busy` names @a; `cannot destroy 'off/p@b': snapshot has dependent
+    clones` names @b, and the lines after it belong to it.
+    """
+    requested = frozenset(names)
+    lines_by_name: dict[str, list[str]] = {}
+    name = None
+    for line in ended.stderr.splitlines():
+        if _REFUSED.match(line):
+            name = _refused_name(line, dataset, requested)
+        if name is not None:
+            lines_by_name.setdefault(name, []).append(line)
+    groups: dict[str, list[str]] = {}
+    for name, lines in lines_by_name.items():
+        groups.setdefault("\n".join(lines).replace(f"{dataset}@{name}", ""), []).append(name)
+    return tuple(
+        Refusal(tuple(group), replace(ended, stderr="\n".join(lines_by_name[group[0]]), is_killed=False))
+        for group in groups.values()
+    )
+
+
+def _refused_name(line: str, dataset: str, requested: frozenset[str]) -> str | None:
+    """Return the requested name that a line begins with. A name may contain `: `: the longest one counts."""
+    text = _REFUSED.sub("", line, count=1)
+    if not text.startswith(f"{dataset}@"):
+        return None
+    parts = text.removeprefix(f"{dataset}@").split(": ")
+    beginnings = (": ".join(parts[:count]).removesuffix("'") for count in range(len(parts) - 1, 0, -1))
+    return next((beginning for beginning in beginnings if beginning in requested), None)

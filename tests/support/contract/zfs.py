@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import subprocess
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -71,6 +72,10 @@ class Zfs(ABC):
     @abstractmethod
     def write(self, dataset: str, size: int = 4096) -> None:
         """Write new data into a filesystem, as its users would."""
+
+    @abstractmethod
+    def mounted_snapshot(self, snapshot: str) -> contextlib.AbstractContextManager[None]:
+        """Mount a snapshot meanwhile."""
 
     # --- commands ---
 
@@ -193,6 +198,12 @@ class SimulatedZfs(Zfs):
     def write(self, dataset: str, size: int = 4096) -> None:
         self.world.write(dataset, size)
 
+    @contextlib.contextmanager
+    def mounted_snapshot(self, snapshot: str) -> Iterator[None]:
+        self.world.mount(snapshot)
+        yield
+        self.world.mount(snapshot, is_mounted=False)
+
 
 class OpenZfs(Zfs):
     """Real pools on files, made by `real_pools`."""
@@ -209,6 +220,15 @@ class OpenZfs(Zfs):
             (self._mount / os.urandom(4).hex()).write_bytes(os.urandom(size))
         finally:
             _must("umount", str(self._mount))
+
+    @contextlib.contextmanager
+    def mounted_snapshot(self, snapshot: str) -> Iterator[None]:
+        with tempfile.TemporaryDirectory() as directory:
+            _must("mount", "-t", "zfs", snapshot, directory)
+            try:
+                yield
+            finally:
+                _must("umount", directory)
 
 
 @contextlib.contextmanager

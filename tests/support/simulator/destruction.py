@@ -41,9 +41,10 @@ def _destroy_snapshots(machine: Machine, name: str, is_deferred: bool, is_recurs
     if not snapshots:
         raise Refused("could not find any snapshots to destroy; check snapshot names.")
     if not is_deferred:
-        for dataset, snapshot in snapshots:
-            if clones := pool.clones_of(snapshot):
-                raise Refused(_dependents(f"'{dataset.name}@{snapshot.name}': snapshot has dependent clones", clones))
+        cloned = [(f"{d.name}@{s.name}", clones) for d, s in snapshots if (clones := pool.clones_of(s))]
+        if cloned:
+            lines = (_dependents(f"'{name}': snapshot has dependent clones", clones) for name, clones in cloned)
+            raise Refused("\n".join(lines))
     machine.require(dataset_name, "cannot destroy snapshots", "destroy", "mount")
     if is_deferred:
         for _dataset, snapshot in snapshots:
@@ -51,7 +52,7 @@ def _destroy_snapshots(machine: Machine, name: str, is_deferred: bool, is_recurs
         for dataset, snapshot in snapshots:
             destroy_if_deferred(machine, dataset, snapshot)
         return Reply()
-    _refuse_held(snapshots)
+    _refuse_busy(snapshots)
     for dataset, snapshot in snapshots:
         dataset.snapshots.remove(snapshot)
     pool.next_txg()
@@ -62,10 +63,12 @@ def _dependents(what: str, names: Sequence[str]) -> str:
     return "\n".join((f"cannot destroy {what}", "use '-R' to destroy the following datasets:", *names))
 
 
-def _refuse_held(snapshots: Sequence[tuple[Dataset, Snapshot]]) -> None:
-    """Since 2.3.3 each held snapshot gets a line (facts 4; lab)."""
-    names = [f"{dataset.name}@{snapshot.name}" for dataset, snapshot in snapshots if snapshot.holds]
-    lines = [f"cannot destroy snapshot {n}: it's being held. Run 'zfs holds -r {n}' to see holders." for n in names]
+def _refuse_busy(snapshots: Sequence[tuple[Dataset, Snapshot]]) -> None:
+    """Each mounted snapshot gets a line and, since 2.3.3, each held one another (facts 4, 5; lab)."""
+    held = [f"{dataset.name}@{snapshot.name}" for dataset, snapshot in snapshots if snapshot.holds]
+    lines = [f"cannot destroy snapshot {n}: it's being held. Run 'zfs holds -r {n}' to see holders." for n in held]
+    mounted = [f"{dataset.name}@{snapshot.name}" for dataset, snapshot in snapshots if snapshot.is_mounted]
+    lines += [f"cannot destroy snapshot {name}: dataset is busy" for name in mounted if name not in held]
     if lines:
         raise Refused("\n".join(lines))
 
@@ -99,7 +102,7 @@ def _destroy_dataset(machine: Machine, name: str, is_recursive: bool) -> Reply:
         if dataset.saved and dataset.saved.is_active:
             part = "" if dataset.is_unfinished else "/%recv"
             raise Refused(f"cannot destroy '{dataset.name}{part}': dataset is busy")
-        _refuse_held([(dataset, snapshot) for snapshot in dataset.snapshots])
+        _refuse_busy([(dataset, snapshot) for snapshot in dataset.snapshots])
         remove(machine, dataset)
     return Reply()
 

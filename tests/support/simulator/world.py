@@ -49,6 +49,7 @@ class Snapshot:
     holds: dict[str, int] = field(default_factory=dict)
     is_deferred: bool = False
     is_received: bool = False
+    is_mounted: bool = False
     residue: int = 0
 
 
@@ -220,6 +221,13 @@ class World:
         while size > 0:
             dataset.blocks.append(Block(self._random.getrandbits(63), min(size, RECORD_SIZE), birth))
             size -= RECORD_SIZE
+
+    def mount(self, name: str, is_mounted: bool = True) -> None:
+        """Mount a snapshot, or unmount it. A mounted one cannot be destroyed."""
+        dataset_name, _, short = name.partition("@")
+        snapshot = self.dataset(dataset_name).find(short)
+        assert snapshot is not None, name
+        snapshot.is_mounted = is_mounted
 
     def content(self, name: str) -> tuple[int, ...]:
         """Return the data of a dataset or snapshot, for comparison across pools."""

@@ -203,7 +203,7 @@ def test_a_failed_expiry_is_reported() -> None:
     line = "cannot destroy snapshot off/copy@a: it's being held. Run 'zfs holds -r off/copy@a' to see holders."
     _source, _target, error = carried_out(EXPIRING, {}, {"zfs destroy": refusing(line)})
     assert isinstance(error, errors.DatasetBusy)
-    assert "off/copy on here: cannot expire snapshots" in str(error)
+    assert "off/copy@a on here: cannot expire @a: it is held" in str(error)
 
 
 # --- rollback, bookmarks, full targets ---
