@@ -60,6 +60,12 @@ MUTANTS = (
         "False and",
     ),
     Mutant(
+        "take the mark for proof of emptiness",
+        "zfs_replicate/plan/conflicts.py",
+        "target.is_placeholder and not is_untouched(target)",
+        "False",
+    ),
+    Mutant(
         "stream below a parent that failed",
         "zfs_replicate/run/lanes.py",
         "plan.creates_target and names.is_within",

@@ -84,7 +84,8 @@ class ResumeToken:
 class Dataset:
     """A filesystem or volume with its snapshots and bookmarks, oldest first.
 
-    `written` is the number of bytes written since the newest snapshot.
+    `written` is the number of bytes written since the newest snapshot. `logical_bytes`: what it holds before
+    compression (logicalreferenced), known of placeholders without snapshots only.
     """
 
     name: str
@@ -95,6 +96,7 @@ class Dataset:
     bookmarks: tuple[Bookmark, ...] = ()
     resume_token: ResumeToken | None = None
     is_placeholder: bool = False
+    logical_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

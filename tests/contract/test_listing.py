@@ -142,6 +142,19 @@ def test_cleared_placeholder_is_no_longer_listed(zfs: Zfs) -> None:
     assert (result.stdout, result.status) == ("", 0)
 
 
+def logical_bytes(zfs: Zfs) -> int:
+    assert zfs.run(commands.sync(zfs.source.partition("/")[0])).status == 0
+    return parse.contents(zfs.run(commands.list_contents([zfs.source])).lines)[zfs.source][0]
+
+
+def test_logical_bytes_grow_with_the_first_file(zfs: Zfs) -> None:
+    zfs.ok("create", zfs.source)
+    empty = logical_bytes(zfs)
+    assert empty == 12288
+    zfs.write(zfs.source)
+    assert logical_bytes(zfs) >= empty + 4096
+
+
 def test_parent_must_exist(zfs: Zfs) -> None:
     assert zfs.zfs("create", "-o", "canmount=off", f"{zfs.target}/child").stderr == (
         f"cannot create '{zfs.target}/child': parent does not exist\n"

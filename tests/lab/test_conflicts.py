@@ -24,6 +24,37 @@ def test_conflict_target_with_data_of_its_own_and_no_snapshot(world: World) -> N
     assert world.read("offsite/data", "precious") == before
 
 
+def test_conflict_placeholder_with_data_keeps_it(world: World) -> None:
+    zfs("create", "tank/data/a")
+    zfs("create", "tank/data/a/b")
+    world.snapshot("tank/data@one", "tank/data/a/b@one")
+    world.replicate()
+    world.write("offsite/data/a", "precious", 5 << 20)
+    before = world.read("offsite/data/a", "precious")
+    world.snapshot("tank/data/a@two")
+    stderr = refused(world)
+    assert "data has been written to it since" in stderr
+    assert "move it aside: zfs rename offsite/data/a offsite/data/a.old (which moves all datasets below" in stderr
+    assert world.read("offsite/data/a", "precious") == before
+    with world.mounted("offsite/data/a") as directory:
+        (directory / "precious").unlink()
+    guids = world.guids("offsite/data/a/b")
+    world.replicate()
+    assert world.guids("offsite/data/a") == world.guids("tank/data/a")
+    assert world.guids("offsite/data/a/b") == guids
+
+
+def test_conflict_placeholder_written_to_a_moment_ago(world: World) -> None:
+    """What is not on disk yet counts, too."""
+    zfs("create", "tank/data/a")
+    world.snapshot("tank/data/a@one")
+    world.replicate()
+    world.snapshot("tank/data@two")
+    with world.mounted("offsite/data") as directory:
+        (directory / "precious").write_text("x" * 200)
+        assert "data has been written to it since" in refused(world)
+
+
 def test_conflict_no_common_snapshot_names_both_newest(world: World) -> None:
     zfs("create", "offsite/data")
     world.snapshot("offsite/data@on_target")

@@ -95,6 +95,25 @@ def test_second_run_sends_the_rest_and_moves_the_holds(mirror: Mirror) -> None:
     assert mirror.world.holds("tank/data/b") == {"three": {"mirror"}}
 
 
+def test_placeholder_with_data_is_a_conflict_and_keeps_it(mirror: Mirror) -> None:
+    mirror.source.run("zfs", "snapshot", "tank/data/a@one", "tank/data/b@one")
+    mirror.run_well()
+    mirror.world.write("off/data", 512)
+    data = list(mirror.world.dataset("off/data").blocks)
+    mirror.snapshot("two")
+    outcome = next(outcome for outcome in mirror.run().outcomes if outcome.plan.target == "off/data")
+    assert outcome.plan.conflict is not None
+    assert mirror.world.dataset("off/data").blocks == data
+
+
+def test_placeholder_without_data_is_filled(mirror: Mirror) -> None:
+    mirror.source.run("zfs", "snapshot", "tank/data/a@one", "tank/data/b@one")
+    mirror.run_well()
+    mirror.snapshot("two")
+    mirror.run_well()
+    assert mirror.is_mirrored()
+
+
 def test_run_without_news_sends_nothing(mirror: Mirror) -> None:
     mirror.snapshot("one")
     mirror.run_well()

@@ -16,6 +16,7 @@ Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe t
     absent              the dataset does not exist (target only)
     empty               it exists, without snapshots
     placeholder         it has our placeholder mark
+    used                512 bytes were written to the placeholder (sectors of 512 bytes)
     changed             65536 bytes were written since its newest snapshot
     encrypted, volume   it is encrypted, or a volume
     resume(b)           a first receive of b was interrupted
@@ -163,6 +164,8 @@ class _World:
         match word:
             case "placeholder":
                 return replace(dataset, is_placeholder=True)
+            case "used":
+                return replace(dataset, written=24576 + 512, logical_bytes=12288 + 512)
             case "changed":
                 return replace(dataset, written=65536)
             case "encrypted":

@@ -9,6 +9,7 @@ import shlex
 from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Dataset, Snapshot
+from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.steps import Conflict, Release, Rollback, Side
 from zfs_replicate.units import date, size
@@ -35,6 +36,12 @@ def find_conflict(pair: Pair, is_resuming: bool, target_tag: str) -> Conflict | 
     if base is None:
         if target.snapshots:
             return _no_common_snapshot(source, target)
+        if source.snapshots and target.is_placeholder and not is_untouched(target):
+            return Conflict(
+                "it was created as an empty parent, but data has been written to it since",
+                f"move its files elsewhere and delete them here, then run again; or {_move_aside(target.name)}"
+                " (which moves all datasets below it, too)",
+            )
         if source.snapshots and not target.is_placeholder and not is_resuming:
             return Conflict(
                 "it exists but has no snapshots, and may hold data of its own",

@@ -53,19 +53,20 @@ def read_source(host: Host, root: str) -> Inventory:
 def read_target(host: Host, root: str) -> Inventory:
     """Given a host, return its tree at `root` with holds, placeholders and decoded tokens; empty if it does not exist.
 
-    One command; one more if there are holds, one if a dataset has no snapshots, and one per unfinished receive.
+    One command; one more if there are holds, one if a dataset has no snapshots, two if that is a placeholder, and one
+    per unfinished receive.
     """
     listing = _read_tree(host, root, commands.list_copies(root))
     if listing is None:
         ancestors = names.ancestors(root)
         return Inventory(root, {}, missing_ancestors=_missing(host, ancestors) if ancestors else ())
-    placeholders = _placeholders(host, root, listing)
+    contents = _contents(host, root, _placeholders(host, root, listing))
     tokens = {name: _decode(host, name, token) for name, token in listing.tokens.items()}
     return _inventory(
         host,
         root,
         (
-            replace(dataset, is_placeholder=dataset.name in placeholders, resume_token=tokens.get(dataset.name))
+            _with_contents(replace(dataset, resume_token=tokens.get(dataset.name)), contents)
             for dataset in _with_holds(host, listing)
         ),
     )
@@ -119,6 +120,29 @@ def _placeholders(host: Host, root: str, listing: parse.Listing) -> frozenset[st
         with _parse_errors_of(host, root, "zfs get"):
             placeholders.update(parse.first_column(text.splitlines(), 2))
     return frozenset(placeholders)
+
+
+def _contents(host: Host, root: str, placeholders: frozenset[str]) -> dict[str, tuple[int, int]]:
+    """Return what each placeholder holds (logical bytes, written); one that vanished meanwhile holds nothing."""
+    contents = dict.fromkeys(placeholders, (0, 0))
+    if placeholders:
+        _text, ended = run(host, commands.sync(names.pool_of(root)))
+        if ended.exit_status and "pool is read-only" not in ended.stderr:  # else all is on disk already
+            raise messages.explain(host.name, root, ended, "write out the pool")
+    for batch in commands.batches(sorted(placeholders)):
+        text, ended = run(host, commands.list_contents(batch))
+        _absent_names(host, ended, batch[0])
+        with _parse_errors_of(host, root, "zfs list"):
+            contents.update(parse.contents(text.splitlines()))
+    return contents
+
+
+def _with_contents(dataset: Dataset, contents: Mapping[str, tuple[int, int]]) -> Dataset:
+    """Return the dataset, as a placeholder if it is one of those."""
+    if dataset.name not in contents:
+        return dataset
+    logical_bytes, written = contents[dataset.name]
+    return replace(dataset, is_placeholder=True, logical_bytes=logical_bytes, written=written)
 
 
 def _with_holds(host: Host, listing: parse.Listing) -> list[Dataset]:

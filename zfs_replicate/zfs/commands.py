@@ -94,6 +94,16 @@ def list_placeholders(datasets: Sequence[str]) -> Command:
     return ("zfs", "get", "-Hp", "-s", "local", "-o", "name,value", PLACEHOLDER_PROPERTY, *datasets)
 
 
+def sync(pool: str) -> Command:
+    """Wait until what was written is on disk: only then is it counted. Every user may do it."""
+    return ("zpool", "sync", pool)
+
+
+def list_contents(datasets: Sequence[str]) -> Command:
+    """List how many bytes each dataset holds, before compression and padding and after (see parse.contents)."""
+    return ("zfs", "list", "-Hp", "-o", "name,logicalreferenced,written", *datasets)
+
+
 def decode_token(token: str) -> Command:
     """Print what a resume token contains (see parse.token_contents); sends nothing."""
     return ("zfs", "send", "-nvt", token)

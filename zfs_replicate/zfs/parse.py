@@ -177,6 +177,12 @@ def guids(lines: Iterable[str]) -> dict[str, int]:
     return {name: number(guid, line) for line, (name, guid) in pairs}
 
 
+def contents(lines: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Given lines of `zfs list -Hp -o name,logicalreferenced,written`, return both numbers by name."""
+    rows = ((line, columns(line, 3)) for line in lines)
+    return {name: (number(logical, line), number(written, line)) for line, (name, logical, written) in rows}
+
+
 def first_column(lines: Iterable[str], count: int) -> tuple[str, ...]:
     """Given lines of `count` columns, return the first of each, in order."""
     return tuple(columns(line, count)[0] for line in lines)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.support.simulator.machine import Machine, NotModelled, Refused, Reply, parse_flags
 from tests.support.simulator.streams import token_of
-from tests.support.simulator.world import Bookmark, Dataset, Snapshot
+from tests.support.simulator.world import EMPTY_LOGICAL_BYTES, Bookmark, Dataset, Snapshot
 
 ALL_TYPES = ("filesystem", "volume", "snapshot", "bookmark")
 
@@ -137,6 +137,14 @@ def _written(_machine: Machine, entry: Entry) -> str:
     return str(entry.dataset.written(entry.snapshot))
 
 
+def _logical(_machine: Machine, entry: Entry) -> str:
+    """Bytes before compression, which the simulator has not, with the metadata of an empty filesystem."""
+    if entry.bookmark:
+        return "-"
+    blocks = entry.snapshot.blocks if entry.snapshot else entry.dataset.blocks
+    return str(EMPTY_LOGICAL_BYTES + sum(block.size for block in blocks))
+
+
 def _encryption(_machine: Machine, entry: Entry) -> str:
     if entry.bookmark:
         return "-"
@@ -164,6 +172,7 @@ _COLUMNS: dict[str, Callable[[Machine, Entry], str]] = {
     "defer_destroy": lambda _machine, entry: ("on" if entry.snapshot.is_deferred else "off") if entry.snapshot else "-",
     "clones": _clones,
     "written": _written,
+    "logicalreferenced": _logical,
     "encryption": _encryption,
     "receive_resume_token": _token,
     "available": _available,

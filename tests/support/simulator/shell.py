@@ -62,6 +62,11 @@ def _run(machine: Machine, command: Sequence[str]) -> tuple[bytes, str, int]:
             reply = run_script(machine, script, arguments)
         case ("zpool", "get", *arguments):
             reply = listing.zpool_get(machine, arguments)
+        case ("zpool", "sync", pool):
+            if pool not in machine.world.pools:
+                reply = Reply(stderr=f"cannot open '{pool}': no such pool\n", status=1)
+            else:
+                reply = Reply()
         case ("zfs", "receive", "-A", name):
             reply = abort_receive(machine, name)
         case ("zfs", "send", *arguments):

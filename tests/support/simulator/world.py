@@ -20,6 +20,9 @@ RECORD_SIZE = 131_072
 EMPTY_BYTES = 24_576
 """`written` of an empty dataset before its first snapshot (lab: 24576 for a filesystem, 12288 for a volume)."""
 
+EMPTY_LOGICAL_BYTES = 12_288
+"""`logicalreferenced` of an empty filesystem in a pool with sectors of 512 bytes (lab)."""
+
 ENDLESS = 1 << 50
 
 

@@ -25,6 +25,9 @@ def conflict_of(source_text: str, target_text: str) -> Conflict:
         # it exists without snapshots and is not a placeholder: it may hold data
         ("a", "empty"),
         ("a", "empty changed"),
+        # a placeholder that somebody wrote to
+        ("a", "placeholder used"),
+        ("a", "placeholder used resume(a)"),
         # no common snapshot
         ("a b", "x"),
         ("a", "a~"),
@@ -98,6 +101,7 @@ def test_a_conflict_keeps_the_newest_common_snapshot(source: str, target: str, e
         # an unfinished receive has no snapshot yet
         ("a", "resume(a)"),
         ("empty", "empty changed"),
+        ("empty", "placeholder used"),
     ],
 )
 def test_there_is_no_conflict_if_nothing_prevents_the_mirror(source: str, target: str) -> None:
@@ -108,6 +112,13 @@ def test_a_target_with_data_is_moved_aside() -> None:
     conflict = conflict_of("a", "empty")
     assert "may hold data" in conflict.what
     assert conflict.next_step == "move it aside: zfs rename off/copy off/copy.old, or choose another -l"
+
+
+def test_a_used_placeholder_is_emptied_or_moved_as_a_tree() -> None:
+    conflict = conflict_of("a", "placeholder used")
+    assert "data has been written to it" in conflict.what
+    assert "move its files elsewhere" in conflict.next_step
+    assert "zfs rename off/copy off/copy.old (which moves all datasets below it, too)" in conflict.next_step
 
 
 def test_no_common_snapshot_names_the_newest_of_both_sides() -> None:

@@ -149,12 +149,38 @@ def test_lines_may_be_cut_anywhere_between_reads() -> None:
 
 def target_with(*lines: str, **answers: Answer) -> Inventory:
     more = {f"zfs {verb}": answer for verb, answer in answers.items()}
-    return read_target(FakeHost("here", {"zfs list": Answer(text(*lines)), **more}), "off/a")
+    return read_target(FakeHost("here", {"zfs list -Hp -r": Answer(text(*lines)), **more}), "off/a")
 
 
 def test_a_target_is_read_with_its_placeholders() -> None:
     inventory = target_with(line("filesystem", "off/a"), line("filesystem", "off/a/b"), get=Answer(text("off/a\ton")))
     assert [dataset.is_placeholder for dataset in inventory.datasets.values()] == [True, False]
+
+
+def test_placeholders_are_weighed_once_all_is_on_disk() -> None:
+    answers = {
+        "zfs list -Hp -r": Answer(text(line("filesystem", "off/a"))),
+        "zfs get": Answer(text("off/a\ton")),
+        "zfs list -Hp -o name,logicalreferenced,written off/a": Answer(text("off/a\t12800\t25088")),
+    }
+    host = FakeHost("here", answers)
+    placeholder = read_target(host, "off/a").datasets["off/a"]
+    assert (placeholder.logical_bytes, placeholder.written) == (12800, 25088)
+    assert host.asked.index("zpool sync off") == host.asked.index(" ".join(commands.list_contents(["off/a"]))) - 1
+
+
+def test_a_read_only_pool_needs_no_sync() -> None:
+    refusal = Answer(status=1, stderr="sync 'off' failed: pool is read-only\n")
+    answers = {"zfs list -Hp -r": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a\ton"))}
+    inventory = read_target(FakeHost("here", {**answers, "zpool sync": refusal}), "off/a")
+    assert inventory.datasets["off/a"].is_placeholder
+
+
+def test_a_pool_that_cannot_be_synced_is_an_error() -> None:
+    refusal = Answer(status=1, stderr="permission denied")
+    answers = {"zfs list": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a\ton"))}
+    with pytest.raises(errors.PermissionDenied):
+        read_target(FakeHost("here", {**answers, "zpool sync": refusal}), "off/a")
 
 
 def test_placeholders_are_sought_only_among_empty_datasets() -> None:

@@ -79,6 +79,8 @@ def test_names_with_spaces_stay_one_argument() -> None:
             commands.list_placeholders(["off", "off/a"]),
             "zfs get -Hp -s local -o name,value zfs_replicate:placeholder off off/a",
         ),
+        (commands.sync("off"), "zpool sync off"),
+        (commands.list_contents(["off", "off/a"]), "zfs list -Hp -o name,logicalreferenced,written off off/a"),
         (commands.decode_token("1-ab"), "zfs send -nvt 1-ab"),
         (commands.list_holds(["a@x", "b@y"]), "zfs holds -H a@x b@y"),
         (commands.hold("tag", ["a@x", "b@y"]), "zfs hold tag a@x b@y"),
