@@ -60,6 +60,25 @@ def test_raw_incremental_from_a_bookmark(encrypted: Zfs) -> None:
     assert zfs.send("-w", "-i", f"{zfs.source}#a", f"{zfs.source}@b").status == 0
 
 
+def test_raw_incremental_needs_its_base_to_be_the_newest(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.send("-w", f"{zfs.source}@a")
+    zfs.ok("snapshot", f"{zfs.target}@own")
+    assert zfs.written(zfs.target) == 0
+    increment = ("-w", "-i", f"{zfs.source}@a", f"{zfs.source}@b")
+    assert "has been modified" in zfs.send(*increment).stderr
+    zfs.ok("destroy", f"{zfs.target}@own")
+    assert zfs.send(*increment).status == 0
+
+
+def test_locked_raw_copy_can_be_rolled_back(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.send("-w", f"{zfs.source}@a")
+    zfs.ok("snapshot", f"{zfs.target}@own")
+    zfs.ok("rollback", "-r", f"{zfs.target}@a")
+    assert zfs.send("-w", "-i", f"{zfs.source}@a", f"{zfs.source}@b").status == 0
+
+
 def test_plain_incremental_onto_a_raw_copy_is_refused(encrypted: Zfs) -> None:
     zfs = encrypted
     zfs.send("-w", f"{zfs.source}@a")

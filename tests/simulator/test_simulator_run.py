@@ -122,6 +122,28 @@ def test_run_without_news_sends_nothing(mirror: Mirror) -> None:
     assert not any(command[:2] == ("zfs", "send") for command in mirror.source.commands[began:])
 
 
+def test_rollback_makes_a_raw_copy_current(mirror: Mirror) -> None:
+    mirror.source.run("zfs", "create", "-o", "encryption=on", "tank/data/safe")
+    mirror.snapshot("one")
+    mirror.run_well()
+    mirror.target.run("zfs", "snapshot", "-r", "off/data@own")
+    mirror.snapshot("two")
+    refused = [outcome.plan.target for outcome in mirror.run().outcomes if outcome.error is not None]
+    assert refused == ["off/data/safe"]
+    mirror.run_well("--rollback")
+    assert mirror.world.snapshots("off/data/safe") == mirror.world.snapshots("tank/data/safe")
+
+
+def test_snapshot_on_a_placeholder_stops_nothing(mirror: Mirror) -> None:
+    mirror.source.run("zfs", "snapshot", "tank/data/a@one")
+    mirror.run_well()
+    mirror.target.run("zfs", "snapshot", "off/data@own")
+    mirror.source.run("zfs", "snapshot", "tank/data/a@two")
+    mirror.run_well("-k", "0")
+    assert len(mirror.world.snapshots("off/data")) == 1
+    assert mirror.world.snapshots("off/data/a")[-1] == mirror.world.snapshots("tank/data/a")[-1]
+
+
 def test_expiry_destroys_old_snapshots(mirror: Mirror) -> None:
     for name in ("one", "two", "three"):
         mirror.snapshot(name)

@@ -239,12 +239,14 @@ class Mirrors(RuleBasedStateMachine):
 
     def _needs_manual_repair(self, ended: Run, finished: invariants.FinishedRun) -> bool:
         cut_off = invariants.cut_off(finished.before, finished.mirror)
-        TALLY["runs that need manual repair"] += bool(cut_off)
-        return all(
-            error.startswith(f"ConflictFound: {finished.changed}: conflict with ")
-            or any(error.startswith(f"TargetDiverged: {name} on target: ") for name in cut_off)
-            for error in ended.errors
+        blocked = invariants.blocked_for_raw(finished.before, finished.mirror)
+        TALLY["runs that need manual repair"] += bool(cut_off or blocked)
+        excused = (
+            *(f"TargetDiverged: {name} on target: " for name in cut_off),
+            *(f"ConflictFound: {name}: conflict with " for name in blocked),
+            f"ConflictFound: {finished.changed}: conflict with ",
         )
+        return all(error.startswith(excused) for error in ended.errors)
 
     def _count(self, ended: Run, trouble: Trouble | None, finished: invariants.FinishedRun) -> None:
         TALLY["runs"] += 1

@@ -33,16 +33,18 @@ def find_conflict(pair: Pair, is_resuming: bool, target_tag: str) -> Conflict | 
         return Conflict(
             f"it is a {target.kind.value}, but {source.name} is a {source.kind.value}", _move_aside(target.name)
         )
+    if not source.snapshots:
+        return None  # nothing will arrive, whatever is on the target
     if base is None:
         if target.snapshots:
             return _no_common_snapshot(source, target)
-        if source.snapshots and target.is_placeholder and not is_untouched(target):
+        if target.is_placeholder and not is_untouched(target):
             return Conflict(
                 "it was created as an empty parent, but data has been written to it since",
                 f"move its files elsewhere and delete them here, then run again; or {_move_aside(target.name)}"
                 " (which moves all datasets below it, too)",
             )
-        if source.snapshots and not target.is_placeholder and not is_resuming:
+        if not target.is_placeholder and not is_resuming:
             return Conflict(
                 "it exists but has no snapshots, and may hold data of its own",
                 f"{_move_aside(target.name)}, or choose another -l",
@@ -52,7 +54,11 @@ def find_conflict(pair: Pair, is_resuming: bool, target_tag: str) -> Conflict | 
     if not arriving:
         return None
     divergence = _Divergence.of(target, base.guid)
-    return _changed_since_base(divergence, target_tag) or _name_taken(target, divergence, arriving, target_tag)
+    return (
+        _changed_since_base(divergence, target_tag)
+        or (_blocks_raw_streams(divergence, target_tag) if pair.is_raw else None)
+        or _name_taken(target, divergence, arriving, target_tag)
+    )
 
 
 def rolled_back(target: Dataset, rollback: Rollback) -> Dataset:
@@ -123,23 +129,33 @@ def _path_problem(source: Dataset, target_name: str) -> Conflict | None:
 
 
 def _no_common_snapshot(source: Dataset, target: Dataset) -> Conflict:
-    source_newest = (
-        f"the newest on the source is {_dated(source.snapshots[-1])}" if source.snapshots else "the source has none"
-    )
     return Conflict(
-        f"no common snapshot is left: the newest on the target is {_dated(target.snapshots[-1])}, {source_newest}",
+        f"no common snapshot is left: the newest on the target is {_dated(target.snapshots[-1])}, the newest on the"
+        f" source is {_dated(source.snapshots[-1])}",
         f"{_move_aside(target.name)}, then run again for a new full copy",
     )
 
 
 def _changed_since_base(divergence: _Divergence, target_tag: str) -> Conflict | None:
-    """Bytes written since the base are a conflict. Newer snapshots alone do no harm (lab: OpenZFS 2.3, 2.4)."""
+    """Bytes written since the base are a conflict. Newer snapshots alone harm only raw streams (facts 3)."""
     if divergence.byte_count <= INCONCLUSIVE_BYTES:
         return None
     newer = ", ".join(map(_dated, divergence.newer))
     return Conflict(
         f"it has changed since the newest common snapshot {_dated(divergence.base)}: {size(divergence.byte_count)} were"
         f" written{f'; it has newer snapshots of its own: {newer}' if newer else ''}",
+        divergence.next_step(target_tag),
+        divergence.rollback(target_tag),
+    )
+
+
+def _blocks_raw_streams(divergence: _Divergence, target_tag: str) -> Conflict | None:
+    """A raw increment is refused unless its base is the newest snapshot, even if nothing was written (facts 3)."""
+    if not divergence.newer:
+        return None
+    return Conflict(
+        f"it has snapshots of its own, newer than the newest common snapshot {_dated(divergence.base)}, and a raw"
+        f" stream needs that to be the newest: {', '.join(map(_dated, divergence.newer))}",
         divergence.next_step(target_tag),
         divergence.rollback(target_tag),
     )

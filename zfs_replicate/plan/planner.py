@@ -89,11 +89,16 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
     if not source.snapshots:
         needs_parent = pair.target is None and is_parent
         create = (CreateParent(pair.target_name, is_placeholder=True),) if needs_parent else ()
-        return DatasetPlan(
-            source.name, pair.target_name, (*before, *create), notes=("the source has no snapshots yet",)
-        )
+        return DatasetPlan(source.name, pair.target_name, (*before, *create), notes=_notes(pair))
     route = route_to_tip(pair, resumed, context)
     return protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)
+
+
+def _notes(pair: Pair) -> tuple[str, ...]:
+    """Given a pair whose source has no snapshots, return what to note."""
+    if pair.base is None and pair.target is not None and pair.target.snapshots:
+        return ("the source has no snapshots, so those of the target are left alone",)
+    return ("the source has no snapshots yet",)
 
 
 def _check_request(survey: Survey, target_capabilities: Capabilities, request: MirrorRequest) -> None:

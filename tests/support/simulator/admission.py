@@ -110,7 +110,8 @@ class Admission:
         return True
 
     def _check_incremental(self, existing: Dataset) -> None:
-        """The base may be any snapshot of the target, if no data was changed since (facts 3)."""
+        """The base may be any snapshot of the target, if no data was changed since; of a raw stream, only the newest
+        (facts 3)."""
         is_raw = bool(self.begin.flags & Flags.RAW)
         base = existing.with_guid(self.begin.b)
         if base is None:
@@ -119,7 +120,8 @@ class Admission:
             raise self.cannot("cannot perform raw receive on top of existing unencrypted dataset")
         if existing.key and not is_raw and not existing.is_key_loaded:
             raise self.cannot("inherited key must be loaded")
-        if not self.is_forced and existing.is_modified_since(base):
+        is_blocked = is_raw and existing.newest() is not base
+        if not self.is_forced and (is_blocked or existing.is_modified_since(base)):
             raise self.modified()
 
     def modified(self) -> Refused:

@@ -216,6 +216,19 @@ def cut_off(now: Picture, mirror: Mirror) -> list[str]:
     return copies
 
 
+def blocked_for_raw(now: Picture, mirror: Mirror) -> list[str]:
+    """Encrypted copies that have snapshots newer than the newest common one: zfs refuses raw increments."""
+    copies = []
+    for name, source in now.items():
+        target = now.get(mirror.counterpart(name)) if is_in(name, mirror.source) else None
+        if target is None or not (source.is_encrypted and target.is_encrypted):
+            continue
+        newest = newest_common(source, target.guids)
+        if newest is not None and target.snapshots[-1].guid != newest.guid:
+            copies.append(target.name)
+    return copies
+
+
 def strangers(run: FinishedRun) -> Iterator[SnapshotPicture]:
     """Source snapshots with the tag that are not on the target: such tags stay (docs/design.md)."""
     mirror = run.mirror

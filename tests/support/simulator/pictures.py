@@ -34,6 +34,7 @@ class DatasetPicture:
     bookmarks: frozenset[tuple[str, int]]
     blocks: tuple[Block, ...]
     is_unfinished: bool
+    is_encrypted: bool = False
 
     @property
     def guids(self) -> frozenset[int]:
@@ -69,6 +70,7 @@ def picture(world: World) -> Picture:
             frozenset((name, mark.guid) for name, mark in dataset.bookmarks.items()),
             tuple(dataset.blocks),
             dataset.is_unfinished,
+            bool(dataset.key),
         )
         for dataset in world.all_datasets()
     }

@@ -31,7 +31,6 @@ def conflict_of(source_text: str, target_text: str) -> Conflict:
         # no common snapshot
         ("a b", "x"),
         ("a", "a~"),
-        ("empty", "x"),
         ("#a b", "x"),
         ("a", "placeholder x"),
         # changed since the base, while something new would arrive
@@ -40,6 +39,11 @@ def conflict_of(source_text: str, target_text: str) -> Conflict:
         ("a b", "a x changed"),
         ("a b", "a x+20000 y"),
         ("#a b", "a changed"),
+        # a raw stream would arrive, and the base is not the newest snapshot
+        ("encrypted a b", "encrypted a x"),
+        ("encrypted a b", "encrypted a x y"),
+        ("encrypted #a b", "encrypted a x"),
+        ("encrypted a b", "encrypted a x resume(a..b,raw)"),
         # an arriving name is already taken, with another guid
         ("a b", "a b~"),
         ("a b c", "a x=c"),
@@ -92,6 +96,17 @@ def test_a_conflict_keeps_the_newest_common_snapshot(source: str, target: str, e
         # nothing would arrive, so the changes do no harm
         ("a", "a changed"),
         ("a", "a x+20000 changed"),
+        ("encrypted a", "encrypted a x"),
+        # newer snapshots without bytes do no harm to plain streams, an older one none to raw streams
+        ("a b", "a x"),
+        ("encrypted a b", "a x"),
+        ("encrypted a b", "encrypted x a"),
+        # the source has nothing that could arrive
+        ("empty", "x"),
+        ("empty", "x^ y% changed"),
+        ("empty", "placeholder x"),
+        ("encrypted empty", "encrypted x"),
+        ("#a", "x"),
         # what was written before the base arrived with it
         ("a b c", "a+9 b+9"),
         # the name is taken by the very same snapshot
@@ -127,8 +142,12 @@ def test_no_common_snapshot_names_the_newest_of_both_sides() -> None:
     assert "@b (2023-11-14 22:13 UTC)" in conflict.what
 
 
-def test_no_common_snapshot_mentions_a_source_without_snapshots() -> None:
-    assert conflict_of("empty", "x").what.endswith("the source has none")
+@pytest.mark.parametrize("is_parent", [False, True])
+@pytest.mark.parametrize("target", ["x", "x:90 y^:90 changed", "placeholder x"])
+def test_nothing_is_planned_where_the_source_has_none(target: str, is_parent: bool) -> None:
+    plan = planned("empty", target, keep_days=0, is_parent=is_parent)
+    assert (plan.conflict, plan.steps) == (None, ())
+    assert plan.notes == ("the source has no snapshots, so those of the target are left alone",)
 
 
 def test_a_changed_target_names_its_size_and_both_ways_out() -> None:
@@ -144,6 +163,13 @@ def test_a_changed_target_names_the_snapshots_a_rollback_loses() -> None:
     assert "@x (" in conflict.what
     assert "@z (" in conflict.what
     assert "zfs rollback -r off/copy@a" in conflict.next_step
+
+
+def test_own_snapshots_of_a_raw_copy_are_named_with_ways_out() -> None:
+    conflict = conflict_of("encrypted a b", "encrypted a x:1 y=z")
+    assert "a raw stream needs that to be the newest: @x (2023-11-13 22:13 UTC), @z (" in conflict.what
+    assert "zfs rollback -r off/copy@a (or run once with --rollback)" in conflict.next_step
+    assert "zfs rename off/copy off/copy.old" in conflict.next_step
 
 
 def test_a_taken_name_is_freed_by_a_rename() -> None:

@@ -15,6 +15,21 @@ PREFIX = "#zfs_replicate_offsite_"
 @pytest.mark.parametrize(
     ("target", "expected"),
     [
+        ("a^ x", "rollback a -x; send a..b raw"),
+        ("a^ x^ y", "rollback a -x -y; send a..b raw"),
+        ("a^ b~", "rollback a -b; send a..b raw"),
+        ("a^ x resume(a..b,raw)", "abort; rollback a -x; send a..b raw"),
+        ("a^", "send a..b raw"),
+    ],
+)
+def test_a_raw_copy_is_rolled_back_through_its_own_snapshots(target: str, expected: str) -> None:
+    planned_steps = steps("encrypted a! b", f"encrypted {target}", plan_context=ROLLING_BACK)
+    assert f"hold b; {expected}; verify b" in planned_steps
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
         # bytes written since the base
         ("a^ changed", "rollback a; send a..b"),
         # newer snapshots of its own, with bytes
@@ -43,6 +58,8 @@ def test_a_rollback_discards_down_to_the_base_and_no_further(target: str, expect
         ("a! b", "a^ x& changed"),
         ("a! b", "a^ x+20000 y%"),
         ("a! b", "a^ b~%"),
+        ("encrypted a! b", "encrypted a^ x%"),
+        ("encrypted a! b", "encrypted a^ x&"),
         # the taken name is older than the base
         ("a b! c=z", "z=z~ b^"),
         # conflicts that a rollback cannot resolve
