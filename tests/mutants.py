@@ -29,7 +29,7 @@ class Mutant:
 
 
 EXECUTOR, PROTECTION = "zfs_replicate/run/executor.py", "zfs_replicate/plan/protection.py"
-EXPIRY = "zfs_replicate/run/expiry.py"
+EXPIRY, LEDGER = "zfs_replicate/run/expiry.py", "zfs_replicate/run/ledger.py"
 HOLD = "        self._tag(Hold, Side.SOURCE)\n"
 RELEASE = "        self._tag(Release, Side.SOURCE)\n"
 STREAMS = "        self._stream()\n"
@@ -41,7 +41,13 @@ MUTANTS = (
     Mutant("hold after the streams", EXECUTOR, STREAMS, STREAMS + HOLD),
     Mutant("expire before verifying", EXECUTOR, VERIFY, EXPIRE + VERIFY),
     Mutant("never verify", EXECUTOR, VERIFY, ""),
-    Mutant("continue with a dataset that failed", "zfs_replicate/run/ledger.py", "if outcome.error is None]", "]"),
+    Mutant(
+        "continue with a dataset that failed",
+        LEDGER,
+        "            if outcome.error is None or isinstance(outcome.error, ConflictFound)\n",
+        "",
+    ),
+    Mutant("leave a conflict without holds", LEDGER, " or isinstance(outcome.error, ConflictFound)", ""),
     Mutant("release also the newest hold", PROTECTION, "s.createtxg < anchor[0].createtxg and", "True and"),
     Mutant("release what the target does not know", PROTECTION, " and s.guid in known]", "]"),
     Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),
@@ -95,6 +101,12 @@ MUTANTS = (
         "zfs_replicate/run/holds.py",
         "failures if is_hold else _without_vanished(failures)",
         "failures",
+    ),
+    Mutant(
+        "destroy the old bookmark without a new one",
+        "zfs_replicate/run/holds.py",
+        "if step.bookmark not in failed], True",
+        "], True",
     ),
     Mutant("take part of a mark for the stream", "zfs_replicate/hosts/bundled.py", " - len(self._mark) + 1", ""),
     Mutant("leave other streams running after an error", EXECUTOR, "self._cancellation.fire)", "lambda: None)"),
