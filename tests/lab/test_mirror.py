@@ -222,5 +222,5 @@ def test_remote_commands_do_not_grow_with_the_datasets(world: World, counting_ss
     few, many = remote_commands(world, counting_sshd, 3), remote_commands(world, counting_sshd, 100)
     print(f"remote commands with nothing to do, and with a new snapshot on each: {few} for 3 datasets, {many} for 100")
     assert few[0] == many[0] <= 4
-    assert few[1] <= 8
+    assert few[1] <= 9  # old bookmarks go in a command of their own, once the new ones are there
     assert many[1] <= 16
