@@ -49,6 +49,15 @@ def common_pairs(now: Picture, mirror: Mirror) -> Iterator[tuple[int, bool]]:
             yield source.guid, bool(target and source.guids & target.guids)
 
 
+def copies(now: Picture, mirror: Mirror) -> Iterator[tuple[DatasetPicture, DatasetPicture, SnapshotPicture]]:
+    """Each source dataset with its copy and their newest common snapshot, as the source has it, if they have one."""
+    for name, source in now.items():
+        target = now.get(mirror.counterpart(name)) if is_in(name, mirror.source) else None
+        newest = newest_common(source, target.guids) if target else None
+        if target is not None and newest is not None:
+            yield source, target, newest
+
+
 def after_any_run(run: FinishedRun) -> Iterator[str]:
     yield from _source_lost(run)
     if not run.is_meddled:
@@ -163,13 +172,9 @@ def after_whole_run(run: FinishedRun) -> Iterator[str]:
     """A run without a fault that reached its end leaves the newest common snapshot of every dataset held on the source,
     whatever else is wrong with the dataset; and on the target, even if the copy is in conflict because it changed."""
     mirror = run.mirror
-    for name, source in run.after.items():
-        target = run.after.get(mirror.counterpart(name)) if is_in(name, mirror.source) else None
-        newest = newest_common(source, target.guids) if target else None
-        if target is None or newest is None:
-            continue
+    for source, target, newest in copies(run.after, mirror):
         if mirror.tag not in newest.holds:
-            yield f"{name}@{newest.name} is the newest common snapshot, and is not held"
+            yield f"{source.name}@{newest.name} is the newest common snapshot, and is not held"
         place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
         is_held = any(mirror.target_tag in snapshot.holds for snapshot in target.snapshots[place:])
         if target.name == run.changed and not is_held:
@@ -204,29 +209,21 @@ def cut_off(now: Picture, mirror: Mirror) -> list[str]:
 
     Only an administrator can decide there: those snapshots exist nowhere else.
     """
-    copies = []
-    for name, source in now.items():
-        target = now.get(mirror.counterpart(name)) if is_in(name, mirror.source) else None
-        newest = newest_common(source, target.guids) if target else None
-        if target is None or newest is None:
-            continue
+    found = []
+    for _source, target, newest in copies(now, mirror):
         place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
         if any(snapshot.is_received for snapshot in target.snapshots[place + 1 :]):
-            copies.append(target.name)
-    return copies
+            found.append(target.name)
+    return found
 
 
 def blocked_for_raw(now: Picture, mirror: Mirror) -> list[str]:
     """Encrypted copies that have snapshots newer than the newest common one: zfs refuses raw increments."""
-    copies = []
-    for name, source in now.items():
-        target = now.get(mirror.counterpart(name)) if is_in(name, mirror.source) else None
-        if target is None or not (source.is_encrypted and target.is_encrypted):
-            continue
-        newest = newest_common(source, target.guids)
-        if newest is not None and target.snapshots[-1].guid != newest.guid:
-            copies.append(target.name)
-    return copies
+    return [
+        target.name
+        for source, target, newest in copies(now, mirror)
+        if source.is_encrypted and target.is_encrypted and target.snapshots[-1].guid != newest.guid
+    ]
 
 
 def strangers(run: FinishedRun) -> Iterator[SnapshotPicture]:
