@@ -85,7 +85,7 @@ MUTANTS = (
     ),
     Mutant(
         "take a killed hold for done",
-        "zfs_replicate/zfs/messages.py",
+        "zfs_replicate/zfs/refusals.py",
         "if general or ended.is_killed or",
         "if general or",
     ),

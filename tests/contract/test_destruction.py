@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.contract.zfs import Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import DatasetBusy, DatasetMissing
-from zfs_replicate.zfs import commands, messages
+from zfs_replicate.zfs import commands, refusals
 
 
 def test_destroy_ignores_missing_names(zfs: Zfs) -> None:
@@ -64,8 +64,8 @@ def test_destroy_with_mounted_snapshots_destroys_none(zfs: Zfs) -> None:
 
 
 def refused_names(zfs: Zfs, stderr: str) -> list[str]:
-    refusals = messages.refused_destroys(failed(stderr), zfs.source, ("a", "b", "c", "d"))
-    return sorted(name for refusal in refusals for name in refusal.names)
+    refused = refusals.refused_destroys(failed(stderr), zfs.source, ("a", "b", "c", "d"))
+    return sorted(name for refusal in refused for name in refusal.names)
 
 
 def test_destroy_of_a_dataset_with_dependents_needs_r(zfs: Zfs) -> None:
@@ -176,7 +176,7 @@ def test_many_bookmarks_in_one_command(zfs: Zfs) -> None:
     pairs = ((f"{zfs.source}@no", f"{zfs.source}#no"), (f"{zfs.source}@b", f"{zfs.source}#new"))
     result = zfs.run(commands.bookmark(pairs, (f"{zfs.source}#old",)))
     assert result.status == 0
-    assert messages.absent_datasets(failed(result.stderr.partition("\n")[0])) == frozenset({f"{zfs.source}@no"})
+    assert refusals.absent_datasets(failed(result.stderr.partition("\n")[0])) == frozenset({f"{zfs.source}@no"})
     assert zfs.exists(f"{zfs.source}#new")
     assert not zfs.exists(f"{zfs.source}#old")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.contract.zfs import Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import DatasetBusy
-from zfs_replicate.zfs import commands, messages, parse
+from zfs_replicate.zfs import commands, parse, refusals
 
 
 def names(zfs: Zfs, *shorts: str) -> tuple[str, ...]:
@@ -34,7 +34,7 @@ def test_an_existing_hold_is_an_error_but_stops_nothing(zfs: Zfs) -> None:
     zfs.ok("hold", "tag", f"{zfs.source}@a")
     result = zfs.run(commands.hold("tag", names(zfs, "a", "b")))
     assert result.status == 1
-    assert messages.failed_snapshots(failed(result.stderr), names(zfs, "a", "b")) == {}
+    assert refusals.failed_snapshots(failed(result.stderr), names(zfs, "a", "b")) == {}
     assert zfs.tags(f"{zfs.source}@b") == {"tag"}
 
 
@@ -42,14 +42,14 @@ def test_hold_twice_in_one_command(zfs: Zfs) -> None:
     zfs.make_source("a")
     result = zfs.run(commands.hold("tag", names(zfs, "a", "a")))
     assert result.status == 1
-    assert messages.failed_snapshots(failed(result.stderr), names(zfs, "a")) == {}
+    assert refusals.failed_snapshots(failed(result.stderr), names(zfs, "a")) == {}
 
 
 def test_hold_of_a_missing_snapshot_stops_nothing(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     result = zfs.run(commands.hold("tag", names(zfs, "a", "no", "b")))
     assert result.status == 1
-    assert set(messages.failed_snapshots(failed(result.stderr), names(zfs, "a", "no", "b"))) == set(names(zfs, "no"))
+    assert set(refusals.failed_snapshots(failed(result.stderr), names(zfs, "a", "no", "b"))) == set(names(zfs, "no"))
     assert zfs.tags(f"{zfs.source}@b") == {"tag"}
 
 
@@ -58,7 +58,7 @@ def test_hold_in_a_missing_dataset_names_it_and_stops_nothing(zfs: Zfs) -> None:
     gone = f"{zfs.source}/gone@a"
     result = zfs.run(commands.hold("tag", (gone, f"{zfs.source}@a")))
     assert result.stderr == f"cannot open '{zfs.source}/gone': dataset does not exist\n"
-    assert set(messages.failed_snapshots(failed(result.stderr), (gone, f"{zfs.source}@a"))) == {gone}
+    assert set(refusals.failed_snapshots(failed(result.stderr), (gone, f"{zfs.source}@a"))) == {gone}
     assert zfs.tags(f"{zfs.source}@a") == {"tag"}
 
 
@@ -87,7 +87,7 @@ def test_release_without_a_hold_is_an_error_but_stops_nothing(zfs: Zfs) -> None:
     zfs.ok("hold", "tag", f"{zfs.source}@b")
     result = zfs.run(commands.release("tag", names(zfs, "a", "b")))
     assert result.status == 1
-    assert messages.failed_snapshots(failed(result.stderr), names(zfs, "a", "b")) == {}
+    assert refusals.failed_snapshots(failed(result.stderr), names(zfs, "a", "b")) == {}
     assert zfs.tags(f"{zfs.source}@b") == set()
 
 
@@ -97,7 +97,7 @@ def test_release_of_a_missing_snapshot_stops_nothing(zfs: Zfs) -> None:
     snapshots = (f"{zfs.source}/gone@a", *names(zfs, "no", "a"))
     result = zfs.run(commands.release("tag", snapshots))
     assert result.status == 1
-    assert set(messages.failed_snapshots(failed(result.stderr), snapshots)) == set(snapshots[:2])
+    assert set(refusals.failed_snapshots(failed(result.stderr), snapshots)) == set(snapshots[:2])
     assert zfs.tags(f"{zfs.source}@a") == set()
 
 
@@ -107,7 +107,7 @@ def test_holds_lists_tags_and_reports_missing_snapshots(zfs: Zfs) -> None:
     snapshots = (*names(zfs, "a", "no", "b"), f"{zfs.source}/gone@a")
     result = zfs.run(commands.list_holds(snapshots))
     assert parse.holds(result.lines) == {f"{zfs.source}@b": ("tag",)}
-    assert messages.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}@no", f"{zfs.source}/gone@a"})
+    assert refusals.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}@no", f"{zfs.source}/gone@a"})
     assert result.status == 1
 
 

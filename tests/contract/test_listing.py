@@ -6,7 +6,7 @@ from tests.support.contract.zfs import Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import DatasetMissing, PoolMissing
 from zfs_replicate.model import PLACEHOLDER_PROPERTY, Kind
-from zfs_replicate.zfs import commands, messages, parse
+from zfs_replicate.zfs import commands, parse, refusals
 
 
 def tree(zfs: Zfs, root: str) -> parse.Listing:
@@ -90,20 +90,20 @@ def test_empty_dataset_counts_as_written(zfs: Zfs) -> None:
 def test_missing_root_is_the_only_message(zfs: Zfs) -> None:
     result = zfs.run(commands.list_copies(zfs.target))
     assert (result.stdout, result.status) == ("", 1)
-    assert messages.absent_datasets(failed(result.stderr)) == frozenset({zfs.target})
+    assert refusals.absent_datasets(failed(result.stderr)) == frozenset({zfs.target})
 
 
 def test_root_in_a_missing_pool_is_like_any_missing_dataset(zfs: Zfs) -> None:
     result = zfs.run(commands.list_tree("nopool/data"))
     assert result.error is DatasetMissing
-    assert messages.absent_datasets(failed(result.stderr)) == frozenset({"nopool/data"})
+    assert refusals.absent_datasets(failed(result.stderr)) == frozenset({"nopool/data"})
 
 
 def test_existing_datasets_are_listed_beside_missing_ones(zfs: Zfs) -> None:
     zfs.make_source()
     result = zfs.run(commands.list_existing(("ctank", f"{zfs.source}/no", zfs.source)))
     assert result.lines == ["ctank", zfs.source]
-    assert messages.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}/no"})
+    assert refusals.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}/no"})
     assert result.status == 1
 
 
@@ -112,7 +112,7 @@ def test_guids_are_listed_beside_missing_snapshots(zfs: Zfs) -> None:
     missing = {f"{zfs.source}@no", f"{zfs.target}@no"}
     result = zfs.run(commands.list_guids((*missing, f"{zfs.source}@a")))
     assert parse.guids(result.lines) == {f"{zfs.source}@a": zfs.guid(f"{zfs.source}@a")}
-    assert messages.absent_datasets(failed(result.stderr)) == frozenset(missing)
+    assert refusals.absent_datasets(failed(result.stderr)) == frozenset(missing)
 
 
 def test_names_with_spaces(zfs: Zfs) -> None:

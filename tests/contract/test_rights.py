@@ -7,7 +7,7 @@ import pytest
 from tests.support.contract.zfs import MIB, STRANGER, Result, Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import PermissionDenied
-from zfs_replicate.zfs import messages
+from zfs_replicate.zfs import refusals
 
 
 def as_stranger(zfs: Zfs, *arguments: str) -> Result:
@@ -48,7 +48,7 @@ def test_refused_hold_names_no_snapshot(zfs: Zfs) -> None:
     snapshots = (f"{zfs.source}@a", f"{zfs.source}@b")
     result = as_stranger(zfs, "hold", "tag", *snapshots)
     assert result.stderr == "cannot hold: permission denied\n" * 2
-    assert set(messages.failed_snapshots(failed(result.stderr), snapshots)) == set(snapshots)
+    assert set(refusals.failed_snapshots(failed(result.stderr), snapshots)) == set(snapshots)
 
 
 def test_granted_holds(zfs: Zfs) -> None:

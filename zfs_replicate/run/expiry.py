@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from zfs_replicate.errors import CommandFailed, ReplicateError
 from zfs_replicate.hosts.base import TargetHost, run
 from zfs_replicate.steps import Expire
-from zfs_replicate.zfs import commands, messages
+from zfs_replicate.zfs import commands, messages, refusals
 
 log = logging.getLogger(__name__)
 
@@ -52,31 +52,31 @@ def _destroy(target: TargetHost, dataset: str, batch: tuple[str, ...]) -> tuple[
             _text, ended = run(target, commands.destroy(dataset, names))
         except ReplicateError as error:
             return gone, [*errors, error]
-        refusals = messages.refused_destroys(ended, dataset, names)
-        errors += (_refused(target, f"{dataset}@{refusal.names[0]}", refusal) for refusal in refusals)
-        rest = _without(names, refusals)
-        if ended.exit_status == 0 or messages.is_all_gone(ended):
+        named = refusals.refused_destroys(ended, dataset, names)
+        errors += (_refused(target, f"{dataset}@{refusal.names[0]}", refusal) for refusal in named)
+        rest = _without(names, named)
+        if ended.exit_status == 0 or refusals.is_all_gone(ended):
             gone += names
-        elif refusals:
+        elif named:
             queue += [rest] if rest else []
-        elif len(rest) > 1 and messages.is_busy(ended):
+        elif len(rest) > 1 and refusals.is_busy(ended):
             queue += (rest[: len(rest) // 2], rest[len(rest) // 2 :])
         else:
-            errors.append(_refused(target, dataset, messages.Refusal(rest, ended)))
+            errors.append(_refused(target, dataset, refusals.Refusal(rest, ended)))
         if not queue:
             break
     else:
         left = tuple(name for names in queue for name in names)
-        errors.append(_refused(target, dataset, messages.Refusal(left, ended)))
+        errors.append(_refused(target, dataset, refusals.Refusal(left, ended)))
     return gone, errors
 
 
-def _without(names: tuple[str, ...], refusals: Sequence[messages.Refusal]) -> tuple[str, ...]:
-    refused = {name for refusal in refusals for name in refusal.names}
+def _without(names: tuple[str, ...], named: Sequence[refusals.Refusal]) -> tuple[str, ...]:
+    refused = {name for refusal in named for name in refusal.names}
     return tuple(name for name in names if name not in refused)
 
 
-def _refused(target: TargetHost, subject: str, refusal: messages.Refusal) -> ReplicateError:
+def _refused(target: TargetHost, subject: str, refusal: refusals.Refusal) -> ReplicateError:
     return messages.explain(target.name, subject, refusal.ended, f"expire {_listed(refusal.names)}")
 
 

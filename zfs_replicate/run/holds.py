@@ -13,7 +13,7 @@ from zfs_replicate.hosts.base import Host, run
 from zfs_replicate.model import Exit
 from zfs_replicate.run.parallel import run_parallel
 from zfs_replicate.steps import BookmarkSource, Hold, Release
-from zfs_replicate.zfs import commands, messages
+from zfs_replicate.zfs import commands, messages, refusals
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def tag_snapshots(host: Host, step: Hold | Release, width: int) -> Failures:
             return dict.fromkeys(batch, error)
         if ended.exit_status == 0:
             return {}
-        failures = _explained(host, messages.failed_snapshots(ended, batch), _tag_action(step))
+        failures = _explained(host, refusals.failed_snapshots(ended, batch), _tag_action(step))
         return failures if is_hold else _without_vanished(failures)
 
     batches = commands.shares(step.snapshots, width)
@@ -82,8 +82,7 @@ def _create_bookmarks(source: Host, steps: Sequence[BookmarkSource]) -> tuple[li
         return [], False
     for line in ended.stderr.splitlines():
         log.info("%s: %s (the hold still protects it)", source.name, line)
-    is_clean = ended.exit_status == 0 and not ended.stderr.strip()  # the shell's status says nothing of its commands
-    failed = {} if is_clean else messages.failed_snapshots(ended, [bookmark for _snapshot, bookmark in pairs])
+    failed = _failed_bookmarks(ended, [bookmark for _snapshot, bookmark in pairs])
     return [step for step in steps if step.bookmark not in failed], True
 
 
@@ -96,10 +95,15 @@ def destroy_bookmarks(source: Host, bookmarks: Sequence[str]) -> Failures:
         except ReplicateError as error:
             failures |= dict.fromkeys(batch, error)
             continue
-        if ended.exit_status != 0 or ended.stderr.strip():  # the shell returns its own status, not that of the commands
-            failed = messages.failed_snapshots(ended, batch)
-            failures |= _without_vanished(_explained(source, failed, "destroy the bookmark"))
+        failed = _failed_bookmarks(ended, batch)
+        failures |= _without_vanished(_explained(source, failed, "destroy the bookmark"))
     return failures
+
+
+def _failed_bookmarks(ended: Exit, bookmarks: Sequence[str]) -> dict[str, Exit]:
+    """Return the failed ones of a script on bookmarks. Its status is the shell's own, not that of its commands."""
+    is_clean = ended.exit_status == 0 and not ended.stderr.strip()
+    return {} if is_clean else refusals.failed_snapshots(ended, bookmarks)
 
 
 def _explained(host: Host, failed: dict[str, Exit], doing: str) -> Failures:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
 from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for_bytes
 from zfs_replicate.model import Capabilities, Dataset, Exit, Inventory, ResumeToken, Snapshot
-from zfs_replicate.zfs import commands, messages, names, parse
+from zfs_replicate.zfs import commands, messages, names, parse, refusals
 
 
 def probe(host: Host, root: str) -> Capabilities:
@@ -93,7 +93,7 @@ def _read_tree(host: Host, root: str, command: commands.Command) -> parse.Listin
                     raise OutputError(f"{dataset.name} is not in {root}")
             return listing
     except NonzeroExit as error:
-        if messages.absent_datasets(error.ended) == frozenset({root}):
+        if refusals.absent_datasets(error.ended) == frozenset({root}):
             return None
         raise messages.explain(host.name, root, error.ended, "list the datasets") from error
 
@@ -175,7 +175,7 @@ def _absent_names(host: Host, ended: Exit, subject: str) -> frozenset[str]:
     """Return the names that a command on many names reported as absent. Raises: the error if it failed otherwise."""
     if ended.exit_status == 0:
         return frozenset()
-    absent = messages.absent_datasets(ended)
+    absent = refusals.absent_datasets(ended)
     if not absent:
         raise messages.explain(host.name, subject, ended, f"run {' '.join(ended.command[:2])}")
     return absent

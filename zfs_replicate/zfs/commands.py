@@ -80,7 +80,7 @@ def _list(kinds: str, root: str) -> Command:
 
 
 def list_existing(datasets: Sequence[str]) -> Command:
-    """List those datasets that exist; zfs reports the others on stderr (see messages.absent_datasets)."""
+    """List those datasets that exist; zfs reports the others on stderr (see refusals.absent_datasets)."""
     return ("zfs", "list", "-Hp", "-o", "name", *datasets)
 
 
@@ -115,12 +115,12 @@ def list_holds(snapshots: Sequence[str]) -> Command:
 
 
 def hold(tag: str, snapshots: Sequence[str]) -> Command:
-    """Place a hold on each snapshot (see messages.failed_snapshots)."""
+    """Place a hold on each snapshot (see refusals.failed_snapshots)."""
     return ("zfs", "hold", tag, *snapshots)
 
 
 def release(tag: str, snapshots: Sequence[str]) -> Command:
-    """Release the hold from each snapshot (see messages.failed_snapshots)."""
+    """Release the hold from each snapshot (see refusals.failed_snapshots)."""
     return ("zfs", "release", tag, *snapshots)
 
 

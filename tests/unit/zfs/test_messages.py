@@ -119,75 +119,6 @@ def test_braces_in_a_message_are_harmless() -> None:
     assert "{0}" in str(messages.explain("nas1", "off/a", failed("dataset is busy {0}"), "send"))
 
 
-# --- absent datasets ---
-
-
-@pytest.mark.parametrize(
-    ("stderr", "absent"),
-    [
-        ("", frozenset()),
-        ("cannot open 'off/a': dataset does not exist\n", frozenset({"off/a"})),
-        (
-            "cannot open 'off/a': dataset does not exist\n\ncannot open 'off/b c@d': dataset does not exist\n",
-            frozenset({"off/a", "off/b c@d"}),
-        ),
-        # any other message: the query failed
-        ("cannot open 'off/a': permission denied\n", None),
-        ("cannot open 'off/a': dataset does not exist\ncannot open 'off/b': I/O error\n", None),
-        ("Connection closed\n", None),
-        ("sh: cannot open 'off/a': dataset does not exist\n", None),
-    ],
-)
-def test_a_dataset_is_absent_only_if_zfs_says_nothing_else(stderr: str, absent: frozenset[str] | None) -> None:
-    assert messages.absent_datasets(failed(stderr)) == absent
-
-
-# --- failures of a batch ---
-
-BATCH = ("tank/a@x", "tank/a@y", "tank/b@x")
-
-
-@pytest.mark.parametrize(
-    ("stderr", "expected"),
-    [
-        # it failed without a message
-        ("", set(BATCH)),
-        # already done
-        ("cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n", set()),
-        ("cannot release hold from snapshot 'tank/a@x': no such tag on this dataset\n", set()),
-        # one has failed
-        ("cannot hold snapshot 'tank/a@y': dataset does not exist\n", {"tank/a@y"}),
-        (
-            "cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n"
-            "cannot hold snapshot 'tank/a@y': permission denied\n",
-            {"tank/a@y"},
-        ),
-        # its dataset is gone
-        ("cannot open 'tank/a': dataset does not exist\n", {"tank/a@x", "tank/a@y"}),
-        # no snapshot is named: all that no other line names
-        ("cannot hold: permission denied\n", set(BATCH)),
-        (
-            "cannot hold snapshot 'tank/a@x': tag already exists on this dataset\ninternal error: out of memory\n",
-            {"tank/a@y", "tank/b@x"},
-        ),
-        # an unknown snapshot is named: any may have failed
-        ("cannot hold snapshot 'tank/zzz@x': dataset does not exist\n", set(BATCH)),
-    ],
-)
-def test_failures_of_a_batch_by_snapshot(stderr: str, expected: set[str]) -> None:
-    assert set(messages.failed_snapshots(failed(stderr), BATCH)) == expected
-
-
-def test_a_failure_of_a_batch_carries_its_line() -> None:
-    line = "cannot hold snapshot 'tank/a@y': dataset does not exist"
-    assert messages.failed_snapshots(failed(line), BATCH) == {"tank/a@y": failed(line)}
-
-
-def test_a_dataset_does_not_match_one_with_the_same_prefix() -> None:
-    stderr = "cannot open 'tank/a': dataset does not exist\n"
-    assert set(messages.failed_snapshots(failed(stderr), ["tank/a@x", "tank/ab@x"])) == {"tank/a@x"}
-
-
 def test_a_next_step_can_be_pasted_with_a_space_in_the_name() -> None:
     error = messages.explain("nas1", "off/my files", failed("must specify -F"), "receive")
     assert "zfs rename 'off/my files' NEWNAME" in str(error)
@@ -211,28 +142,6 @@ def test_a_killed_command_is_a_broken_stream() -> None:
 
 def test_a_known_message_wins_over_a_signal() -> None:
     assert type(messages.explain("nas1", "off/a", killed("out of space"), "receive")) is errors.OutOfSpace
-
-
-def test_a_killed_listing_proves_no_dataset_absent() -> None:
-    assert messages.absent_datasets(killed("cannot open 'off/a': dataset does not exist\n")) is None
-
-
-@pytest.mark.parametrize(
-    ("stderr", "expected"),
-    [
-        ("", set(BATCH)),
-        ("cannot hold snapshot 'tank/a@y': dataset does not exist\n", set(BATCH)),
-        ("cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n", {"tank/a@y", "tank/b@x"}),
-    ],
-)
-def test_a_killed_batch_failed_for_all_that_it_does_not_name(stderr: str, expected: set[str]) -> None:
-    assert set(messages.failed_snapshots(killed(stderr), BATCH)) == expected
-
-
-def test_a_line_that_zfs_repeats_is_quoted_once() -> None:
-    denied = "cannot release: permission denied\n"
-    failures = messages.failed_snapshots(failed(denied * 3), BATCH)
-    assert {exit_.stderr for exit_ in failures.values()} == {denied.strip()}
 
 
 def test_a_killed_listing_does_not_prove_a_dataset_missing() -> None:
