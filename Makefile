@@ -51,7 +51,7 @@ coverage: $(VENV)/.ready ## measure what the fast tests run of each room; fails 
 	@$(BIN)/python -m tests.support.coverage_by_room .coverage.json
 
 mutants: $(VENV)/.ready ## break the program in many ways and see that the fast tests notice
-	@$(BIN)/python tests/mutants.py
+	@$(BIN)/python -m tests.mutants
 
 fuzz: $(VENV)/.ready ## throw hostile commands at the gate and print figures (EXAMPLES, SECONDS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris 2>/dev/null || true

@@ -1,0 +1,124 @@
+"""List careless changes of the program, which the fast tests must notice. (text of a file, Mutant) → changed text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A careless change: `before` becomes `after` in `file`."""
+
+    name: str
+    file: str
+    before: str
+    after: str
+
+
+EXECUTOR, PROTECTION = "zfs_replicate/run/executor.py", "zfs_replicate/plan/protection.py"
+EXPIRY, LEDGER = "zfs_replicate/run/expiry.py", "zfs_replicate/run/ledger.py"
+HOLD = "        self._tag(Hold, Side.SOURCE)\n"
+RELEASE = "        self._tag(Release, Side.SOURCE)\n"
+STREAMS = "        self._stream()\n"
+VERIFY = "        self._verify()\n"
+EXPIRE = "        self._expire()\n"
+
+MUTANTS = (
+    Mutant("release before the streams", EXECUTOR, STREAMS, RELEASE + STREAMS),
+    Mutant("hold after the streams", EXECUTOR, STREAMS, STREAMS + HOLD),
+    Mutant("expire before verifying", EXECUTOR, VERIFY, EXPIRE + VERIFY),
+    Mutant("never verify", EXECUTOR, VERIFY, ""),
+    Mutant(
+        "continue with a dataset that failed",
+        LEDGER,
+        "            if outcome.error is None or isinstance(outcome.error, ConflictFound)\n",
+        "",
+    ),
+    Mutant("leave a conflict without holds", LEDGER, " or isinstance(outcome.error, ConflictFound)", ""),
+    Mutant("release also the newest hold", PROTECTION, "s.createtxg < anchor[0].createtxg and", "True and"),
+    Mutant("release what the target does not know", PROTECTION, " and s.guid in known]", "]"),
+    Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),
+    Mutant("expire the newest common snapshot", PROTECTION, "protected, context.now", "{}, context.now"),
+    Mutant("expire what others hold", "zfs_replicate/plan/retention.py", "    if snapshot.holds:", "    if False:"),
+    Mutant(
+        "common by name, not by guid",
+        "zfs_replicate/plan/pair.py",
+        "entry.guid in present]\n        bookmarks",
+        "entry.name in {s.name for s in target.snapshots if target}]\n        bookmarks",
+    ),
+    Mutant(
+        "send onto the target's own data",
+        "zfs_replicate/plan/conflicts.py",
+        "not target.is_placeholder and",
+        "False and",
+    ),
+    Mutant(
+        "take the mark for proof of emptiness",
+        "zfs_replicate/plan/conflicts.py",
+        "target.is_placeholder and not is_untouched(target)",
+        "False",
+    ),
+    Mutant(
+        "stream below a parent that failed",
+        "zfs_replicate/run/lanes.py",
+        "plan.creates_target and names.is_within",
+        "False and names.is_within",
+    ),
+    Mutant(
+        "begin before the parent is created",
+        "zfs_replicate/run/lanes.py",
+        "if self._uncreated.intersection",
+        "if set().intersection",
+    ),
+    Mutant(
+        "take a killed hold for done",
+        "zfs_replicate/zfs/refusals.py",
+        "if general or ended.is_killed or",
+        "if general or",
+    ),
+    Mutant(
+        "expire only the first batch",
+        EXPIRY,
+        "    return _joined(errors)\n",
+        "        break\n    return _joined(errors)\n",
+    ),
+    Mutant("let one busy snapshot keep the others", EXPIRY, "queue += [rest] if rest else []", "pass"),
+    Mutant(
+        "fail on what has vanished",
+        "zfs_replicate/run/holds.py",
+        "failures if is_hold else _without_vanished(failures)",
+        "failures",
+    ),
+    Mutant(
+        "destroy the old bookmark without a new one",
+        "zfs_replicate/run/holds.py",
+        "if step.bookmark not in failed], True",
+        "], True",
+    ),
+    Mutant("take part of a mark for the stream", "zfs_replicate/hosts/bundled.py", " - len(self._mark) + 1", ""),
+    Mutant("leave other streams running after an error", EXECUTOR, "self._cancellation.fire)", "lambda: None)"),
+    Mutant("never cancel the other lanes", "zfs_replicate/run/lanes.py", "        cancel()\n", ""),
+    Mutant(
+        "watch the receiver after the last byte",
+        "zfs_replicate/run/transfer.py",
+        "            watch.stop()\n",
+        "",
+    ),
+    Mutant("end a stream that is over", "zfs_replicate/run/transfer.py", "if not self._over.is_set():", "if True:"),
+    Mutant("retry without a pause", "zfs_replicate/actions/mirror.py", "            time.sleep(pause)\n", ""),
+    Mutant("never lengthen the pause", "zfs_replicate/actions/mirror.py", "            pause *= PAUSE_GROWTH\n", ""),
+)
+
+
+def broken(text: str, mutant: Mutant) -> str:
+    """Given the text of the mutant's file, return it changed; a line that moves is removed from its old place.
+
+    Raises: ValueError if the mutant does not apply, because the file has changed since.
+    """
+    if mutant.before not in text:
+        raise ValueError(f"mutant {mutant.name!r} no longer applies to {mutant.file}")
+    changed = text
+    for line in (HOLD, RELEASE, EXPIRE):
+        if line in mutant.after and line not in mutant.before:
+            changed = changed.replace(line, "")
+    return changed.replace(mutant.before, mutant.after)
