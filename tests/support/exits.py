@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zfs_replicate.hosts.base import is_killed
 from zfs_replicate.model import Exit
 
 
@@ -16,5 +17,5 @@ def killed(stderr: str = "") -> Exit:
 
 
 def exited(command: tuple[str, ...], status: int, stderr: str) -> Exit:
-    """Return an exit; a status below 0 (Python) or of 129 to 254 (sh) means: killed."""
-    return Exit(command, status, stderr, is_killed=status < 0 or 128 < status < 255)
+    """Return an exit as a host does."""
+    return Exit(command, status, stderr, is_killed(status))

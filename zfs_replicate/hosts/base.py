@@ -29,6 +29,11 @@ MAX_SECONDS = 3600
 MAX_STDERR_BYTES = 64 << 20
 """stderr beyond this is dropped, or the command is ended; `zfs send -vP` prints 5 MB a day."""
 
+SIGNAL_STATUS_BASE = 128
+"""A shell reports a death by signal as this plus the signal's number."""
+
+ERROR_STATUS = 255
+
 SBIN_PATH = "/usr/local/sbin:/usr/sbin:/sbin"
 """Where zfs is on systems whose default PATH does not include it."""
 
@@ -196,6 +201,14 @@ def within(seconds: float, end: Callable[[], object]) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+
+
+def is_killed(status: int) -> bool:
+    """Given an exit status, return whether a signal ended the command: below 0 in Python, 129 to 254 in a shell.
+
+    No zfs command ends with one of those: 255, that of a send which cannot be resumed, is the only one above 2.
+    """
+    return status < 0 or SIGNAL_STATUS_BASE < status < ERROR_STATUS
 
 
 class NonzeroExit(CommandFailed):

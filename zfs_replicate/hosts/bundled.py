@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from zfs_replicate.errors import StreamBroken
-from zfs_replicate.hosts.base import CHUNK_BYTES, Host, Process, within
+from zfs_replicate.hosts.base import CHUNK_BYTES, Host, Process, is_killed, within
 from zfs_replicate.model import Exit
 from zfs_replicate.zfs import commands
 
@@ -25,9 +25,6 @@ MARK_BYTES = 16
 GREETING_SECONDS = 30
 MAX_TRAILER_BYTES = 1 << 20
 """The trailer holds what zfs send printed on stderr: a line or two."""
-
-SIGNAL_STATUS_BASE = 128
-"""sh reports a death by signal as this plus the signal's number."""
 
 
 class Bundled:
@@ -178,8 +175,7 @@ class _Stream:
                 " look at what zfs send prints there, then run again"
             )
         status, stderr = int(match[1]), match[2]
-        is_killed = status > SIGNAL_STATUS_BASE and not stderr
-        self._ended = Exit(self._command, status, f"{stderr}\n" if stderr else "", is_killed)
+        self._ended = Exit(self._command, status, f"{stderr}\n" if stderr else "", is_killed(status))
 
     def stderr_since(self, offset: int) -> bytes:  # noqa: ARG002 - stderr arrives only in the trailer
         return b""

@@ -19,7 +19,7 @@ from typing import IO, Self
 
 from zfs_replicate.config import THIS_MACHINE
 from zfs_replicate.errors import CommandFailed
-from zfs_replicate.hosts.base import SBIN_PATH, Process, Sink
+from zfs_replicate.hosts.base import SBIN_PATH, Process, Sink, is_killed
 from zfs_replicate.model import Exit
 
 log = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class _Child:
         status = self.popen.wait()
         self._stderr.seek(0)
         stderr = self._stderr.read().decode(errors="replace")
-        return Exit(self.command, status, stderr, is_killed=status < 0)
+        return Exit(self.command, status, stderr, is_killed(status))
 
     def signal(self, number: int) -> None:
         if self.popen.poll() is None:

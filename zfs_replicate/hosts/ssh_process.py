@@ -10,7 +10,7 @@ from typing import Self
 import paramiko
 
 from zfs_replicate.errors import ConnectionFailed
-from zfs_replicate.hosts.base import MAX_STDERR_BYTES
+from zfs_replicate.hosts.base import MAX_STDERR_BYTES, is_killed
 from zfs_replicate.hosts.ssh_transport import CHANNEL_ERRORS
 from zfs_replicate.model import Exit
 
@@ -59,7 +59,7 @@ class SSHProcess:
             if transport is None or not transport.is_active():
                 raise self._lost()
             return Exit(self._command, KILLED_STATUS, stderr, is_killed=True)
-        return Exit(self._command, status, stderr)
+        return Exit(self._command, status, stderr, is_killed(status))
 
     def kill(self) -> None:
         # sshd closes the pipes of the remote command, which then dies of SIGPIPE

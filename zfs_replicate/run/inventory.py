@@ -187,7 +187,7 @@ def _decode(host: Host, dataset: str, token: str) -> ResumeToken:
     The plan throws a damaged state away, so only an answer of zfs makes it one. Raises: StateUnread without an answer.
     """
     stdout, ended = run_for_bytes(host, commands.decode_token(token))
-    has_contents = messages.has_answered(ended) and parse.has_token_contents(stdout)
+    has_contents = not ended.is_killed and parse.has_token_contents(stdout)
     if has_contents or messages.is_corrupt_token(ended):
         return ResumeToken(token, parse.token_contents(stdout))
     raise messages.undecoded_token(host.name, dataset, ended)

@@ -174,9 +174,6 @@ KILLED = _known(
 )
 """The explanation of an Exit that `is_killed`, unless a known message explains more."""
 
-_SIGNAL_STATUS_BASE = 128
-_ERROR_STATUS = 255
-"""zfs ends with -1 when it cannot resume a send."""
 _CORRUPT_TOKEN = re.compile(r"^cannot resume send: resume token is corrupt", re.MULTILINE)
 
 
@@ -202,23 +199,15 @@ def explain(host: str, subject: str, ended: Exit, doing: str) -> errors.CommandF
     return error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step}{evidence}")
 
 
-def has_answered(ended: Exit) -> bool:
-    """Given how `zfs send -nvt TOKEN` ended, return whether all that it printed counts: nothing killed it.
-
-    A wrapper in sh turns a signal into a status above 128.
-    """
-    return not ended.is_killed and not _SIGNAL_STATUS_BASE < ended.exit_status < _ERROR_STATUS
-
-
 def is_corrupt_token(ended: Exit) -> bool:
     """Given how `zfs send -nvt TOKEN` ended, return whether zfs itself said that the token is corrupt."""
-    return has_answered(ended) and _CORRUPT_TOKEN.search(ended.stderr) is not None
+    return not ended.is_killed and _CORRUPT_TOKEN.search(ended.stderr) is not None
 
 
 def undecoded_token(host: str, dataset: str, ended: Exit) -> errors.StateUnread:
     """Given how `zfs send -nvt TOKEN` ended without an answer, return the error to raise. A retry may succeed."""
     stderr = " ".join(ended.stderr.split())[:MAX_QUOTED]
-    fate = "no message" if has_answered(ended) else "it was killed"
+    fate = "it was killed" if ended.is_killed else "no message"
     return errors.StateUnread(
         f"{dataset} on {host}: zfs did not say what the saved state of an interrupted receive contains; nothing was"
         f" changed, and the state is kept; run again (zfs: {stderr or fate})"

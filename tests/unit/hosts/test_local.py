@@ -102,6 +102,22 @@ def test_a_signal_is_a_negative_status() -> None:
     assert run(HOST, shell("kill -9 $$"))[1].exit_status == -signal.SIGKILL
 
 
+@pytest.mark.parametrize(
+    ("text", "is_killed"),
+    [
+        ("kill -9 $$", True),
+        ("sh -c 'kill -9 $$'; exit $?", True),
+        ("exit 129", True),
+        ("exit 254", True),
+        ("exit 128", False),
+        ("exit 255", False),
+        ("exit 1", False),
+    ],
+)
+def test_a_death_that_a_shell_reports_is_one_too(text: str, is_killed: bool) -> None:
+    assert run(HOST, shell(text))[1].is_killed is is_killed
+
+
 def test_killing_ends_a_waiting_read() -> None:
     with HOST.start(("cat", "/dev/zero")) as process:
         process.read(1)

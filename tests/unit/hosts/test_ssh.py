@@ -70,7 +70,12 @@ def test_a_killed_remote_command_is_reported_as_killed(server: Server) -> None:
     with server.connect() as host:
         _text, ended = run(host, shell("echo before >&2; kill -9 $PPID; kill -9 $$"))
     assert ended.exit_status != 0
-    assert ended.is_killed or ended.exit_status == 137
+    assert ended.is_killed
+
+
+def test_a_death_that_a_remote_shell_reports_is_one_too(server: Server) -> None:
+    with server.connect() as host:
+        assert [run(host, shell(f"exit {status}"))[1].is_killed for status in (137, 255, 1)] == [True, False, False]
 
 
 def test_killing_ends_a_stream_and_the_connection_stays(server: Server) -> None:
