@@ -18,7 +18,7 @@ from zfs_replicate.errors import PoolMissing
 SECONDS_PER_DAY = 86_400
 
 PLACEHOLDER_PROPERTY = "zfs_replicate:placeholder"
-"""User property that marks a dataset created only so that its children have a parent."""
+"""User property that marks a dataset created only so that its children have a parent. It may outlive that use."""
 
 TARGET_SUFFIX = ":target"
 """Added to the hold tag of the source to give the hold tag of the target."""
@@ -84,8 +84,9 @@ class ResumeToken:
 class Dataset:
     """A filesystem or volume with its snapshots and bookmarks, oldest first.
 
-    `written` is the number of bytes written since the newest snapshot. `logical_bytes`: what it holds before
-    compression (logicalreferenced), known of placeholders without snapshots only.
+    `written` is the number of bytes written since the newest snapshot. `is_placeholder`: it carries our mark, which
+    means nothing once it has snapshots. `logical_bytes`: what it holds before compression (logicalreferenced), known of
+    placeholders without snapshots only.
     """
 
     name: str

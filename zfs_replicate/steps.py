@@ -111,7 +111,10 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class ClearPlaceholder:
-    """Remove the placeholder mark, because the dataset is now a real copy."""
+    """Remove the placeholder mark, because the dataset is now a real copy.
+
+    It may fail if the user lacks the permission: the mark alone means nothing, and the next run tries again.
+    """
 
     target: str
 
@@ -164,6 +167,10 @@ Step = (
     | Release
     | Expire
 )
+
+
+BEST_EFFORT = (BookmarkSource, ClearPlaceholder)
+"""Steps that nothing depends on: a dataset does not fail with them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ def test_conflict_placeholder_with_data_keeps_it(world: World) -> None:
     world.snapshot("tank/data@one", "tank/data/a/b@one")
     world.replicate()
     world.write("offsite/data/a", "precious", 5 << 20)
+    status = world.program("status", "-l", "offsite/data", "-t", "mirror", expect=1)
+    assert "data has been written to it since" in status.stdout
     before = world.read("offsite/data/a", "precious")
     world.snapshot("tank/data/a@two")
     stderr = refused(world)

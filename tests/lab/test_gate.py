@@ -54,7 +54,9 @@ def test_the_life_of_a_mirror_without_root(here: Site, world: World) -> None:
     here.replicate("gated")
     world.snapshot("tank/data@two", days_ago=35, recursive=True)
     world.snapshot("tank/data@three", recursive=True)
+    zfs("set", "zfs_replicate:placeholder=on", COPY)  # a mark that puller, without userprop, cannot clear
     here.replicate("gated")
+    assert world.get(COPY, "zfs_replicate:placeholder") == "on"
 
     world.write("tank/data", "large", 2_000_000)
     world.snapshot("tank/data@four", recursive=True)

@@ -126,6 +126,10 @@ def test_mirror_makes_a_placeholder_and_fills_it_later(world: World) -> None:
     assert_same(world)
     assert world.get("offsite/data/a", "zfs_replicate:placeholder") == "-"
     assert world.read("offsite/data/a", "late") == world.read("tank/data/a", "late")
+    zfs("set", "zfs_replicate:placeholder=on", "offsite/data/a")  # as a kill just before the end leaves it
+    assert "clear the placeholder mark" in world.replicate("-n").stdout
+    world.replicate()
+    assert world.get("offsite/data/a", "zfs_replicate:placeholder") == "-"
 
 
 def test_mirror_finds_renamed_snapshots_by_guid(world: World) -> None:

@@ -88,7 +88,8 @@ def _target(draw: st.DrawFn, source: Dataset, sides: _Sides) -> Dataset | None:
     kind = source.kind if draw(st.integers(0, 9)) else draw(st.sampled_from(list(Kind)))
     is_encrypted = source.is_encrypted if draw(st.integers(0, 5)) else draw(st.booleans())
     snapshots = () if shape == "placeholder" else tuple(sides.target)
-    return Dataset(TARGET, kind, is_encrypted, draw(WRITTEN), snapshots, (), token, shape == "placeholder")
+    is_marked = shape == "placeholder" or (bool(snapshots) and draw(st.integers(0, 4)) == 0)
+    return Dataset(TARGET, kind, is_encrypted, draw(WRITTEN), snapshots, (), token, is_marked)
 
 
 @st.composite

@@ -64,7 +64,7 @@ def retire(request: ReleaseRequest, open_logs: contextlib.ExitStack) -> int:
 def _read(source: Host, request: ReleaseRequest) -> tuple[Inventory, Inventory | None]:
     if request.local is None:
         return read_source(source, request.remote), None
-    survey = read_both(Place(source, request.remote), Place(LocalHost(), request.local))
+    survey = read_both(Place(source, request.remote), Place(LocalHost(), request.local), is_exact=False)
     return survey.source, survey.target
 
 

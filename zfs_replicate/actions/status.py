@@ -57,9 +57,9 @@ def show_unknown(problem: str) -> int:
 def _read(request: StatusRequest, now: int) -> Status:
     target = Place(LocalHost(), request.local)
     if request.connection is None or request.remote is None:
-        return evaluate(read_target(target.host, target.root), None, request.options, now)
+        return evaluate(read_target(target.host, target.root, is_exact=False), None, request.options, now)
     with connected(request.connection) as source:
-        survey = read_both(Place(source, request.remote), target)
+        survey = read_both(Place(source, request.remote), target, is_exact=False)
     return evaluate(survey.target, survey.source, request.options, now)
 
 

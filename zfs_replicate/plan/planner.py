@@ -16,7 +16,7 @@ from zfs_replicate.plan.conflicts import find_conflict, rolled_back
 from zfs_replicate.plan.pair import Pair, match_trees
 from zfs_replicate.plan.protection import conflict_plan, protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
-from zfs_replicate.plan.route import route_to_tip
+from zfs_replicate.plan.route import cleared_mark, route_to_tip
 from zfs_replicate.steps import AbortReceive, CreateParent, DatasetPlan, Plan, Step
 from zfs_replicate.zfs import names
 
@@ -89,7 +89,7 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
     if not source.snapshots:
         needs_parent = pair.target is None and is_parent
         create = (CreateParent(pair.target_name, is_placeholder=True),) if needs_parent else ()
-        return DatasetPlan(source.name, pair.target_name, (*before, *create), notes=_notes(pair))
+        return DatasetPlan(source.name, pair.target_name, (*before, *create, *cleared_mark(pair)), notes=_notes(pair))
     route = route_to_tip(pair, resumed, context)
     return protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)
 

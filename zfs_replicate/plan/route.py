@@ -39,6 +39,7 @@ def route_to_tip(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> 
     is_placeholder = target is not None and target.is_placeholder and not target.snapshots
     first = Receiving(pair.target_name, source.kind, is_first=pair.base is None, onto_placeholder=is_placeholder)
     builder = _Streams(pair, context)
+    builder.steps += cleared_mark(pair)
     if resumed is not None and target is not None and target.resume_token is not None:
         builder.resume(resumed, target.resume_token.text, first)
     elif pair.base is None:
@@ -55,6 +56,12 @@ def route_to_tip(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> 
     if is_placeholder:
         builder.steps.append(ClearPlaceholder(pair.target_name))
     return Route(pair.base, builder.reached, tuple(builder.steps), arriving, tuple(builder.waypoints))
+
+
+def cleared_mark(pair: Pair) -> tuple[ClearPlaceholder, ...]:
+    """Return the step that clears the mark of a placeholder from what has a base, and so is a copy; else none."""
+    is_copy = pair.target is not None and pair.target.is_placeholder and pair.base is not None
+    return (ClearPlaceholder(pair.target_name),) if is_copy else ()
 
 
 class _Streams:

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
+from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.units import age
 
@@ -81,7 +82,7 @@ def evaluate(target: Inventory, source: Inventory | None, options: StatusOptions
 
 def _without_source(target: Inventory, options: StatusOptions, now: int) -> Iterator[DatasetStatus]:
     for dataset in not_excluded(target, options.excludes):
-        status = _initial_status(dataset)
+        status = _check_placeholder(_initial_status(dataset), dataset)
         if dataset.is_placeholder and not dataset.snapshots:
             yield replace(status, notes=(*status.notes, "only a parent: the source had no snapshots of it"))
         elif not dataset.snapshots:
@@ -141,6 +142,8 @@ def _compare_without_base(
     status = replace(status, behind=len(source.snapshots), behind_seconds=_span_seconds(source.snapshots))
     if target is not None and target.snapshots:
         return _add_problem(status, Level.CRITICAL, "no common snapshot is left")
+    if target is not None:
+        status = _check_placeholder(status, target)
     waiting = max(0, now - source.snapshots[0].creation)
     level = _level_of_age(waiting, options) if options.warn_seconds or options.crit_seconds else Level.WARNING
     return _add_problem(status, level, f"not mirrored yet; its first snapshot is {age(waiting)} old")
@@ -165,6 +168,15 @@ def _check_holds(status: DatasetStatus, source: Dataset, target: Dataset, tag: s
 
 
 # --- one part of a status each ---
+
+
+def _check_placeholder(status: DatasetStatus, target: Dataset) -> DatasetStatus:
+    """Add a problem if the target is a placeholder that somebody wrote to."""
+    if not target.is_placeholder or target.snapshots or is_untouched(target):
+        return status
+    return _add_problem(
+        status, Level.WARNING, "it was created as an empty parent, but data has been written to it since"
+    )
 
 
 def _initial_status(dataset: Dataset) -> DatasetStatus:

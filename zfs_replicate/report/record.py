@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.model import Bookmark, Snapshot
 from zfs_replicate.steps import (
+    BEST_EFFORT,
     Attempt,
-    BookmarkSource,
     DatasetPlan,
     Hold,
     Outcome,
@@ -106,7 +106,7 @@ class DatasetRun:
             return "planned" if last.plan.steps else "up_to_date"
         if last.error is not None:
             return "failed"
-        if any(run.state != "done" and not isinstance(run.step, BookmarkSource) for run in self.steps):
+        if any(run.state != "done" and not isinstance(run.step, BEST_EFFORT) for run in self.steps):
             return "not_done"
         return "received" if self.snapshots_received else "up_to_date"
 

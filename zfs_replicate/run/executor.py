@@ -25,7 +25,19 @@ from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.run.parallel import run_parallel, threads
 from zfs_replicate.run.stream_steps import STREAM_STEPS, add_free_space, bundled, bundles, run_on_target, run_step
 from zfs_replicate.run.transfer import Cancellation
-from zfs_replicate.steps import Attempt, BookmarkSource, DatasetPlan, Expire, Hold, Plan, Release, Side, Step, Verify
+from zfs_replicate.steps import (
+    BEST_EFFORT,
+    Attempt,
+    BookmarkSource,
+    DatasetPlan,
+    Expire,
+    Hold,
+    Plan,
+    Release,
+    Side,
+    Step,
+    Verify,
+)
 from zfs_replicate.zfs import commands
 
 log = logging.getLogger(__name__)
@@ -158,6 +170,9 @@ class _Execution:
         try:
             byte_count = run_step(step, context, self._cancellation)
         except ReplicateError as error:
+            if isinstance(step, BEST_EFFORT):
+                log.info("%s (the mark does no harm; the next run tries again)", error)
+                return True
             is_full = isinstance(error, OutOfSpace)
             self._ledger.fail(plan, add_free_space(plan, error, context.target) if is_full else error, step)
             return False

@@ -50,23 +50,29 @@ def read_source(host: Host, root: str) -> Inventory:
     return _inventory(host, root, _with_holds(host, listing))
 
 
-def read_target(host: Host, root: str) -> Inventory:
+def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
     """Given a host, return its tree at `root` with holds, placeholders and decoded tokens; empty if it does not exist.
 
-    One command; one more if there are holds, one if a dataset has no snapshots, two if that is a placeholder, and one
-    per unfinished receive.
+    `is_exact`: count also what was written to a placeholder a moment ago, for which the pool must be able to write.
+    Two commands; one more if there are holds, one or two if there is a placeholder, and one per unfinished receive.
     """
     listing = _read_tree(host, root, commands.list_copies(root))
     if listing is None:
         ancestors = names.ancestors(root)
         return Inventory(root, {}, missing_ancestors=_missing(host, ancestors) if ancestors else ())
-    contents = _contents(host, root, _placeholders(host, root, listing))
+    marked = _marked(host, root)
+    empty = [dataset.name for dataset in listing.datasets if dataset.name in marked and not dataset.snapshots]
+    if empty and is_exact:
+        _sync(host, root)
+    contents = _contents(host, root, empty)
     tokens = {name: _decode(host, name, token) for name, token in listing.tokens.items()}
     return _inventory(
         host,
         root,
         (
-            _with_contents(replace(dataset, resume_token=tokens.get(dataset.name)), contents)
+            _with_contents(
+                replace(dataset, resume_token=tokens.get(dataset.name), is_placeholder=dataset.name in marked), contents
+            )
             for dataset in _with_holds(host, listing)
         ),
     )
@@ -110,26 +116,24 @@ def _parse_errors_of(host: Host, subject: str, command: str) -> Iterator[None]:
         ) from error
 
 
-def _placeholders(host: Host, root: str, listing: parse.Listing) -> frozenset[str]:
-    """Return the names of the placeholders. Only a dataset without snapshots can be one."""
-    empty = [dataset.name for dataset in listing.datasets if not dataset.snapshots]
-    placeholders: set[str] = set()
-    for batch in commands.batches(empty):
-        text, ended = run(host, commands.list_placeholders(batch))
-        _absent_names(host, ended, batch[0])
-        with _parse_errors_of(host, root, "zfs get"):
-            placeholders.update(parse.first_column(text.splitlines(), 2))
-    return frozenset(placeholders)
+def _marked(host: Host, root: str) -> frozenset[str]:
+    """Return the names of all datasets that carry the mark of a placeholder, also of those that are none any more."""
+    text, ended = run(host, commands.list_placeholders(root))
+    _absent_names(host, ended, root)
+    with _parse_errors_of(host, root, "zfs get"):
+        return frozenset(parse.first_column(text.splitlines(), 1))
 
 
-def _contents(host: Host, root: str, placeholders: frozenset[str]) -> dict[str, tuple[int, int]]:
+def _sync(host: Host, root: str) -> None:
+    _text, ended = run(host, commands.sync(names.pool_of(root)))
+    if ended.exit_status and "pool is read-only" not in ended.stderr:  # else all is on disk already
+        raise messages.explain(host.name, root, ended, "write out the pool")
+
+
+def _contents(host: Host, root: str, placeholders: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Return what each placeholder holds (logical bytes, written); one that vanished meanwhile holds nothing."""
     contents = dict.fromkeys(placeholders, (0, 0))
-    if placeholders:
-        _text, ended = run(host, commands.sync(names.pool_of(root)))
-        if ended.exit_status and "pool is read-only" not in ended.stderr:  # else all is on disk already
-            raise messages.explain(host.name, root, ended, "write out the pool")
-    for batch in commands.batches(sorted(placeholders)):
+    for batch in commands.batches(placeholders):
         text, ended = run(host, commands.list_contents(batch))
         _absent_names(host, ended, batch[0])
         with _parse_errors_of(host, root, "zfs list"):
@@ -138,11 +142,9 @@ def _contents(host: Host, root: str, placeholders: frozenset[str]) -> dict[str, 
 
 
 def _with_contents(dataset: Dataset, contents: Mapping[str, tuple[int, int]]) -> Dataset:
-    """Return the dataset, as a placeholder if it is one of those."""
-    if dataset.name not in contents:
-        return dataset
-    logical_bytes, written = contents[dataset.name]
-    return replace(dataset, is_placeholder=True, logical_bytes=logical_bytes, written=written)
+    """Return the dataset with what it holds, if it is one of those that were asked about."""
+    logical_bytes, written = contents.get(dataset.name, (dataset.logical_bytes, dataset.written))
+    return replace(dataset, logical_bytes=logical_bytes, written=written)
 
 
 def _with_holds(host: Host, listing: parse.Listing) -> list[Dataset]:

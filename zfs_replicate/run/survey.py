@@ -19,8 +19,10 @@ class Place:
     root: str
 
 
-def read_both(source: Place, target: Place, at_once: bool = True) -> Survey:
+def read_both(source: Place, target: Place, at_once: bool = True, is_exact: bool = True) -> Survey:
     """Probe and list both sides, all in parallel; without `at_once`, list a side only after both probes.
+
+    `is_exact`: as in read_target.
 
     A target without its pool is not an error here: a plan needs the pool, a status does not. If several parts fail,
     a probe's error is raised before a listing's, and of two the source's first.
@@ -32,7 +34,7 @@ def read_both(source: Place, target: Place, at_once: bool = True) -> Survey:
             source_probe.exception()
             target_probe.exception()
         source_tree = pool.submit(read_source, source.host, source.root)
-        target_tree = pool.submit(read_target, target.host, target.root)
+        target_tree = pool.submit(read_target, target.host, target.root, is_exact)
         capabilities = source_probe.result(), target_probe.result()
         return Survey(source.host.name, source_tree.result(), target_tree.result(), *capabilities)
 

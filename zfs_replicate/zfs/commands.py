@@ -89,9 +89,10 @@ def list_guids(snapshots: Sequence[str]) -> Command:
     return ("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,guid", *snapshots)
 
 
-def list_placeholders(datasets: Sequence[str]) -> Command:
-    """List the datasets on which the property is set locally, since children inherit user properties."""
-    return ("zfs", "get", "-Hp", "-s", "local", "-o", "name,value", PLACEHOLDER_PROPERTY, *datasets)
+def list_placeholders(root: str) -> Command:
+    """List the datasets of a tree on which the property is set locally, since children inherit user properties."""
+    kinds = ("-t", "filesystem,volume")
+    return ("zfs", "get", "-Hp", "-r", *kinds, "-s", "local", "-o", "name", PLACEHOLDER_PROPERTY, root)
 
 
 def sync(pool: str) -> Command:

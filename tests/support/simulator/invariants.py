@@ -198,6 +198,8 @@ def after_good_run(run: FinishedRun) -> Iterator[str]:
         yield from _tagged_elsewhere(source, mirror.tag, tip.guid, target.guids)
         yield from _tagged_elsewhere(target, mirror.target_tag, tip.guid, target.guids)
         yield from _untrue(source, target)
+        if target.is_marked:
+            yield f"{target.name} is a copy, and has the mark of a placeholder"
     for stranger in strangers(run):
         if stranger.guid in run.once_there:
             yield f"the tag of {stranger.name} outlived its copy"

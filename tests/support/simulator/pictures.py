@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tests.support.simulator.world import Block, World
+from zfs_replicate.model import PLACEHOLDER_PROPERTY
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,10 @@ class SnapshotPicture:
 
 @dataclass(frozen=True, slots=True)
 class DatasetPicture:
-    """`snapshots`: oldest first. `is_unfinished`: its first receive was cut, so it has no snapshot yet."""
+    """`snapshots`: oldest first. `is_unfinished`: its first receive was cut, so it has no snapshot yet.
+
+    `is_marked`: it has our mark of a placeholder.
+    """
 
     name: str
     guid: int
@@ -35,6 +39,7 @@ class DatasetPicture:
     blocks: tuple[Block, ...]
     is_unfinished: bool
     is_encrypted: bool = False
+    is_marked: bool = False
 
     @property
     def guids(self) -> frozenset[int]:
@@ -71,6 +76,7 @@ def picture(world: World) -> Picture:
             tuple(dataset.blocks),
             dataset.is_unfinished,
             bool(dataset.key),
+            PLACEHOLDER_PROPERTY in dataset.properties,
         )
         for dataset in world.all_datasets()
     }

@@ -218,7 +218,7 @@ def test_status_that_fails_is_unknown_on_stdout(capsys: Capture) -> None:
 
 @pytest.mark.usefixtures("site")
 def test_an_internal_error_of_status_is_unknown_too(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "read_both", lambda *_places: 1 / 0)
+    monkeypatch.setattr(status, "read_both", lambda *_places, **_options: 1 / 0)
     assert main.main([*STATUS]) == 3
     assert capsys.readouterr().out.startswith("ZFS_REPLICATE UNKNOWN - internal error: ZeroDivisionError")
 

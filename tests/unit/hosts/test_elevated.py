@@ -59,7 +59,7 @@ def test_the_compressor_does_not_run_by_sudo() -> None:
         commands.list_holds(["tank@x"]),
         commands.list_guids(["tank@x"]),
         commands.list_existing(["tank"]),
-        commands.list_placeholders(["tank"]),
+        commands.list_placeholders("tank"),
         commands.list_contents(["tank"]),
         commands.sync("tank"),
         commands.available("tank"),

@@ -46,7 +46,9 @@ def streams(text: str) -> str:
         ("a", "placeholder", "send a as new onto placeholder; clear placeholder"),
         ("a b c", "placeholder", "send a as new onto placeholder; send a..c (2); clear placeholder"),
         # a placeholder that has snapshots is a real copy
-        ("a b", "placeholder a", "send a..b"),
+        ("a b", "placeholder a", "clear placeholder; send a..b"),
+        ("a", "placeholder a", "clear placeholder"),
+        ("a #b", "placeholder a b", "clear placeholder"),
     ],
 )
 def test_streams_lead_to_the_tip(source: str, target: str, expected: str) -> None:

@@ -11,6 +11,8 @@ from tests.support.statuses import LIMITS, inventories, status
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.plan.status import DatasetStatus, Level, evaluate
 
+USED = "it was created as an empty parent, but data has been written to it since"
+
 
 def status_of(source: str | None, target: str, options: StatusOptions = LIMITS) -> DatasetStatus:
     (dataset,) = status(source, target, options).datasets
@@ -38,6 +40,9 @@ def as_text(dataset: DatasetStatus) -> str:
         ("a%", f"WARNING a: the hold {TAG}:target on the target is missing"),
         ("empty", "WARNING None: it has no snapshots"),
         ("placeholder", "OK None"),
+        ("placeholder used", f"WARNING None: {USED}"),
+        # a mark that stayed on a copy means nothing
+        ("placeholder b^", "OK b"),
         ("a^ resume(a..b)", "OK a"),
     ],
 )
@@ -61,6 +66,9 @@ def test_status_of_a_target_alone(target: str, expected: str) -> None:
         ("a:3 b", "absent", "WARNING None 2: not mirrored yet; its first snapshot is 3 days old"),
         ("a:7 b", "placeholder", "CRITICAL None 2: not mirrored yet; its first snapshot is 7 days old"),
         ("empty", "placeholder", "OK None"),
+        ("empty", "placeholder used", "OK None"),
+        ("a", "placeholder used", f"WARNING None 1: {USED}"),
+        ("a!", "placeholder a^", "OK a 0"),
     ],
 )
 def test_status_of_a_target_beside_its_source(source: str, target: str, expected: str) -> None:

@@ -153,14 +153,14 @@ def target_with(*lines: str, **answers: Answer) -> Inventory:
 
 
 def test_a_target_is_read_with_its_placeholders() -> None:
-    inventory = target_with(line("filesystem", "off/a"), line("filesystem", "off/a/b"), get=Answer(text("off/a\ton")))
+    inventory = target_with(line("filesystem", "off/a"), line("filesystem", "off/a/b"), get=Answer(text("off/a")))
     assert [dataset.is_placeholder for dataset in inventory.datasets.values()] == [True, False]
 
 
 def test_placeholders_are_weighed_once_all_is_on_disk() -> None:
     answers = {
         "zfs list -Hp -r": Answer(text(line("filesystem", "off/a"))),
-        "zfs get": Answer(text("off/a\ton")),
+        "zfs get": Answer(text("off/a")),
         "zfs list -Hp -o name,logicalreferenced,written off/a": Answer(text("off/a\t12800\t25088")),
     }
     host = FakeHost("here", answers)
@@ -171,26 +171,33 @@ def test_placeholders_are_weighed_once_all_is_on_disk() -> None:
 
 def test_a_read_only_pool_needs_no_sync() -> None:
     refusal = Answer(status=1, stderr="sync 'off' failed: pool is read-only\n")
-    answers = {"zfs list -Hp -r": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a\ton"))}
+    answers = {"zfs list -Hp -r": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a"))}
     inventory = read_target(FakeHost("here", {**answers, "zpool sync": refusal}), "off/a")
     assert inventory.datasets["off/a"].is_placeholder
 
 
 def test_a_pool_that_cannot_be_synced_is_an_error() -> None:
     refusal = Answer(status=1, stderr="permission denied")
-    answers = {"zfs list": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a\ton"))}
+    answers = {"zfs list": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a"))}
     with pytest.raises(errors.PermissionDenied):
         read_target(FakeHost("here", {**answers, "zpool sync": refusal}), "off/a")
 
 
-def test_placeholders_are_sought_only_among_empty_datasets() -> None:
+def test_the_mark_is_read_of_datasets_with_snapshots_too() -> None:
     lines = (line("filesystem", "off/a"), line("snapshot", "off/a@x"), line("filesystem", "off/a/b"))
-    host = FakeHost("here", {"zfs list": Answer(text(*lines))})
-    read_target(host, "off/a")
-    assert host.asked_for("zfs get") == [" ".join(commands.list_placeholders(["off/a/b"]))]
-    host = FakeHost("here", {"zfs list": Answer(text(*lines[:2]))})
-    read_target(host, "off/a")
-    assert host.asked_for("zfs get") == []
+    host = FakeHost("here", {"zfs list": Answer(text(*lines)), "zfs get": Answer(text("off/a"))})
+    datasets = read_target(host, "off/a").datasets.values()
+    assert [dataset.is_placeholder for dataset in datasets] == [True, False]
+    assert host.asked_for("zfs get") == [" ".join(commands.list_placeholders("off/a"))]
+    assert host.asked_for("zpool sync") == []
+
+
+def test_a_status_does_not_wait_for_the_pool_to_write() -> None:
+    """A suspended pool would keep it waiting for ever."""
+    answers = {"zfs list": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a"))}
+    host = FakeHost("here", {**answers, "zfs list -Hp -o name,logicalreferenced": Answer(text("off/a\t12800\t25088"))})
+    assert read_target(host, "off/a", is_exact=False).datasets["off/a"].logical_bytes == 12800
+    assert host.asked_for("zpool") == []
 
 
 def test_a_vanished_empty_dataset_is_not_a_placeholder() -> None:
@@ -293,7 +300,7 @@ def test_guids_of_no_snapshots_need_no_command() -> None:
         ("zfs list", FakeHost("nas1", {"zfs list": Answer(b"nonsense\n")})),
         ("zfs list", FakeHost("nas1", {"zfs list": Answer(b"\xff\n")})),
         ("zfs holds", FakeHost("nas1", {"zfs list": many(1), "zfs holds": Answer(b"nonsense\n")})),
-        ("zfs get", FakeHost("nas1", {"zfs list": many(0), "zfs get": Answer(b"nonsense\n")})),
+        ("zfs get", FakeHost("nas1", {"zfs list": many(0), "zfs get": Answer(b"non\tsense\n")})),
     ],
 )
 def test_unreadable_output_names_host_command_and_next_step(beginning: str, host: FakeHost) -> None:

@@ -76,8 +76,8 @@ def test_names_with_spaces_stay_one_argument() -> None:
         (commands.list_existing(["a", "a/b"]), "zfs list -Hp -o name a a/b"),
         (commands.list_guids(["a@x"]), "zfs list -Hp -t snapshot -o name,guid a@x"),
         (
-            commands.list_placeholders(["off", "off/a"]),
-            "zfs get -Hp -s local -o name,value zfs_replicate:placeholder off off/a",
+            commands.list_placeholders("off/a"),
+            "zfs get -Hp -r -t filesystem,volume -s local -o name zfs_replicate:placeholder off/a",
         ),
         (commands.sync("off"), "zpool sync off"),
         (commands.list_contents(["off", "off/a"]), "zfs list -Hp -o name,logicalreferenced,written off off/a"),

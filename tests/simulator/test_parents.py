@@ -1,0 +1,49 @@
+"""Parents that only hold the datasets below them are never taken for more, nor for less, than they are."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+
+from tests.support.simulated import Mirror
+from tests.support.simulator import Crash, SimulatedHost
+from tests.support.simulator.faults import CrashClient
+from zfs_replicate.model import PLACEHOLDER_PROPERTY
+
+
+@pytest.fixture
+def mirror() -> Mirror:
+    """A mirror whose off/data is a placeholder, while the source has a snapshot of it now."""
+    mirror = Mirror()
+    mirror.source.run("zfs", "snapshot", "tank/data/a@one")
+    mirror.run_well()
+    mirror.snapshot("two")
+    return mirror
+
+
+def is_marked(mirror: Mirror) -> bool:
+    return PLACEHOLDER_PROPERTY in mirror.world.dataset("off/data").properties
+
+
+def test_a_mark_that_a_crash_left_is_cleared_by_the_next_run(mirror: Mirror) -> None:
+    mirror.world.faults.arm(CrashClient(), "zfs inherit", host="target")
+    with contextlib.suppress(Crash):
+        mirror.run()
+    mirror.world.faults.restart()
+    assert is_marked(mirror)
+    assert mirror.world.snapshots("off/data") == ["two"]
+    mirror.run_well()
+    assert not is_marked(mirror)
+    assert mirror.is_mirrored()
+
+
+def test_a_user_who_may_not_clear_the_mark_mirrors_all_the_same(mirror: Mirror) -> None:
+    mirror.target.run("zfs", "allow", "puller", "receive,create,mount,readonly,canmount,hold,release", "off")
+    mirror.target = SimulatedHost(mirror.world, "off", name="target", user="puller")
+    mirror.run_well()
+    mirror.snapshot("three")
+    mirror.run_well()
+    assert is_marked(mirror)
+    assert mirror.is_mirrored()
+    assert mirror.world.holds("off/data") == {"three": {"mirror:target"}}
