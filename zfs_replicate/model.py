@@ -114,13 +114,14 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one side can do, as read by one probe command."""
+    """What one side can do, as read by one probe command. `clock`: its Unix time then; None if it is not known."""
 
     zfs_version: str
     programs: frozenset[str]
     pool_guid: int
     features: Mapping[str, str]
     """Feature name to `disabled`, `enabled` or `active`."""
+    clock: int | None = None
 
     def has_feature(self, name: str) -> bool:
         return self.features.get(name, "disabled") != "disabled"
@@ -186,10 +187,14 @@ class StreamOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """What the plan of every dataset depends on, besides the dataset itself. `now` is Unix seconds."""
+    """What the plan of every dataset depends on, besides the dataset itself.
+
+    `now`: Unix seconds, by the clock that is behind. `is_clock_doubtful`: it may be wrong, so nothing expires.
+    """
 
     policy: Policy
     options: StreamOptions
     now: int
     has_bookmarks: bool = False
     """Whether the source pool supports bookmarks."""
+    is_clock_doubtful: bool = False

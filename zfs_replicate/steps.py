@@ -233,12 +233,13 @@ class DatasetPlan:
 class Plan:
     """The plans of all datasets, parents first, the ancestors to create, and the orphans.
 
-    An orphan is a dataset of the target that is not on the source.
+    An orphan is a dataset of the target that is not on the source. `warnings`: what concerns the mirror as a whole.
     """
 
     ancestors: tuple[CreateParent, ...] = ()
     datasets: tuple[DatasetPlan, ...] = ()
     orphans: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def stream_count(self) -> int:

@@ -169,6 +169,7 @@ def test_probe_prints_capabilities(zfs: Zfs) -> None:
     capabilities = parse.capabilities(result.lines[1:], "ctank")
     assert "zfs" in capabilities.programs
     assert [line for line in result.lines if line.startswith("zfs-version\tzfs-2.")]
+    assert capabilities.clock is not None
     assert "version\t-" in result.lines  # the pool also has a property of that name
     assert capabilities.pool_guid > 0
     assert capabilities.has_feature("large_blocks")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support import TOP
 from tests.support.attacks import ATTACKS, HOLD
-from tests.support.lab.unprivileged import PULLED, PULLER, Site, site
+from tests.support.lab.unprivileged import GATE, PULLED, PULLER, Site, site
 from tests.support.lab.world import World, run, zfs
 from zfs_replicate.hosts.quoting import remote_command
 
@@ -76,6 +76,21 @@ def test_the_life_of_a_mirror_without_root(here: Site, world: World) -> None:
     here.as_puller("python3", f"{TOP}/bin/zfs_replicate", "release", *where, "--yes")
     assert world.holds("tank/data") == {}
     assert here.syslog.take() == []
+
+
+def test_a_run_passes_through_an_older_gate(here: Site, world: World) -> None:
+    """One that does not know the clock in the probe."""
+    newer = GATE.read_text()
+    GATE.write_text(newer.replace(', "PROBE": PROBE,', ",").replace('{"PROBE": PROBE,', "{"))
+    try:
+        for days in (40, 0):
+            world.snapshot(f"tank/data@d{days}", days_ago=days)
+        here.replicate("gated")
+        here.replicate("gated", "-k", "30")
+    finally:
+        GATE.write_text(newer)
+    assert world.snapshots(COPY) == ["d0"]
+    assert all("refused (not a command of zfs_replicate)" in line for line in here.syslog.take())
 
 
 def test_the_same_commands_work_without_the_gate(here: Site, world: World) -> None:

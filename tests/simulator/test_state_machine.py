@@ -32,6 +32,7 @@ from tests.support.simulator.machine_site import (
     Site,
 )
 from tests.support.simulator.pictures import guids_below, picture
+from zfs_replicate.model import SECONDS_PER_DAY
 
 IS_LONG = os.environ.get("ZFS_REPLICATE_LONG", "") not in ("", "0")
 
@@ -205,6 +206,16 @@ class Mirrors(RuleBasedStateMachine):
         if changed is not None:
             self.run(mirror, keep_days, changed=changed)
             self.site.roll_back_copy(changed)
+
+    @rule(mirror=st.sampled_from(MIRRORS), keep_days=KEEP, days_ahead=st.sampled_from((-400, -2, 2, 90)))
+    def run_with_a_wrong_clock(self, mirror: Mirror, keep_days: int | None, days_ahead: int) -> None:
+        """Nothing may expire."""
+        before = guids_below(picture(self.site.world), mirror.target)
+        self.site.seconds_ahead = days_ahead * SECONDS_PER_DAY
+        self.run(mirror, keep_days)
+        self.site.seconds_ahead = 0
+        gone = before - guids_below(picture(self.site.world), mirror.target) - self.site.lost_by_hand
+        assert not gone, f"{len(gone)} snapshots expired by a clock that is {days_ahead} days ahead"
 
     def run(
         self, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None, changed: str | None = None

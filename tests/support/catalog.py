@@ -21,6 +21,7 @@ ERROR_CLASSES = {name for name, value in vars(errors).items() if isinstance(valu
 TEXT_ARGUMENT = {
     **dict.fromkeys(ERROR_CLASSES, 0),
     "Conflict": 0,
+    "ClockDoubt": 0,
     "BadValue": 2,
     "ValueProblem": 0,
     "_complain": 2,

@@ -8,7 +8,7 @@ A dataset is written as words, oldest first. A letter is a snapshot: it gives bo
     a       the snapshot @a                     #a      a bookmark of @a
     a!      our tag holds it                    a=old   it has the guid of a, but is called @old
     a^      our target tag holds it             a~      it is called @a, but has a different guid
-    a%      another tag holds it                a:40    it is 40 days old (default: 0)
+    a%      another tag holds it                a:40    it is 40 days old (a:-2: from the future)
     a&      it was cloned                       a+512   512 bytes were written since the previous snapshot
 
 Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe the dataset:
@@ -84,8 +84,8 @@ CLONE = "tank/clone"
 SOURCE_TXG, TARGET_TXG = 1000, 10
 """The first createtxg of each pool: far apart, so that comparing across pools fails visibly."""
 
-_SNAPSHOT = re.compile(r"(?P<mark>#?)(?P<letter>[a-z])(?P<suffixes>(?:[!^%&~]|=[\w.-]+|[+:]\d+)*)")
-_SUFFIX = re.compile(r"[!^%&~]|=[\w.-]+|[+:]\d+")
+_SNAPSHOT = re.compile(r"(?P<mark>#?)(?P<letter>[a-z])(?P<suffixes>(?:[!^%&~]|=[\w.-]+|[+]\d+|:-?\d+)*)")
+_SUFFIX = re.compile(r"[!^%&~]|=[\w.-]+|[+]\d+|:-?\d+")
 _TOKEN = re.compile(r"resume\((?:(?P<base>[a-z])\.\.)?(?P<tip>[a-z])(?:=(?P<name>[\w.-]+))?(?P<raw>,raw)?\)")
 _HOLDS = {"!": TAG, "^": TARGET_TAG, "%": OTHER_TAG}
 

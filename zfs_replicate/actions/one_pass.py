@@ -31,6 +31,8 @@ def one_pass(request: MirrorRequest) -> Attempt:
             plan = make_plan(survey, request, int(time.time()))
             attempt = Attempt(plan)
             if not request.is_dry_run:
+                for warning in plan.warnings:
+                    log.warning("%s", warning)
                 for line in detail_lines(plan):
                     log.info("%s", line)
                 pipe = choose_pipe(request, survey, plan, target.is_root)

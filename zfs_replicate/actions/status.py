@@ -10,12 +10,15 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 
 from zfs_replicate.config import THIS_MACHINE, StatusRequest
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.log_context import new_identity
 from zfs_replicate.output.failure import describe_failure
 from zfs_replicate.output.logs import Subject, logging_as
+from zfs_replicate.plan.clocks import HERE, clock_doubt, newest_in_future
+from zfs_replicate.plan.pair import not_excluded
 from zfs_replicate.plan.status import Level, Status, evaluate
 from zfs_replicate.report.status import as_data, first_line, table, unknown_data, unknown_line
 from zfs_replicate.run.connect import connected
@@ -57,10 +60,13 @@ def show_unknown(problem: str) -> int:
 def _read(request: StatusRequest, now: int) -> Status:
     target = Place(LocalHost(), request.local)
     if request.connection is None or request.remote is None:
-        return evaluate(read_target(target.host, target.root, is_exact=False), None, request.options, now)
+        tree = read_target(target.host, target.root, is_exact=False)
+        copies = not_excluded(tree, request.options.excludes)
+        return replace(evaluate(tree, None, request.options, now), clock=newest_in_future(HERE, copies, now))
     with connected(request.connection) as source:
         survey = read_both(Place(source, request.remote), target, is_exact=False)
-    return evaluate(survey.target, survey.source, request.options, now)
+    status = evaluate(survey.target, survey.source, request.options, now)
+    return replace(status, clock=clock_doubt(survey, request.options.excludes, now))
 
 
 def _print_json(data: dict[str, object]) -> None:

@@ -12,9 +12,10 @@ from dataclasses import replace
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
 from zfs_replicate.model import Capabilities, Inventory, PlanContext, StreamOptions, Survey
+from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
 from zfs_replicate.plan.conflicts import find_conflict, rolled_back
 from zfs_replicate.plan.pair import Pair, match_trees
-from zfs_replicate.plan.protection import conflict_plan, protected_plan
+from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.plan.route import cleared_mark, route_to_tip
 from zfs_replicate.steps import AbortReceive, CreateParent, DatasetPlan, Plan, Step
@@ -32,13 +33,17 @@ def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
         raise target_capabilities
     _check_request(survey, target_capabilities, request)
     source_capabilities = survey.source_capabilities
+    doubt = clock_doubt(survey, request.policy.excludes, now)
     context = PlanContext(
         request.policy,
         stream_options(source_capabilities, target_capabilities),
-        now,
+        earliest_clock(survey, now),
         source_capabilities.has_feature("bookmarks"),
+        doubt is not None,
     )
-    return plan_trees(survey.source, survey.target, context)
+    plan = plan_trees(survey.source, survey.target, context)
+    is_kept = any(kept.reason == CLOCK_DOUBT for dataset in plan.datasets for kept in dataset.kept)
+    return replace(plan, warnings=(str(doubt),)) if doubt is not None and (doubt.is_certain or is_kept) else plan
 
 
 def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:

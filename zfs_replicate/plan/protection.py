@@ -32,6 +32,7 @@ MAX_BOOKMARKS = 3
 """With this many older bookmarks of ours, the user evidently may not destroy them: create no more."""
 
 NEWEST_COMMON = "newest common snapshot"
+CLOCK_DOUBT = "a clock may be wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,8 @@ def _expiry(
         else snapshot
         for snapshot in after.snapshots
     ]
-    protected = {snapshot.guid: NEWEST_COMMON for snapshot in (after.new_base, *anchor)}
+    protected = {snapshot.guid: CLOCK_DOUBT for snapshot in after.snapshots if context.is_clock_doubtful}
+    protected |= {snapshot.guid: NEWEST_COMMON for snapshot in (after.new_base, *anchor)}
     verdicts = judge(candidates, keep_days, protected, context.now)
     expiring = tuple(ExpiringSnapshot(verdict.snapshot.name, verdict.reason) for verdict in verdicts if verdict.expires)
     return ((Expire(after.name, expiring),) if expiring else ()), _kept(verdicts)

@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
+from zfs_replicate.plan.clocks import ClockDoubt
 from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.units import age
@@ -51,14 +52,16 @@ class DatasetStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All copies below a target root, parents first."""
+    """All copies below a target root, parents first. `clock`: why a clock may be wrong, and with it all ages."""
 
     root: str
     datasets: tuple[DatasetStatus, ...] = ()
+    clock: ClockDoubt | None = None
 
     @property
     def level(self) -> Level:
-        return max((dataset.level for dataset in self.datasets), default=Level.CRITICAL)
+        of_clock = Level.WARNING if self.clock is not None and self.clock.is_certain else Level.OK
+        return max(of_clock, max((dataset.level for dataset in self.datasets), default=Level.CRITICAL))
 
     @property
     def oldest(self) -> DatasetStatus | None:

@@ -63,6 +63,7 @@ def document(run: Run) -> Object:
         ],
         "datasets": [_dataset(dataset) for dataset in datasets],
         "orphans": list(plan.orphans if plan else ()),
+        "warnings": list(plan.warnings if plan else ()),
     }
 
 

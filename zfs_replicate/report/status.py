@@ -44,6 +44,7 @@ def table(status: Status, is_coloured: bool) -> Iterator[str]:
         state = f"\033[{_COLOURS[dataset.level]}m{level}\033[0m" if is_coloured else level
         remarks = visible("; ".join((*dataset.problems, *dataset.notes)))
         yield f"{_aligned(row, widths)}  {state}{f': {remarks}' if remarks else ''}"
+    yield from (visible(f"warning: {warning}") for warning in _warnings(status))
 
 
 def as_data(status: Status, options: StatusOptions, source_root: str | None, now: int) -> dict[str, object]:
@@ -56,6 +57,7 @@ def as_data(status: Status, options: StatusOptions, source_root: str | None, now
         "crit_seconds": options.crit_seconds,
         "summary": _text(status),
         "datasets": [_dataset_data(dataset) for dataset in status.datasets],
+        "warnings": _warnings(status),
     }
 
 
@@ -93,7 +95,16 @@ def _dataset_data(dataset: DatasetStatus) -> dict[str, object]:
     }
 
 
+def _warnings(status: Status) -> list[str]:
+    return [] if status.clock is None else [str(status.clock)]
+
+
 def _text(status: Status) -> str:
+    clock = f"; {status.clock.what}" if status.clock is not None and status.clock.is_certain else ""
+    return f"{_of_datasets(status)}{clock}"
+
+
+def _of_datasets(status: Status) -> str:
     if not status.datasets:
         return f"{status.root}: there is no copy (no such dataset)"
     count = counted(len(status.datasets), "dataset")

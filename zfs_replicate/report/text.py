@@ -10,7 +10,8 @@ from zfs_replicate.units import counted, rate, size
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
-    """Given a plan, return a line for each dataset, followed by its steps in order, each with its reason."""
+    """Given a plan, return its warnings, then a line for each dataset, followed by its steps, each with its reason."""
+    yield from (f"warning: {warning}" for warning in plan.warnings)
     for ancestor in plan.ancestors:
         yield f"{ancestor.target}: create as a parent, unmounted: {parent_reason(ancestor)}"
     for dataset in plan.datasets:

@@ -16,12 +16,14 @@ from zfs_replicate.zfs import commands, messages, names, parse, refusals
 
 
 def probe(host: Host, root: str) -> Capabilities:
-    """Given a host and a dataset on it, return what the host and its pool can do. One command.
+    """Given a host and a dataset there, return what the host and its pool can do. One command; two with an older gate.
 
     Raises: SourceUnusable if the login shell prints something of its own, or there is no zfs; PoolMissing.
     """
     pool = names.pool_of(root)
     text, ended = run(host, commands.probe(pool))
+    if messages.is_refused_by_gate(ended):
+        text, ended = run(host, commands.probe(pool, has_clock=False))
     noise, greeting, output = text.partition(f"{parse.PROBE_GREETING}\n")
     if not greeting:
         printed = " ".join((text or ended.stderr).split())[:300]

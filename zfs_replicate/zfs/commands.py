@@ -24,6 +24,8 @@ MIN_SHARE = 8
 
 USEFUL_PROGRAMS = ("zfs", "mbuffer", *COMPRESSORS)
 
+_CLOCK = 'printf "clock\\t%s\\n" "$(date +%s 2>/dev/null)"'
+
 _PROBE = "; ".join(
     (
         f'echo "{PROBE_GREETING}"',
@@ -31,6 +33,7 @@ _PROBE = "; ".join(
         'do command -v "$program" >/dev/null 2>&1 && printf "program\\t%s\\n" "$program"',
         "done",
         "command -v zfs >/dev/null 2>&1 || exit 0",
+        _CLOCK,
         'zfs version 2>/dev/null | head -n 1 | while read -r version; do printf "zfs-version\\t%s\\n" "$version"; done',
         'zpool get -Hp -o property,value all "$1"',
     )
@@ -38,9 +41,12 @@ _PROBE = "; ".join(
 """One line without single quotes, for csh as a login shell."""
 
 
-def probe(pool: str) -> Command:
-    """Print the installed programs, the zfs version and every property of the pool (see parse.capabilities)."""
-    return ("sh", "-c", _PROBE, "sh", pool)
+def probe(pool: str, has_clock: bool = True) -> Command:
+    """Print programs, clock, zfs version and every property of the pool (see parse.capabilities).
+
+    Without the clock it is what an older gate on the source lets through.
+    """
+    return ("sh", "-c", _PROBE if has_clock else _PROBE.replace(f"{_CLOCK}; ", ""), "sh", pool)
 
 
 def batches(names: Sequence[str], limit: int = BATCH_BYTES) -> Iterator[tuple[str, ...]]:

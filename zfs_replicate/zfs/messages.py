@@ -31,9 +31,11 @@ def _known(pattern: str, error: type[errors.CommandFailed], meaning: str, next_s
     return KnownMessage(re.compile(pattern, re.IGNORECASE), error, meaning, next_step)
 
 
+_REFUSED_BY_GATE = re.compile(r"zfs_replicate_gate: refused")
+
 KNOWN = (
     _known(
-        r"zfs_replicate_gate: refused",
+        _REFUSED_BY_GATE.pattern,
         errors.PermissionDenied,
         "zfs_replicate_gate on that host refused it",
         "compare -r and -t with --dataset and --tag of our key in authorized_keys there; if they match, copy the"
@@ -197,6 +199,11 @@ def explain(host: str, subject: str, ended: Exit, doing: str) -> errors.CommandF
     next_step = known.next_step.format(subject=shlex.quote(subject))
     evidence = f" (zfs: {quoted})" if quoted else ""
     return error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step}{evidence}")
+
+
+def is_refused_by_gate(ended: Exit) -> bool:
+    """Whether zfs_replicate_gate refused a command: an older one does not know the newer commands."""
+    return _REFUSED_BY_GATE.search(ended.stderr) is not None
 
 
 def is_corrupt_token(ended: Exit) -> bool:

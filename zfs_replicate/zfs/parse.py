@@ -220,10 +220,12 @@ def token_contents(stdout: bytes) -> TokenContents | None:
 def capabilities(lines: Iterable[str], pool: str) -> Capabilities:
     """Given the probe's lines after the greeting, return what that host and pool support.
 
-    Each is `program NAME`, `zfs-version TEXT` or a line of `zpool get -Hp`, with one TAB. Raises: OutputError.
+    Each is `program NAME`, `clock SECONDS`, `zfs-version TEXT` or a line of `zpool get -Hp`, with one TAB. A system
+    whose `date` knows no `+%s` prints another text for the clock, or none. Raises: OutputError.
     """
     programs: set[str] = set()
     version = "unknown"
+    clock = None
     properties: dict[str, str] = {}
     for line in lines:
         key, value = columns(line, 2)
@@ -231,6 +233,8 @@ def capabilities(lines: Iterable[str], pool: str) -> Capabilities:
             programs.add(value)
         elif key == "zfs-version":
             version = value
+        elif key == "clock":
+            clock = int(value) if value.isascii() and value.isdigit() else None
         else:
             properties[key] = value
     return Capabilities(
@@ -240,6 +244,7 @@ def capabilities(lines: Iterable[str], pool: str) -> Capabilities:
         features={
             key.removeprefix("feature@"): value for key, value in properties.items() if key.startswith("feature@")
         },
+        clock=clock,
     )
 
 

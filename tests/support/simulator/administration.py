@@ -41,7 +41,7 @@ def add_dataset(machine: Machine, name: str, kind: str) -> Dataset:
     machine.require(parent, f"cannot create '{name}'", "create", "mount")
     above = pool.datasets[parent]
     world = machine.world
-    dataset = Dataset(name, kind, world.new_guid(), pool.next_txg(), world.now, above.key, above.is_key_loaded)
+    dataset = Dataset(name, kind, world.new_guid(), pool.next_txg(), machine.clock, above.key, above.is_key_loaded)
     pool.datasets[name] = dataset
     return dataset
 
@@ -71,7 +71,7 @@ def zfs_snapshot(machine: Machine, arguments: Sequence[str]) -> Reply:
     txgs = {name: pool.next_txg() for name, pool in pools.items()}
     for dataset, short in requested:
         txg = txgs[dataset.name.partition("/")[0]]
-        snapshot = Snapshot(short, world.new_guid(), txg, world.now, tuple(dataset.blocks), residue=dataset.residue)
+        snapshot = Snapshot(short, world.new_guid(), txg, machine.clock, tuple(dataset.blocks), residue=dataset.residue)
         dataset.snapshots.append(snapshot)
         dataset.residue = 0
     return Reply()

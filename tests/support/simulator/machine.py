@@ -34,11 +34,19 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Machine:
-    """The imported pools and the user; `zfs allow` decides what users other than root may do."""
+    """The imported pools and the user; `zfs allow` decides what users other than root may do.
+
+    `seconds_ahead`: how wrong its clock is.
+    """
 
     world: World
     pool_names: tuple[str, ...]
     user: str = ROOT
+    seconds_ahead: int = 0
+
+    @property
+    def clock(self) -> int:
+        return self.world.now + self.seconds_ahead
 
     def as_user(self, user: str) -> Machine:
         return replace(self, user=user)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from tests.support.passes import simulated_pass
@@ -78,13 +78,14 @@ def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | No
     world = site.world
     source = SimulatedHost(world, mirror.source[0], name="source")
     target = SimulatedHost(world, mirror.target[0], name="target")
+    target.machine = replace(target.machine, seconds_ahead=site.seconds_ahead)
     if trouble is not None:
         trouble.arm(world.faults)
     started_before_crash: list[int] = []
     world.faults.at_crash(lambda: started_before_crash.append(len(source.commands) + len(target.commands)))
     threads = threading.enumerate()
     try:
-        attempt = simulated_pass(_request(mirror, keep_days), source, target, world.now)
+        attempt = simulated_pass(_request(mirror, keep_days), source, target, target.machine.clock)
         if attempt.error is not None:
             raise attempt.error
         outcomes = attempt.outcomes

@@ -71,6 +71,8 @@ class Site:
         self._numbers = count(1)
         self.lost_by_hand: set[int] = set()
         """Guids of datasets and snapshots that administrators destroyed, or marked to go with their last hold."""
+        self.seconds_ahead = 0
+        """How wrong the clock of every target's machine is."""
         self.released_by_hand: set[int] = set()
         """Guids of the copies whose hold an administrator released."""
         for name in ("a/data", "a/data/x", "a/data/x/y"):

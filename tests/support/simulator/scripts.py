@@ -35,6 +35,8 @@ def _probe(machine: Machine, script: str, pool: str) -> Reply:
         raise NotModelled("a probe without a greeting")
     programs = machine.world.programs
     lines = [greeting[2], *(f"program\t{name}" for name in sorted(programs) if re.search(rf"\b{name}\b", script))]
+    if "date +%s" in script:
+        lines.append(f"clock\t{machine.clock}")
     if "zfs" not in programs:
         return Reply(listing.text(lines))
     lines.append(f"zfs-version\t{machine.world.version}")

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +194,19 @@ def test_status_compares_both_sides(site: Site, capsys: Capture) -> None:
         ("off/data/a", 1),
         ("off/data/b", 1),
     ]
+
+
+def test_a_wrong_clock_is_in_log_report_and_status(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    report()
+    site.source.machine = replace(site.source.machine, seconds_ahead=2 * SECONDS_PER_DAY)
+    (warning,) = report()["warnings"]
+    assert warning.startswith("the clocks disagree: it is ")
+    assert warning in capsys.readouterr().err
+    assert main.main([*STATUS]) == 1
+    assert warning in capsys.readouterr().out
+    assert main.main([*MIRROR, "-n"]) == 0
+    assert f"warning: {warning}" in capsys.readouterr().out
 
 
 def test_status_without_a_copy_or_its_pool_is_a_warning(site: Site, capsys: Capture) -> None:

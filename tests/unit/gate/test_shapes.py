@@ -62,6 +62,7 @@ def test_every_builder_is_known_here() -> None:
 def test_the_constants_equal_the_clients() -> None:
     assert tuple(shlex.split(remote_command(()))) == GATE.WRAPPER, HINT
     assert commands.probe("tank") == ("sh", "-c", GATE.PROBE, "sh", "tank"), HINT
+    assert commands.probe("tank", has_clock=False) == ("sh", "-c", GATE.OLD_PROBE, "sh", "tank"), HINT
     assert commands.bookmark((), ("x",)) == ("sh", "-c", GATE.BOOKMARK, "sh", "--", "x"), HINT
     assert commands.bundle("m", ()) == ("sh", "-c", GATE.BUNDLE, "sh", "m"), HINT
     for program in COMPRESSORS:

@@ -11,6 +11,7 @@ from tests.support import TOP
 from tests.support.notation import NOW, SOURCE, TARGET
 from tests.support.statuses import LIMITS, status
 from zfs_replicate.model import SECONDS_PER_DAY
+from zfs_replicate.plan.clocks import ClockDoubt
 from zfs_replicate.plan.status import DatasetStatus, Level, Status
 from zfs_replicate.report.status import as_data, first_line, table, unknown_data, unknown_line
 
@@ -39,6 +40,17 @@ def test_a_target_that_does_not_exist_is_critical() -> None:
     assert absent.level is Level.CRITICAL
     assert first_line(absent, LIMITS).startswith(f"ZFS_REPLICATE CRITICAL - {TARGET}: there is no copy")
     assert list(table(absent, is_coloured=False)) == []
+
+
+def test_a_wrong_clock_is_a_warning_and_a_mere_doubt_is_not() -> None:
+    copy = DatasetStatus("off/a", newest="a", age_seconds=1)
+    wrong = Status("off", (copy,), ClockDoubt("the clocks disagree", "compare them"))
+    assert first_line(wrong, LIMITS).startswith("ZFS_REPLICATE WARNING - off: 1 dataset")
+    assert "the clocks disagree |" in first_line(wrong, LIMITS)
+    doubtful = Status("off", (copy,), ClockDoubt("no news", "look", is_certain=False))
+    assert first_line(doubtful, LIMITS).startswith("ZFS_REPLICATE OK - off: 1 dataset")
+    assert list(table(doubtful, is_coloured=False))[-1] == "warning: no news; nothing expires meanwhile: look"
+    assert as_data(doubtful, LIMITS, None, NOW)["warnings"] == ["no news; nothing expires meanwhile: look"]
 
 
 def test_an_error_text_cannot_begin_the_performance_data() -> None:

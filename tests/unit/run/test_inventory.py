@@ -61,6 +61,14 @@ def test_an_unusable_side_is_an_error_with_a_reason(host: FakeHost, error: type[
     assert message in str(caught.value)
 
 
+def test_an_older_gate_is_probed_without_the_clock() -> None:
+    refused = Answer(status=126, stderr="zfs_replicate_gate: refused: not a command of zfs_replicate\n")
+    older = " ".join(commands.probe("tank", has_clock=False))
+    host = FakeHost("nas1", {"sh -c": refused, older: Answer(text(PROBE_GREETING, *PROBE))})
+    assert probe(host, "tank/a").clock is None
+    assert len(host.asked) == 2
+
+
 # --- the source ---
 
 

@@ -158,12 +158,13 @@ def probed(environment: dict[str, str]) -> tuple[list[str], int]:
 def test_the_probe_prints_greeting_programs_version_and_pool(tmp_path: Path) -> None:
     zfs = "echo zfs-2.3.9-1; echo zfs-kmod-2.3.9-1"
     zpool = 'printf "guid\\t42\\nfree\\t7\\n"; [ "$6" = tank ] || exit 9'
-    lines, status = probed(programs(tmp_path, zfs=zfs, mbuffer="", zpool=zpool))
+    lines, status = probed(programs(tmp_path, zfs=zfs, mbuffer="", zpool=zpool, date="echo 1800000000"))
     assert status == 0
     assert lines == [
         parse.PROBE_GREETING,
         "program\tzfs",
         "program\tmbuffer",
+        "clock\t1800000000",
         "zfs-version\tzfs-2.3.9-1",
         "guid\t42",
         "free\t7",
@@ -176,7 +177,7 @@ def test_the_probe_without_zfs_ends_early_with_status_0(tmp_path: Path) -> None:
 
 def test_the_probe_ends_with_the_status_of_zpool(tmp_path: Path) -> None:
     lines, status = probed(programs(tmp_path, zfs="exit 2", zpool="exit 1"))
-    assert (lines, status) == ([parse.PROBE_GREETING, "program\tzfs"], 1)
+    assert (lines, status) == ([parse.PROBE_GREETING, "program\tzfs", "clock\t"], 1)
 
 
 @pytest.mark.parametrize(

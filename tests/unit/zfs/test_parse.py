@@ -181,6 +181,11 @@ def test_a_damaged_token_has_no_contents(text: str) -> None:
 # --- capabilities ---
 
 
+@pytest.mark.parametrize(("printed", "clock"), [("1800000000", 1_800_000_000), ("%s", None), ("", None)])
+def test_a_clock_is_known_where_date_prints_seconds(printed: str, clock: int | None) -> None:
+    assert parse.capabilities([f"clock\t{printed}", *PROBE], "tank").clock == clock
+
+
 def test_a_probe_becomes_capabilities() -> None:
     capabilities = parse.capabilities(["zfs-version\tzfs-2.3.9-1", *PROBE], "tank")
     assert (capabilities.zfs_version, capabilities.pool_guid) == ("zfs-2.3.9-1", 42)
