@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.support.contract.zfs import Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import DatasetBusy
+from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.zfs import commands, parse, refusals
 
 
@@ -106,9 +107,31 @@ def test_holds_lists_tags_and_reports_missing_snapshots(zfs: Zfs) -> None:
     zfs.ok("hold", "tag", f"{zfs.source}@b")
     snapshots = (*names(zfs, "a", "no", "b"), f"{zfs.source}/gone@a")
     result = zfs.run(commands.list_holds(snapshots))
-    assert parse.holds(result.lines) == {f"{zfs.source}@b": ("tag",)}
+    assert parse.holds(result.stdout.encode(), {f"{zfs.source}@b": 1}) == {f"{zfs.source}@b": ("tag",)}
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}@no", f"{zfs.source}/gone@a"})
     assert result.status == 1
+
+
+def test_holds_of_vanished_snapshots_only(zfs: Zfs) -> None:
+    zfs.make_source()
+    snapshots = (*names(zfs, "no", "neither"), f"{zfs.source}/gone@a")
+    result = zfs.run(commands.list_holds(snapshots))
+    assert (result.stdout, result.status) == ("", 1)
+    assert result.stderr.endswith("\nno datasets available\n")
+    assert refusals.absent_datasets(failed(result.stderr)) == frozenset(snapshots)
+
+
+def test_a_tag_is_printed_as_it_is(zfs: Zfs) -> None:
+    """Also tabs, line breaks and control characters, and text that looks like a line about another snapshot."""
+    zfs.make_source("a", "b")
+    first, second = names(zfs, "a", "b")
+    tags = {"a b", "tab\tin it", "line\nbreaks\n", "\x1b[2J", "\u2028\x0b\r", f"x\tTue\n{second}\tmirror"}
+    for tag in tags:
+        zfs.ok("hold", tag, first)
+    zfs.ok("hold", "mirror", second)
+    assert zfs.tags(first) == tags
+    held = read_tags(zfs.host, {first: len(tags), second: 1})
+    assert (set(held[first]), held[second]) == (tags, ("mirror",))
 
 
 def test_held_snapshot_cannot_be_destroyed(zfs: Zfs) -> None:

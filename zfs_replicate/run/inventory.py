@@ -5,13 +5,14 @@ The number of commands does not grow with the datasets. A command that fails is 
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
 from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for_bytes
-from zfs_replicate.model import Capabilities, Dataset, Exit, Inventory, ResumeToken, Snapshot
+from zfs_replicate.model import Capabilities, Dataset, Inventory, ResumeToken, Snapshot
+from zfs_replicate.run.hold_tags import read_tags
+from zfs_replicate.run.reading import absent_names, parse_errors_of
 from zfs_replicate.zfs import commands, messages, names, parse, refusals
 
 
@@ -40,7 +41,7 @@ def probe(host: Host, root: str) -> Capabilities:
         raise SourceUnusable(f"{host.name}: there is no zfs command in PATH or the sbin directories; install OpenZFS")
     if ended.exit_status != 0:
         raise messages.explain(host.name, pool, ended, "read the pool's properties")
-    with _parse_errors_of(host, pool, "zpool get"):
+    with parse_errors_of(host, pool, "zpool get"):
         return parse.capabilities(lines, pool)
 
 
@@ -85,8 +86,8 @@ def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:
     guids: dict[str, int] = {}
     for batch in commands.batches(snapshots):
         text, ended = run(host, commands.list_guids(batch))
-        _absent_names(host, ended, batch[0])
-        with _parse_errors_of(host, batch[0], "zfs list"):
+        absent_names(host, ended, batch[0])
+        with parse_errors_of(host, batch[0], "zfs list"):
             guids.update(parse.guids(text.splitlines()))
     return guids
 
@@ -94,7 +95,7 @@ def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:
 def _read_tree(host: Host, root: str, command: commands.Command) -> parse.Listing | None:
     """Return the tree; None if the root itself does not exist."""
     try:
-        with _parse_errors_of(host, root, "zfs list"):
+        with parse_errors_of(host, root, "zfs list"):
             listing = parse.listing(read_lines(host, command))
             for dataset in listing.datasets:
                 if not names.is_within(dataset.name, root):
@@ -106,23 +107,11 @@ def _read_tree(host: Host, root: str, command: commands.Command) -> parse.Listin
         raise messages.explain(host.name, root, error.ended, "list the datasets") from error
 
 
-@contextlib.contextmanager
-def _parse_errors_of(host: Host, subject: str, command: str) -> Iterator[None]:
-    """Add the host and the command to a parse error."""
-    try:
-        yield
-    except OutputError as error:
-        raise OutputError(
-            f"{subject} on {host.name}: cannot read what {command} printed: {error}; run that command there;"
-            " if OpenZFS printed this, report it"
-        ) from error
-
-
 def _marked(host: Host, root: str) -> frozenset[str]:
     """Return the names of all datasets that carry the mark of a placeholder, also of those that are none any more."""
     text, ended = run(host, commands.list_placeholders(root))
-    _absent_names(host, ended, root)
-    with _parse_errors_of(host, root, "zfs get"):
+    absent_names(host, ended, root)
+    with parse_errors_of(host, root, "zfs get"):
         return frozenset(parse.first_column(text.splitlines(), 1))
 
 
@@ -137,8 +126,8 @@ def _contents(host: Host, root: str, placeholders: Sequence[str]) -> dict[str, t
     contents = dict.fromkeys(placeholders, (0, 0))
     for batch in commands.batches(placeholders):
         text, ended = run(host, commands.list_contents(batch))
-        _absent_names(host, ended, batch[0])
-        with _parse_errors_of(host, root, "zfs list"):
+        absent_names(host, ended, batch[0])
+        with parse_errors_of(host, root, "zfs list"):
             contents.update(parse.contents(text.splitlines()))
     return contents
 
@@ -151,12 +140,7 @@ def _with_contents(dataset: Dataset, contents: Mapping[str, tuple[int, int]]) ->
 
 def _with_holds(host: Host, listing: parse.Listing) -> list[Dataset]:
     """Return the datasets with their hold tags. Only held snapshots are asked about; a vanished one has no tags."""
-    tags: dict[str, tuple[str, ...]] = {}
-    for batch in commands.batches(listing.held):
-        text, ended = run(host, commands.list_holds(batch))
-        _absent_names(host, ended, batch[0])
-        with _parse_errors_of(host, batch[0], "zfs holds"):
-            tags.update(parse.holds(text.splitlines()))
+    tags = read_tags(host, listing.held)
     return [_tagged(dataset, tags) for dataset in listing.datasets] if tags else listing.datasets
 
 
@@ -171,18 +155,8 @@ def _tagged(dataset: Dataset, tags: Mapping[str, tuple[str, ...]]) -> Dataset:
 def _missing(host: Host, ancestors: Sequence[str]) -> tuple[str, ...]:
     """Given the ancestors of a target, top first, return those that do not exist."""
     _text, ended = run(host, commands.list_existing(ancestors))
-    absent = _absent_names(host, ended, ancestors[-1])
+    absent = absent_names(host, ended, ancestors[-1])
     return tuple(name for name in ancestors if name in absent)
-
-
-def _absent_names(host: Host, ended: Exit, subject: str) -> frozenset[str]:
-    """Return the names that a command on many names reported as absent. Raises: the error if it failed otherwise."""
-    if ended.exit_status == 0:
-        return frozenset()
-    absent = refusals.absent_datasets(ended)
-    if not absent:
-        raise messages.explain(host.name, subject, ended, f"run {' '.join(ended.command[:2])}")
-    return absent
 
 
 def _decode(host: Host, dataset: str, token: str) -> ResumeToken:

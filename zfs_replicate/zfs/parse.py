@@ -36,10 +36,11 @@ PROBE_GREETING = "zfs_replicate probe"
 
 @dataclass(slots=True)
 class Listing:
-    """A parsed `zfs list` of a tree: datasets as listed, full names of held snapshots, resume tokens by dataset."""
+    """A parsed `zfs list` of a tree: datasets as listed, how many holds each held snapshot has (by full name), and the
+    resume tokens by dataset."""
 
     datasets: list[Dataset] = field(default_factory=list)
-    held: list[str] = field(default_factory=list)
+    held: dict[str, int] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
 
 
@@ -96,8 +97,8 @@ def listing(lines: Iterable[str]) -> Listing:
         if kind == "snapshot" and mark == "@":
             numbers = _numbers((guid, createtxg, creation, written), line)
             snapshots.setdefault(dataset, []).append(_snapshot(short, numbers, clones))
-            if userrefs != "0" and number(userrefs, line) > 0:
-                tree.held.append(name)
+            if userrefs != "0" and (count := number(userrefs, line)) > 0:
+                tree.held[name] = count
         elif kind == "bookmark" and mark == "#":
             bookmarks.setdefault(dataset, []).append(
                 Bookmark(short, number(guid, line), number(createtxg, line), number(creation, line))
@@ -162,13 +163,29 @@ class _Splitter:
         return dataset, mark, short
 
 
-def holds(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """Given lines of `zfs holds -H`, return the tags of each snapshot by its full name, as printed."""
+def holds(stdout: bytes, counts: Mapping[str, int]) -> dict[str, tuple[str, ...]] | None:
+    """Given what `zfs holds -H` printed, and the number of holds of each snapshot by its full name, return the tags.
+
+    None where the two disagree. A tag can contain tabs and line breaks: a line that does not begin with one of the
+    snapshots continues the one before. Bytes that are not UTF-8 are written as `\\xe9`. Raises: OutputError.
+    """
+    entries: list[list[str]] = []
+    for line in stdout.decode(errors="backslashreplace").removesuffix("\n").split("\n") if stdout else ():
+        name, tab, _rest = line.partition("\t")
+        if tab and name in counts:
+            entries.append([line])
+        elif entries:
+            entries[-1].append(line)
+        else:
+            raise OutputError(f"expected a snapshot, its tag and a date, got: {line!r}")
     tags: dict[str, tuple[str, ...]] = {}
-    for line in lines:
-        snapshot, tag, _since = columns(line, 3)
-        tags[snapshot] = (*tags.get(snapshot, ()), tag)
-    return tags
+    for lines in entries:
+        name, _tab, rest = "\n".join(lines).partition("\t")
+        tag, _tab, since = rest.rpartition("\t")
+        if not tag or "\n" in since:
+            return None
+        tags[name] = (*tags.get(name, ()), tag)
+    return tags if all(len(tags.get(name, ())) == count for name, count in counts.items()) else None
 
 
 def guids(lines: Iterable[str]) -> dict[str, int]:

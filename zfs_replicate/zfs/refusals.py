@@ -16,15 +16,18 @@ _ALREADY_DONE = re.compile(r"tag already exists on this dataset|no such tag on t
 _NAMED = re.compile(r"'([^']+)'")
 _AT_OR_HASH = re.compile("[@#]")
 _REFUSED = re.compile(r"cannot destroy (?:snapshot )?'?")
+_NONE_LEFT = "no datasets available"
 _ABSENT = re.compile(r"^cannot open '([^']+)': dataset does not exist$")
 
 
 def absent_datasets(ended: Exit) -> frozenset[str] | None:
     """Given how `zfs list A B …` ended, return the datasets that it reports as not existing.
 
-    None if it was killed or printed any other error: a failed query must never count as "does not exist".
+    None if it was killed or printed any other error: a failed query must never count as "does not exist". After the
+    names, `zfs holds` adds that there are "no datasets available" if none of them exists.
     """
-    matches = [_ABSENT.match(line) for line in ended.stderr.splitlines() if line.strip()]
+    lines = [line for line in ended.stderr.splitlines() if line.strip()]
+    matches = [_ABSENT.match(line) for line in (lines[:-1] if lines[-1:] == [_NONE_LEFT] else lines)]
     if ended.is_killed or not all(matches):
         return None
     return frozenset(match[1] for match in matches if match)

@@ -18,7 +18,8 @@ from zfs_replicate.errors import CommandFailed
 from zfs_replicate.hosts.base import Process, Sink, TargetHost, run
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import Exit
-from zfs_replicate.zfs import messages, parse
+from zfs_replicate.run.hold_tags import read_tags
+from zfs_replicate.zfs import messages
 
 MIB = 1 << 20
 CHUNK = 65_536
@@ -162,7 +163,7 @@ class Zfs(ABC):
         return self.zfs("list", "-Hp", "-t", "all", "-o", "name", name).status == 0
 
     def tags(self, snapshot: str) -> set[str]:
-        return set(parse.holds(self.ok("holds", "-H", snapshot)).get(snapshot, ()))
+        return set(read_tags(self.host, {snapshot: int(self.column(snapshot, "userrefs"))}).get(snapshot, ()))
 
     # --- setup for most tests ---
 

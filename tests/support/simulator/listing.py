@@ -245,6 +245,8 @@ def zfs_holds(machine: Machine, arguments: Sequence[str]) -> Reply:
             continue
         for tag, since in snapshot.holds.items():
             lines.append(f"{name}\t{tag}\t{time.strftime('%a %b %e %H:%M %Y', time.gmtime(since))}")
+    if len(errors) == len(names):
+        errors.append("no datasets available")
     return Reply(text(lines), text(errors), 1 if errors else 0)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.listing import PROBE, TOKEN_TEXT, line
+from tests.support.listing import PROBE, TOKEN_TEXT, line, text
 from zfs_replicate.errors import OutputError
 from zfs_replicate.model import Bookmark, Kind, Snapshot, TokenContents
 from zfs_replicate.zfs import parse
@@ -63,7 +63,7 @@ def test_held_snapshots_are_collected_by_full_name() -> None:
         line("snapshot", "tank@a", userrefs="2"),
         line("snapshot", "tank@b", userrefs="0"),
     ]
-    assert parse.listing(lines).held == ["tank@a"]
+    assert parse.listing(lines).held == {"tank@a": 2}
 
 
 @pytest.mark.parametrize(("text", "clones"), [("", ()), ("-", ()), ("p/c", ("p/c",)), ("p/c,p/d e", ("p/c", "p/d e"))])
@@ -127,8 +127,9 @@ def test_a_snapshot_without_its_dataset_is_an_error() -> None:
 
 
 def test_holds_are_grouped_by_snapshot_in_order() -> None:
-    lines = ["tank/a b@x\toffsite\tTue Nov 14 22:13 2023", "tank/a b@x\tother\tTue", "tank@y\tother\tTue"]
-    assert parse.holds(lines) == {"tank/a b@x": ("offsite", "other"), "tank@y": ("other",)}
+    stdout = text("tank/a b@x\toffsite\tTue Nov 14 22:13 2023", "tank/a b@x\tother\tTue", "tank@y\tother\tTue")
+    counts = {"tank/a b@x": 2, "tank@y": 1, "tank@z": 0}
+    assert parse.holds(stdout, counts) == {"tank/a b@x": ("offsite", "other"), "tank@y": ("other",)}
 
 
 def test_guids_by_full_name() -> None:
@@ -139,11 +140,21 @@ def test_first_column_of_each_line() -> None:
     assert parse.first_column(["tank/a\ton", "tank/b c\ton"], 2) == ("tank/a", "tank/b c")
 
 
-@pytest.mark.parametrize("bad", ["tank@a offsite Tue", "tank@a\toffsite", "NAME\tTAG\tTIMESTAMP\tmore"])
+@pytest.mark.parametrize("bad", ["tank@a offsite Tue", "NAME\tTAG\tTIMESTAMP\tmore", ""])
 def test_an_unexpected_hold_is_quoted(bad: str) -> None:
     with pytest.raises(OutputError) as caught:
-        parse.holds([bad])
+        parse.holds(text(bad), {"tank@a": 1})
     assert repr(bad) in str(caught.value)
+
+
+@pytest.mark.parametrize("counts", [{"tank@a": 2}, {"tank@a": 0}, {"tank@a": 1, "tank@b": 1}])
+def test_holds_other_than_in_the_listing_are_in_doubt(counts: dict[str, int]) -> None:
+    assert parse.holds(text("tank@a\toffsite\tTue"), counts) is None
+
+
+@pytest.mark.parametrize("line", ["tank@a\toffsite", "tank@a\t\tTue"])
+def test_a_hold_without_a_tag_or_a_date_is_in_doubt(line: str) -> None:
+    assert parse.holds(text(line), {"tank@a": 1}) is None
 
 
 @pytest.mark.parametrize("bad", ["tank@a", "tank@a\t-", "tank@a\t12 "])

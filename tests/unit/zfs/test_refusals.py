@@ -19,6 +19,10 @@ from zfs_replicate.zfs import refusals
             "cannot open 'off/a': dataset does not exist\n\ncannot open 'off/b c@d': dataset does not exist\n",
             frozenset({"off/a", "off/b c@d"}),
         ),
+        # of `zfs holds`, where none of them exists
+        ("cannot open 'off/a@b': dataset does not exist\nno datasets available\n", frozenset({"off/a@b"})),
+        ("no datasets available\ncannot open 'off/a': dataset does not exist\n", None),
+        ("no datasets available\n", frozenset()),
         # any other message: the query failed
         ("cannot open 'off/a': permission denied\n", None),
         ("cannot open 'off/a': dataset does not exist\ncannot open 'off/b': I/O error\n", None),

@@ -1,0 +1,33 @@
+"""Test that an odd foreign thing on either side stops at most its own dataset."""
+
+from __future__ import annotations
+
+import os
+
+from tests.support.lab.world import World, run, zfs
+
+LATIN_1 = os.fsdecode(b"latin \xe9")
+
+
+def test_hold_tags_of_any_bytes(world: World) -> None:
+    """Also one that looks as if the next dataset were held by us: that one gets its hold."""
+    for name in ("odd", "other"):
+        zfs("create", "-u", f"tank/data/{name}")
+    world.snapshot("tank/data@a", recursive=True)
+    zfs("hold", "nightly", "tank/data/other@a")
+    since = zfs("holds", "-H", "tank/data/other@a").rstrip("\n").rpartition("\t")[2]
+    for tag in ("tab\tin it", "line\nbreak", LATIN_1, "\x1b[2J", f"x\t{since}\ntank/data/other@a\tmirror"):
+        zfs("hold", tag, "tank/data/odd@a")
+    world.replicate()
+    assert world.holds("tank/data/other") == {"a": {"nightly", "mirror"}}
+    assert world.guids("offsite/data/odd") == world.guids("tank/data/odd")
+
+    for tag in ("tab\tin it", LATIN_1, f"x\t{since}\noffsite/data/other@a\tmirror:target"):
+        zfs("hold", tag, "offsite/data/odd@a")
+    world.snapshot("tank/data@b", recursive=True)
+    world.replicate("-k", "0")
+    world.program("status", "-h", "127.0.0.1", "-r", "tank/data", "-l", "offsite/data", "-t", "mirror")
+    kept = {name: world.snapshots(f"offsite/data{name}") for name in ("", "/odd", "/other")}
+    assert kept == {"": ["b"], "/odd": ["a", "b"], "/other": ["b"]}
+    assert "mirror" in run("zfs", "holds", "-H", "tank/data/odd@b").stdout
+    assert "mirror" not in run("zfs", "holds", "-H", "tank/data/other@a").stdout
