@@ -1,7 +1,7 @@
 """Write one case in one line: datasets as short text, and their plans as short text.
 
     >>> steps("a! b c", "a^")
-    'hold c; send a..c (2); verify c; hold-target c; release-target a; release a'
+    'hold c; send a..c (2); verify c; hold-target c; release a; release-target a'
 
 A dataset is written as words, oldest first. A letter is a snapshot: it gives both the name and the guid.
 

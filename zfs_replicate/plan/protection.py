@@ -81,9 +81,9 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
         *route.steps,
         *_verify(after, route),
         *_tagging(Hold, Side.TARGET, target_tag, _full_names(target_name, to_hold_here)),
-        *_tagging(Release, Side.TARGET, target_tag, _full_names(target_name, to_release_here)),
-        *_bookmark(source, route, context),
         *_tagging(Release, Side.SOURCE, tag, _full_names(source.name, to_release)),
+        *_bookmark(source, route, context),
+        *_tagging(Release, Side.TARGET, target_tag, _full_names(target_name, to_release_here)),
         *expire,
     )
     unknown = [snapshot for snapshot in tagged if snapshot.guid not in known]

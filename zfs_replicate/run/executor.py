@@ -1,8 +1,9 @@
 """Carry out a plan. execute(Plan, RunContext, Observer) → Attempt. Never replans: the next pass retries what failed.
 
 The phases run in this order, each for all datasets before the next begins: hold on the source; stream, several datasets
-in parallel, parents first; verify; hold and release on the target; release on the source; expire. A dataset that fails
-is left out of the later phases; the others continue. A dataset in conflict takes part with its holds.
+in parallel, parents first; verify; hold on the target; release and bookmark on the source; release on the target;
+expire. A dataset that fails is left out of the later phases; the others continue. A dataset in conflict takes part with
+its holds.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from zfs_replicate.run.holds import renew_bookmarks, tag_snapshots
 from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
 from zfs_replicate.run.ledger import Ledger
-from zfs_replicate.run.parallel import run_parallel, threads
+from zfs_replicate.run.parallel import run_parallel
 from zfs_replicate.run.stream_steps import STREAM_STEPS, add_free_space, bundled, bundles, run_on_target, run_step
 from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.steps import (
@@ -72,17 +73,10 @@ class _Execution:
         self._stream()
         self._verify()
         self._tag(Hold, Side.TARGET)
-        with threads(2 if self._context.jobs > 1 else 1) as pool:
-            on_target = pool.submit(self._tag, Release, Side.TARGET)
-            on_source = pool.submit(self._release_source)
-            on_target.result()
-            on_source.result()
-        self._expire()
-
-    def _release_source(self) -> None:
-        """Renew bookmarks and release holds on the source, now that the target has its own hold."""
-        self._bookmark()
         self._tag(Release, Side.SOURCE)
+        self._bookmark()
+        self._tag(Release, Side.TARGET)  # last: until then the hold here shows that those on the source are ours
+        self._expire()
 
     def _pending(self, kind: type[StepType]) -> list[tuple[DatasetPlan, StepType]]:
         """Return the steps of one kind, of all datasets that have not failed."""

@@ -40,7 +40,7 @@ def test_datasets_are_planned_each_for_itself() -> None:
     source = tree(SOURCE, ":a! b", "new:a", "done:a!", "bad:a")
     target = target_tree(TARGET, ":a^", "done:a^", "bad:x")
     assert tree_steps(source, target) == {
-        TARGET: "hold b; send a..b; verify b; hold-target b; release-target a; release a",
+        TARGET: "hold b; send a..b; verify b; hold-target b; release a; release-target a",
         f"{TARGET}/new": FULL,
         f"{TARGET}/done": DONE,
         f"{TARGET}/bad": "conflict",

@@ -15,15 +15,15 @@ from zfs_replicate.steps import Expire, ExpiringSnapshot, KeptSnapshot, Verify
         ("a", "absent", "hold a; send a as new; verify a; hold-target a"),
         ("a b c", "absent", "hold a c; send a as new; send a..c (2); verify c; hold-target c; release a"),
         # the run after it
-        ("a! b", "a^", "hold b; send a..b; verify b; hold-target b; release-target a; release a"),
-        ("a! b c", "a^", "hold c; send a..c (2); verify c; hold-target c; release-target a; release a"),
+        ("a! b", "a^", "hold b; send a..b; verify b; hold-target b; release a; release-target a"),
+        ("a! b c", "a^", "hold c; send a..c (2); verify c; hold-target c; release a; release-target a"),
         # an existing hold is not placed again
-        ("a! b!", "a^", "send a..b; verify b; hold-target b; release-target a; release a"),
+        ("a! b!", "a^", "send a..b; verify b; hold-target b; release a; release-target a"),
         # a bookmark cannot be held; the stream's end is
-        ("#a b c", "a^", "hold b c; send #a..b; send b..c; verify c; hold-target c; release-target a; release b"),
+        ("#a b c", "a^", "hold b c; send #a..b; send b..c; verify c; hold-target c; release b; release-target a"),
         # a renamed snapshot has its own name on each side
-        ("a=x! b", "a^", "hold b; send x..b; verify b; hold-target b; release-target a; release x"),
-        ("a! b", "a=x^", "hold b; send a..b; verify b; hold-target b; release-target x; release a"),
+        ("a=x! b", "a^", "hold b; send x..b; verify b; hold-target b; release x; release-target a"),
+        ("a! b", "a=x^", "hold b; send a..b; verify b; hold-target b; release a; release-target x"),
     ],
 )
 def test_streams_are_held_before_and_verified_after(source: str, target: str, expected: str) -> None:
@@ -37,8 +37,8 @@ def test_streams_are_held_before_and_verified_after(source: str, target: str, ex
         ("a", "a^", "hold a"),
         ("a!", "a", "hold-target a"),
         ("a b", "a b", "hold b; hold-target b"),
-        ("a! b", "a^ b", "hold b; hold-target b; release-target a; release a"),
-        ("a! b!", "a^ b^", "release-target a; release a"),
+        ("a! b", "a^ b", "hold b; hold-target b; release a; release-target a"),
+        ("a! b!", "a^ b^", "release a; release-target a"),
         # a hold of another tag is not ours
         ("a%", "a%", "hold a; hold-target a"),
         # our two tags are not interchangeable
@@ -65,7 +65,7 @@ def test_holds_are_repaired_with_nothing_to_send(source: str, target: str, expec
         # never one of another tag
         ("a% b!", "a b^", "nothing"),
         # what arrives in this very run is common too
-        ("a! b! c! d", "a^", "hold d; send a..d (3); verify d; hold-target d; release-target a; release a b c"),
+        ("a! b! c! d", "a^", "hold d; send a..d (3); verify d; hold-target d; release a b c; release-target a"),
     ],
 )
 def test_releases_only_older_common_snapshots(source: str, target: str, expected: str) -> None:
@@ -149,14 +149,14 @@ def test_verify_asks_for_the_tip_by_guid() -> None:
             "a!:40 b:1",
             "a^:40",
             30,
-            "hold b; send a..b; verify b; hold-target b; release-target a; release a; expire a",
+            "hold b; send a..b; verify b; hold-target b; release a; release-target a; expire a",
         ),
         # arriving snapshots may already be overdue; the tip never is
         (
             "a!:90 b:80 c:70",
             "a^:90",
             30,
-            "hold c; send a..c (2); verify c; hold-target c; release-target a; release a; expire a b",
+            "hold c; send a..c (2); verify c; hold-target c; release a; release-target a; expire a b",
         ),
         # a first copy has nothing to expire
         ("a:40 b:10", "absent", 30, "hold b; send b as new; verify b; hold-target b"),
@@ -170,7 +170,7 @@ def test_expiry_takes_old_snapshots_that_nothing_keeps(
 
 def test_an_arriving_snapshot_brings_neither_holds_nor_clones() -> None:
     """They belong to the source's pool, so they keep nothing on the target."""
-    assert steps("a!:90 b%&:80 c!:70", "a^:90", 30).endswith("release a; expire a b")
+    assert steps("a!:90 b%&:80 c!:70", "a^:90", 30).endswith("release a; release-target a; expire a b")
 
 
 @pytest.mark.parametrize(

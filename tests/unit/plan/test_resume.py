@@ -22,11 +22,11 @@ from zfs_replicate.steps import AbortReceive, Resume
         # one that began inside the keep window
         ("a b c", "resume(b)", "hold b c; resume b as new; send b..c; verify c; hold-target c; release b"),
         # an incremental one
-        ("a! b", "a^ resume(a..b)", "hold b; resume b; verify b; hold-target b; release-target a; release a"),
+        ("a! b", "a^ resume(a..b)", "hold b; resume b; verify b; hold-target b; release a; release-target a"),
         (
             "a! b c d",
             "a^ resume(a..b)",
-            "hold b d; resume b; send b..d (2); verify d; hold-target d; release-target a; release a b",
+            "hold b d; resume b; send b..d (2); verify d; hold-target d; release a b; release-target a",
         ),
         # from a bookmark; the rest starts from the snapshot that has arrived then
         ("#a b c", "a resume(a..b)", "hold b c; resume b; send b..c; verify c; hold-target c; release b"),
@@ -82,7 +82,7 @@ def test_a_stale_token_is_cleared_with_its_reason(source: str, target: str, reas
         (
             "a! b c!",
             "a b^ resume(a..b)",
-            "hold b; abort; send b..c; verify c; hold-target c; release-target b; release a b",
+            "hold b; abort; send b..c; verify c; hold-target c; release a b; release-target b",
         ),
         # the saved state is cleared even if there is nothing to send
         ("a!", "a^ resume(a..x)", "abort"),

@@ -135,9 +135,9 @@ def test_the_newest_common_snapshot_has_a_bookmark(source: str, target: str, exp
     assert steps(source, target, plan_context=WITH_BOOKMARKS) == expected
 
 
-def test_a_bookmark_is_created_between_verify_and_release() -> None:
+def test_a_bookmark_is_created_between_the_releases() -> None:
     assert steps("a! b", "a^", plan_context=WITH_BOOKMARKS) == (
-        f"hold b; send a..b; verify b; hold-target b; release-target a; bookmark b as {PREFIX}b; release a"
+        f"hold b; send a..b; verify b; hold-target b; release a; bookmark b as {PREFIX}b; release-target a"
     )
 
 

@@ -29,8 +29,8 @@ def test_steps_are_listed_in_the_order_in_which_they_run() -> None:
         "send tank/a@c from tank/a@a (2 snapshots, about 5.0 KiB): newer than the newest common snapshot @a",
         "verify that off/a@c has arrived: no hold moves until it is there",
         "place the hold offsite:target on off/a@c: it is the newest common snapshot",
-        "release the hold offsite:target on off/a@a: older than the newest common snapshot @c",
         "release the hold offsite on tank/a@a: older than the newest common snapshot @c",
+        "release the hold offsite:target on off/a@a: older than the newest common snapshot @c",
     ]
 
 

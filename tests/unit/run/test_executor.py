@@ -24,7 +24,7 @@ def test_phases_run_in_their_order() -> None:
         "zfs list": Answer(guid_answer(plan).stdout, at_start=lambda: order.append("verify")),
     }
     outcomes_of(plan, RunContext(source, target, 1, Pipe()))
-    assert order == ["source hold", "source send", "verify", "target hold", "target release", "source release"]
+    assert order == ["source hold", "source send", "verify", "target hold", "source release", "target release"]
 
 
 def _noting(side: str, order: list[str]) -> FakeHost:
