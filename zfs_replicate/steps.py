@@ -65,20 +65,28 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class CreateParent:
-    """Create a dataset that only serves as a parent: unmounted, with canmount=off."""
+    """Create a dataset that only serves as a parent: unmounted, with canmount=off.
+
+    `is_kept_plain`: whatever the encryption of the dataset above, whose key need not be loaded then.
+    """
 
     target: str
     is_placeholder: bool
+    is_kept_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Receiving:
-    """Where the target receives a stream, and with which settings."""
+    """Where the target receives a stream, and with which settings.
+
+    `is_kept_plain`: the plain dataset that arrives is not encrypted by the dataset above.
+    """
 
     target: str
     kind: Kind
     is_first: bool = False
     onto_placeholder: bool = False
+    is_kept_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,3 +108,65 @@ def test_plain_stream_below_a_locked_parent_is_refused(encrypted: Zfs) -> None:
     zfs.ok("snapshot", f"{zfs.source}-plain@a")
     _sent, received = zfs.pipe((f"{zfs.source}-plain@a",), ("-s", "-u", f"{zfs.target}/child"))
     assert received.error is KeyUnavailable
+
+
+def below_locked(zfs: Zfs, kind: str) -> str:
+    """Copy the source raw; make a plain dataset below it with snapshots a and b, and return its name."""
+    zfs.send("-w", f"{zfs.source}@a")
+    plain = f"{zfs.source}/plain"
+    options = ("-s", "-V", "8M") if kind == "volume" else ()
+    zfs.ok("create", *options, "-o", "encryption=off", plain)
+    for name in ("a", "b"):
+        zfs.ok("snapshot", f"{plain}@{name}")
+    return plain
+
+
+@pytest.mark.parametrize("kind", ["filesystem", "volume"])
+def test_plain_stream_can_stay_plain_below_a_locked_parent(encrypted: Zfs, kind: str) -> None:
+    zfs = encrypted
+    plain, child = below_locked(zfs, kind), f"{zfs.target}/plain"
+    _sent, received = zfs.pipe((f"{plain}@a",), ("-s", "-u", "-o", "encryption=off", child))
+    assert received.status == 0, received
+    assert zfs.column(child, "encryption") == "off"
+    increment = ("-i", f"{plain}@a", f"{plain}@b")
+    _sent, received = zfs.pipe(increment, ("-s", "-u", "-o", "encryption=off", child))
+    assert "encryption property 'encryption' cannot be set for incremental streams" in received.stderr
+    _sent, received = zfs.pipe(increment, ("-s", "-u", child))
+    assert received.status == 0, received
+
+
+def test_resume_of_a_plain_stream_sets_no_encryption(encrypted: Zfs) -> None:
+    zfs = encrypted
+    plain, child = below_locked(zfs, "filesystem"), f"{zfs.target}/plain"
+    zfs.write(plain, 2 * MIB)
+    zfs.ok("snapshot", f"{plain}@c")
+    zfs.pipe((f"{plain}@c",), ("-s", "-u", "-o", "encryption=off", child), cut=MIB)
+    resume = ("-t", zfs.token(child))
+    _sent, received = zfs.pipe(resume, ("-s", "-u", "-o", "encryption=off", child))
+    assert "encryption property 'encryption' cannot be set for incremental streams" in received.stderr
+    _sent, received = zfs.pipe(resume, ("-s", "-u", child))
+    assert received.status == 0, received
+    assert zfs.column(child, "encryption") == "off"
+
+
+def test_raw_stream_sets_no_encryption(encrypted: Zfs) -> None:
+    zfs = encrypted
+    _sent, received = zfs.pipe(("-w", f"{zfs.source}@a"), ("-s", "-u", "-o", "encryption=off", zfs.target))
+    assert "encryption property 'encryption' cannot be set or excluded for raw streams" in received.stderr
+
+
+def test_dataset_below_a_locked_parent_is_created_plain(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.send("-w", f"{zfs.source}@a")
+    refused = zfs.zfs("create", f"{zfs.target}/parent")
+    assert "encryption root's key is not loaded or provided" in refused.stderr
+    zfs.ok("create", "-o", "encryption=off", "-o", "canmount=off", f"{zfs.target}/parent")
+    assert zfs.column(f"{zfs.target}/parent", "encryption") == "off"
+
+
+def test_plain_stream_fills_no_placeholder_below_a_locked_parent(encrypted: Zfs) -> None:
+    zfs = encrypted
+    plain, child = below_locked(zfs, "filesystem"), f"{zfs.target}/plain"
+    zfs.ok("create", "-o", "encryption=off", "-o", "canmount=off", child)
+    _sent, received = zfs.pipe((f"{plain}@a",), ("-s", "-u", "-F", child))
+    assert received.error is KeyUnavailable

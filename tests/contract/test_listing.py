@@ -102,7 +102,7 @@ def test_root_in_a_missing_pool_is_like_any_missing_dataset(zfs: Zfs) -> None:
 def test_existing_datasets_are_listed_beside_missing_ones(zfs: Zfs) -> None:
     zfs.make_source()
     result = zfs.run(commands.list_existing(("ctank", f"{zfs.source}/no", zfs.source)))
-    assert result.lines == ["ctank", zfs.source]
+    assert result.lines == ["ctank\toff", f"{zfs.source}\toff"]
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}/no"})
     assert result.status == 1
 

@@ -26,7 +26,8 @@ Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe t
 
 A plan is rendered step by step. Names within the planned dataset are short, all others are whole.
 
-    send c as new               a full stream that creates the dataset; `onto placeholder`: with -F
+    send c as new               a full stream that creates the dataset; `onto placeholder`: with -F; `kept plain`: not
+                                encrypted by the dataset above
     send a..b, send a..c (2)    -i from a, -I from a with two snapshots arriving; `send #a..b` from a bookmark
     hold, release               on the source;  hold-target, release-target: on the target
     rollback a -x -y            back to a; x and y are lost
@@ -122,10 +123,11 @@ def tree(root: str, *lines: str) -> Inventory:
     return Inventory(root, {dataset.name: dataset for dataset in datasets})
 
 
-def target_tree(root: str, *lines: str, missing: tuple[str, ...] = ()) -> Inventory:
+def target_tree(root: str, *lines: str, missing: tuple[str, ...] = (), is_in_encrypted: bool = False) -> Inventory:
     """Given lines `PATH: words`, return a target's inventory; `missing`: ancestors that do not exist."""
     datasets = (target(text, name) for name, text in _named(root, lines))
-    return Inventory(root, {dataset.name: dataset for dataset in datasets if dataset is not None}, missing)
+    by_name = {dataset.name: dataset for dataset in datasets if dataset is not None}
+    return Inventory(root, by_name, missing, is_in_encrypted)
 
 
 def _named(root: str, lines: tuple[str, ...]) -> list[tuple[str, str]]:
@@ -254,8 +256,9 @@ def _step(plan: DatasetPlan, step: Step) -> str:
             return _bookmark(plan, step)
         case Expire(_target, expiring):
             return _at(f"expire {' '.join(snapshot.name for snapshot in expiring)}", plan, step.target)
-        case CreateParent(_target, is_placeholder):
-            return _at("create placeholder" if is_placeholder else "create", plan, step.target)
+        case CreateParent(_target, is_placeholder, is_kept_plain):
+            text = "create placeholder" if is_placeholder else "create"
+            return _at(text + (" kept plain" if is_kept_plain else ""), plan, step.target)
         case AbortReceive() | ClearPlaceholder():
             return _at("abort" if isinstance(step, AbortReceive) else "clear placeholder", plan, step.target)
 
@@ -271,6 +274,7 @@ def _stream(plan: DatasetPlan, step: Send | Resume) -> str:
         count = f" ({step.snapshot_count})" if step.snapshot_count > 1 else ""
     text += " as new" if step.receiving.is_first else ""
     text += " onto placeholder" if step.receiving.onto_placeholder else ""
+    text += " kept plain" if step.receiving.is_kept_plain else ""
     return _at(text + count, plan, step.receiving.target)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Bookmark, Dataset, Inventory, Snapshot
 from zfs_replicate.zfs import names
@@ -13,13 +13,16 @@ class Pair:
     """A source dataset and its counterpart on the target (None: it does not exist). Create it with `Pair.of`.
 
     `base`: the newest source snapshot or bookmark whose guid is on the target, preferably a snapshot; None: they have
-    nothing in common.
+    nothing in common. `parent`: the pair of the source's parent, None at the root of the tree. `is_in_encrypted`: the
+    target's tree lies in a dataset of its own that is encrypted.
     """
 
     source: Dataset
     target_name: str
     target: Dataset | None
     base: Snapshot | Bookmark | None
+    parent: Pair | None = None
+    is_in_encrypted: bool = False
 
     @classmethod
     def of(cls, source: Dataset, target_name: str, target: Dataset | None) -> Pair:
@@ -32,13 +35,24 @@ class Pair:
 
     def with_target(self, target: Dataset | None) -> Pair:
         """Return the same source paired with the target as it will be."""
-        return Pair.of(self.source, self.target_name, target)
+        return replace(self, target=target, base=Pair.of(self.source, self.target_name, target).base)
 
     @property
     def is_raw(self) -> bool:
         """Whether to send raw: an encrypted source is, so that the target needs no key, unless its copy is plain."""
         target = self.target
         return self.source.is_encrypted and (target is None or not target.snapshots or target.is_encrypted)
+
+    @property
+    def has_raw_copy(self) -> bool:
+        """Whether the target is a raw copy, or will be once the source has arrived."""
+        has_snapshots = bool(self.source.snapshots or (self.target and self.target.snapshots))
+        return self.is_raw and has_snapshots
+
+    @property
+    def is_below_raw(self) -> bool:
+        """Whether the target is made below a raw copy, whose key zfs wants for all but raw streams (facts 3)."""
+        return self.parent is not None and self.parent.has_raw_copy
 
     def newer_than(self, base: Snapshot | Bookmark) -> tuple[Snapshot, ...]:
         """Given a snapshot or bookmark of the source, return the source snapshots newer than it, oldest first."""
@@ -61,10 +75,11 @@ def match_trees(
 
     With roots `tank/a` and `off/b`, `tank/a/c` is paired with `off/b/c`. Both are parents first, without the excluded.
     """
-    pairs = []
+    pairs: dict[str, Pair] = {}
     for dataset in not_excluded(source, excludes):
-        target_name = target.root + dataset.name[len(source.root) :]
-        pairs.append(Pair.of(dataset, target_name, target.datasets.get(target_name)))
-    paired = {pair.target_name for pair in pairs}
-    orphans = tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in paired)
-    return tuple(pairs), orphans
+        name = target.root + dataset.name[len(source.root) :]
+        pair = Pair.of(dataset, name, target.datasets.get(name))
+        parent = pairs.get(name.rpartition("/")[0])
+        pairs[name] = replace(pair, parent=parent, is_in_encrypted=target.is_in_encrypted)
+    orphans = tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in pairs)
+    return tuple(pairs.values()), orphans

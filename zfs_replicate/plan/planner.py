@@ -14,6 +14,7 @@ from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
 from zfs_replicate.model import Capabilities, Inventory, PlanContext, StreamOptions, Survey
 from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
 from zfs_replicate.plan.conflicts import find_conflict, rolled_back
+from zfs_replicate.plan.encryption import conflict_of_encryption
 from zfs_replicate.plan.pair import Pair, match_trees
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
@@ -81,19 +82,20 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
             before = (AbortReceive(pair.target_name, stale_reason),)
             pair = pair.with_target(after_abort(pair.target))
     target_tag = context.policy.target_tag
-    conflict = find_conflict(pair, resumed is not None, target_tag)
+    conflict = find_conflict(pair, resumed is not None, target_tag) or conflict_of_encryption(pair)
     if conflict is not None and conflict.rollback is not None and pair.target and context.policy.may_roll_back:
         if resumed is not None:
             before, resumed = (AbortReceive(pair.target_name, "the target will be rolled back"),), None
         before = (*before, conflict.rollback)
         pair = pair.with_target(rolled_back(pair.target, conflict.rollback))
-        conflict = find_conflict(pair, False, target_tag)
+        conflict = find_conflict(pair, False, target_tag) or conflict_of_encryption(pair)
     source = pair.source
     if conflict is not None:
         return conflict_plan(found, conflict, context.policy)
     if not source.snapshots:
         needs_parent = pair.target is None and is_parent
-        create = (CreateParent(pair.target_name, is_placeholder=True),) if needs_parent else ()
+        placeholder = CreateParent(pair.target_name, is_placeholder=True, is_kept_plain=pair.is_below_raw)
+        create = (placeholder,) if needs_parent else ()
         return DatasetPlan(source.name, pair.target_name, (*before, *create, *cleared_mark(pair)), notes=_notes(pair))
     route = route_to_tip(pair, resumed, context)
     return protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)

@@ -37,7 +37,9 @@ def route_to_tip(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> 
     """
     source, target = pair.source, pair.target
     is_placeholder = target is not None and target.is_placeholder and not target.snapshots
-    first = Receiving(pair.target_name, source.kind, is_first=pair.base is None, onto_placeholder=is_placeholder)
+    # a resumed stream goes into what was created with this option already, and zfs refuses it there
+    is_kept_plain = pair.is_below_raw and not pair.is_raw and pair.base is None and resumed is None
+    first = Receiving(pair.target_name, source.kind, pair.base is None, is_placeholder, is_kept_plain)
     builder = _Streams(pair, context)
     builder.steps += cleared_mark(pair)
     if resumed is not None and target is not None and target.resume_token is not None:

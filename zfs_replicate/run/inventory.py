@@ -57,19 +57,20 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
     """Given a host, return its tree at `root` with holds, placeholders and decoded tokens; empty if it does not exist.
 
     `is_exact`: count also what was written to a placeholder a moment ago, for which the pool must be able to write.
-    Two commands; one more if there are holds, one or two if there is a placeholder, and one per unfinished receive.
+    Two commands; one more if there are holds, one or two if there is a placeholder, one if the root is encrypted, and
+    one per unfinished receive.
     """
     listing = _read_tree(host, root, commands.list_copies(root))
     if listing is None:
-        ancestors = names.ancestors(root)
-        return Inventory(root, {}, missing_ancestors=_missing(host, ancestors) if ancestors else ())
+        missing, is_in_encrypted = _above(host, root)
+        return Inventory(root, {}, missing, is_in_encrypted)
     marked = _marked(host, root)
     empty = [dataset.name for dataset in listing.datasets if dataset.name in marked and not dataset.snapshots]
     if empty and is_exact:
         _sync(host, root)
     contents = _contents(host, root, empty)
     tokens = {name: _decode(host, name, token) for name, token in listing.tokens.items()}
-    return _inventory(
+    inventory = _inventory(
         host,
         root,
         (
@@ -79,6 +80,9 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
             for dataset in _with_holds(host, listing)
         ),
     )
+    if not inventory.datasets[root].is_encrypted:
+        return inventory
+    return replace(inventory, is_in_encrypted=_above(host, root)[1])
 
 
 def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:
@@ -152,11 +156,16 @@ def _tagged(dataset: Dataset, tags: Mapping[str, tuple[str, ...]]) -> Dataset:
     return replace(dataset, snapshots=tuple(map(tagged, dataset.snapshots)))
 
 
-def _missing(host: Host, ancestors: Sequence[str]) -> tuple[str, ...]:
-    """Given the ancestors of a target, top first, return those that do not exist."""
-    _text, ended = run(host, commands.list_existing(ancestors))
+def _above(host: Host, root: str) -> tuple[tuple[str, ...], bool]:
+    """Given a target's root, return its ancestors that do not exist, top first, and whether it lies in encryption."""
+    ancestors = names.ancestors(root)
+    if not ancestors:
+        return (), False
+    text, ended = run(host, commands.list_existing(ancestors))
     absent = absent_names(host, ended, ancestors[-1])
-    return tuple(name for name in ancestors if name in absent)
+    with parse_errors_of(host, root, "zfs list"):
+        existing = parse.encrypted(text.splitlines())
+    return tuple(name for name in ancestors if name in absent), any([*existing.values()][-1:])
 
 
 def _decode(host: Host, dataset: str, token: str) -> ResumeToken:

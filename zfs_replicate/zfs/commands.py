@@ -16,6 +16,9 @@ Command = tuple[str, ...]
 
 PLAIN = properties.Settings()
 
+KEEP_PLAIN = ("-o", "encryption=off")
+"""Otherwise a new dataset gets the encryption of the one above, and zfs wants that one's key (facts 3)."""
+
 BATCH_BYTES = 100_000
 """Bytes of names in one command. An SSH command is one argument, and Linux limits an argument to 128 KiB."""
 
@@ -86,8 +89,11 @@ def _list(kinds: str, root: str) -> Command:
 
 
 def list_existing(datasets: Sequence[str]) -> Command:
-    """List those datasets that exist; zfs reports the others on stderr (see refusals.absent_datasets)."""
-    return ("zfs", "list", "-Hp", "-o", "name", *datasets)
+    """List those datasets that exist, and whether they are encrypted; zfs reports the others on stderr.
+
+    See refusals.absent_datasets.
+    """
+    return ("zfs", "list", "-Hp", "-o", "name,encryption", *datasets)
 
 
 def list_guids(snapshots: Sequence[str]) -> Command:
@@ -186,8 +192,9 @@ def decompress(compressor: str) -> Command:
 def receive(receiving: Receiving, settings: properties.Settings = PLAIN) -> Command:
     """Receive a stream; save the state when it is cut (-s), never mount (-u), -F only to fill our empty placeholder."""
     force = ("-F",) if receiving.onto_placeholder else ()
+    plain = KEEP_PLAIN if receiving.is_kept_plain else ()
     options = properties.receive_options(settings, receiving.kind, receiving.is_first)
-    return ("zfs", "receive", "-s", "-u", *force, *options, receiving.target)
+    return ("zfs", "receive", "-s", "-u", *force, *plain, *options, receiving.target)
 
 
 def abort_receive(target: str) -> Command:
@@ -198,7 +205,8 @@ def abort_receive(target: str) -> Command:
 def create_parent(step: CreateParent) -> Command:
     """Create one dataset with canmount=off. Never -p: -o would apply to the last dataset only."""
     placeholder = ("-o", f"{PLACEHOLDER_PROPERTY}=on") if step.is_placeholder else ()
-    return ("zfs", "create", "-o", "canmount=off", *placeholder, step.target)
+    plain = KEEP_PLAIN if step.is_kept_plain else ()
+    return ("zfs", "create", "-o", "canmount=off", *plain, *placeholder, step.target)
 
 
 def rollback(snapshot: str) -> Command:

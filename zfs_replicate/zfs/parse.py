@@ -200,6 +200,11 @@ def contents(lines: Iterable[str]) -> dict[str, tuple[int, int]]:
     return {name: (number(logical, line), number(written, line)) for line, (name, logical, written) in rows}
 
 
+def encrypted(lines: Iterable[str]) -> dict[str, bool]:
+    """Given lines of `zfs list -Hp -o name,encryption`, return whether each dataset is encrypted, by name, in order."""
+    return {name: value not in ("off", "-") for name, value in (columns(line, 2) for line in lines)}
+
+
 def first_column(lines: Iterable[str], count: int) -> tuple[str, ...]:
     """Given lines of `count` columns, return the first of each, in order."""
     return tuple(columns(line, count)[0] for line in lines)

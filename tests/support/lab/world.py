@@ -113,6 +113,12 @@ class World:
 
     # --- changes ---
 
+    def create_encrypted(self, dataset: str, phrase: str = "correct horse battery staple") -> None:
+        """Create an encryption root; its key is in a file, and loaded."""
+        key = self.directory / f"{hashlib.sha256(phrase.encode()).hexdigest()[:8]}.key"
+        key.write_text(phrase)
+        zfs("create", "-o", "encryption=on", "-o", "keyformat=passphrase", "-o", f"keylocation=file://{key}", dataset)
+
     def write(self, dataset: str, name: str, size: int = 4096) -> None:
         """Write a file of random bytes into a filesystem, mounted only meanwhile."""
         with self.mounted(dataset) as directory, (directory / name).open("wb") as file:

@@ -19,9 +19,13 @@ def zfs_create(machine: Machine, arguments: Sequence[str]) -> Reply:
     given = dict(option.split("=", 1) for option in flags.get("o", []))
     if kind == "volume" and "canmount" in given:
         raise Refused(f"cannot create '{name}': 'canmount' does not apply to datasets of this type")
+    encryption = given.get("encryption")
+    above = machine.find(name.rpartition("/")[0])
+    if encryption is None and above is not None and not above.is_key_loaded:
+        raise Refused(f"cannot create '{name}': encryption root's key is not loaded or provided")
     dataset = add_dataset(machine, name, kind)
-    if given.get("encryption", "off") != "off":
-        dataset.key = machine.world.new_guid()
+    if encryption is not None:
+        set_key(dataset, 0 if encryption == "off" else machine.world.new_guid())
     dataset.properties |= {key: value for key, value in given.items() if key not in _CREATION_ONLY}
     return Reply()
 
@@ -44,6 +48,11 @@ def add_dataset(machine: Machine, name: str, kind: str) -> Dataset:
     dataset = Dataset(name, kind, world.new_guid(), pool.next_txg(), machine.clock, above.key, above.is_key_loaded)
     pool.datasets[name] = dataset
     return dataset
+
+
+def set_key(dataset: Dataset, key: int, is_loaded: bool = True) -> None:
+    """Let a new dataset have a key of its own, or none (0), whatever its parent has."""
+    dataset.key, dataset.is_key_loaded, dataset.is_encryption_root = key, is_loaded, bool(key)
 
 
 def zfs_snapshot(machine: Machine, arguments: Sequence[str]) -> Reply:

@@ -42,6 +42,7 @@ class Admission:
         existing = self.machine.find(self.name)
         if self.begin.flags & Flags.VOLUME and "canmount" in self.options:
             raise self.cannot("property 'canmount' does not apply to datasets of this type")
+        self._check_encryption_option()
         if self.begin.flags & Flags.RESUMING:
             self._check_resumed(existing)
         elif not self.begin.b:
@@ -55,6 +56,16 @@ class Admission:
         # an incremental stream needs all three too, since %recv is created (lab)
         self.machine.require(self.name, f"cannot receive {self.what}", "receive", "create", "mount")
         return False
+
+    def _check_encryption_option(self) -> None:
+        """`-o encryption=off` is for what a plain stream creates (facts 3)."""
+        if "encryption" not in self.options:
+            return
+        refused = self.cannot("encryption property 'encryption' cannot be set")
+        if self.begin.flags & Flags.RAW:
+            raise Refused(f"{refused.message} or excluded for raw streams.")
+        if self.begin.b or self.begin.flags & Flags.RESUMING:
+            raise Refused(f"{refused.message} for incremental streams.")
 
     def _check_resumed(self, existing: Dataset | None) -> None:
         """With -t: a saved state must exist, at the exact position where the stream continues."""
@@ -83,6 +94,7 @@ class Admission:
             raise self.cannot(f"destination has snapshots (eg. {first})\nmust destroy them to overwrite it")
         if existing.saved:
             raise self.cannot(f"destination {self.name} {PARTIAL}")
+        self._check_parent(is_raw)
         if is_raw or existing.key:
             raise self.cannot(
                 "zfs receive -F cannot be used to destroy an encrypted filesystem or overwrite an unencrypted one with"
@@ -95,7 +107,7 @@ class Admission:
         if above is None:
             failure = self.cannot("unable to restore to destination")
             raise Refused(f"cannot open '{parent}': dataset does not exist\n{failure.message}")
-        if above.key and not above.is_key_loaded and not is_raw:
+        if above.key and not above.is_key_loaded and not is_raw and "encryption" not in self.options:
             raise self.cannot("inherited key must be loaded")
 
     def _is_present(self, existing: Dataset) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.support.simulator.administration import add_dataset, permission
+from tests.support.simulator.administration import add_dataset, permission, set_key
 from tests.support.simulator.admission import UPGRADE, Admission
 from tests.support.simulator.destruction import remove
 from tests.support.simulator.machine import Machine, Refused, Reply, parse_flags
@@ -146,7 +146,9 @@ class Receiver:
         kind = "volume" if saved.flags & Flags.VOLUME else "filesystem"
         dataset = add_dataset(self._machine, self._name, kind)
         if key:  # a raw stream creates a new encryption root with its key not loaded (facts 3)
-            dataset.key, dataset.is_key_loaded = key, False
+            set_key(dataset, key, is_loaded=False)
+        elif self._options.pop("encryption", None):
+            set_key(dataset, 0)
         dataset.is_unfinished = True
         dataset.saved = saved
         self._set_options(dataset)

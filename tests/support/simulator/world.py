@@ -83,8 +83,8 @@ class SavedReceive:
 class Dataset:
     """A filesystem or volume. `snapshots` are ordered by createtxg; `properties` are those set locally.
 
-    `key`: identity of its encryption key, 0 for none. `is_unfinished`: its first receive was cut. `residue`: bytes that
-    count as written although nothing was modified.
+    `key`: identity of its encryption key, 0 for none; `is_encryption_root`: it does not inherit that. `is_unfinished`:
+    its first receive was cut. `residue`: bytes that count as written although nothing was modified.
     """
 
     name: str
@@ -94,6 +94,7 @@ class Dataset:
     creation: int
     key: int = 0
     is_key_loaded: bool = True
+    is_encryption_root: bool = False
     properties: dict[str, str] = field(default_factory=dict)
     blocks: list[Block] = field(default_factory=list)
     snapshots: list[Snapshot] = field(default_factory=list)

@@ -269,7 +269,7 @@ def test_an_absent_target_lists_its_missing_ancestors() -> None:
     answers = {
         "zfs list -Hp -r": Answer(status=1, stderr="cannot open 'off/a/b/c': dataset does not exist\n"),
         "zfs list -Hp -o name": Answer(
-            text("off"),
+            text("off\toff"),
             status=1,
             stderr="cannot open 'off/a': dataset does not exist\ncannot open 'off/a/b': dataset does not exist\n",
         ),
@@ -282,6 +282,21 @@ def test_an_absent_target_lists_its_missing_ancestors() -> None:
 def test_an_absent_target_below_its_parent_misses_nothing() -> None:
     answers = {"zfs list -Hp -r": Answer(status=1, stderr="cannot open 'off/a': dataset does not exist\n")}
     assert read_target(FakeHost("here", answers), "off/a").missing_ancestors == ()
+
+
+@pytest.mark.parametrize(("above", "is_in_encrypted"), [("aes-256-gcm", True), ("off", False)])
+def test_a_target_lies_in_what_the_dataset_above_it_is(above: str, is_in_encrypted: bool) -> None:
+    missing = Answer(status=1, stderr="cannot open 'off/v/a': dataset does not exist\n")
+    ancestors = Answer(text("off\toff", f"off/v\t{above}"))
+    for tree in (missing, Answer(text(line("filesystem", "off/v/a", encryption="aes-256-gcm")))):
+        host = FakeHost("here", {"zfs list -Hp -r": tree, "zfs list -Hp -o name,encryption": ancestors})
+        assert read_target(host, "off/v/a").is_in_encrypted is is_in_encrypted
+
+
+def test_a_plain_target_is_asked_no_more() -> None:
+    host = FakeHost("here", {"zfs list -Hp -r": Answer(text(line("filesystem", "off/a")))})
+    read_target(host, "off/a")
+    assert host.asked_for("zfs list -Hp -o") == []
 
 
 # --- guids ---

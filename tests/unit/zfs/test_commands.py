@@ -60,6 +60,10 @@ def test_a_resumed_send_has_the_token_and_nothing_else() -> None:
             Receiving("off/a", Kind.FILESYSTEM, is_first=True, onto_placeholder=True),
             "-s -u -F -o readonly=on -o canmount=noauto off/a",
         ),
+        (
+            Receiving("off/a", Kind.VOLUME, is_first=True, is_kept_plain=True),
+            "-s -u -o encryption=off -o readonly=on off/a",
+        ),
     ],
 )
 def test_receive_never_mounts_and_forces_only_our_placeholder(receiving: Receiving, expected: str) -> None:
@@ -73,7 +77,7 @@ def test_names_with_spaces_stay_one_argument() -> None:
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (commands.list_existing(["a", "a/b"]), "zfs list -Hp -o name a a/b"),
+        (commands.list_existing(["a", "a/b"]), "zfs list -Hp -o name,encryption a a/b"),
         (commands.list_guids(["a@x"]), "zfs list -Hp -t snapshot -o name,guid a@x"),
         (
             commands.list_placeholders("off/a"),

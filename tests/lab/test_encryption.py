@@ -1,0 +1,57 @@
+"""Test trees in which some datasets are encrypted and others are not."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.lab.world import World, zfs
+
+SOURCE, TARGET = "tank/safe", "offsite/safe"
+
+
+@pytest.fixture
+def safe(world: World) -> World:
+    """An encrypted dataset, the root of most trees here."""
+    world.create_encrypted(SOURCE)
+    return world
+
+
+def replicate(world: World, *options: str, expect: int = 0) -> str:
+    """Mirror the encrypted tree; return what was printed."""
+    done = world.replicate_from(SOURCE, TARGET, *options, expect=expect)
+    return done.stdout + done.stderr
+
+
+def assert_mirrored(world: World, *children: str) -> None:
+    for child in ("", *children):
+        assert world.guids(f"{TARGET}{child}") == world.guids(f"{SOURCE}{child}"), child
+
+
+def test_plain_datasets_below_an_encrypted_one_arrive_plain(safe: World) -> None:
+    for name in ("/plain", "/plain/below", "/no snapshot/deep", "/no snapshot/deep/secret"):
+        options = () if "no snapshot" in name else ("-o", "encryption=off")
+        zfs("create", "-p", *options, f"{SOURCE}{name}")
+    zfs("create", "-s", "-V", "8M", "-o", "encryption=off", f"{SOURCE}/volume")
+    copied = ("/plain", "/plain/below", "/volume", "/no snapshot/deep/secret")
+    for number in ("one", "two"):
+        safe.write(f"{SOURCE}/plain", number)
+        safe.snapshot(*(f"{SOURCE}{name}@{number}" for name in ("", *copied)))
+        assert replicate(safe) == ""
+        assert_mirrored(safe, *copied)
+    assert [safe.get(f"{TARGET}{name}", "encryption") for name in copied[:3]] == ["off"] * 3
+    assert safe.get(f"{TARGET}{copied[3]}", "encryption") != "off"
+    assert safe.get(TARGET, "keystatus") == "unavailable"
+    assert safe.read(f"{TARGET}/plain", "two") == safe.read(f"{SOURCE}/plain", "two")
+
+
+def test_plain_data_is_never_plain_in_an_encrypted_target(safe: World) -> None:
+    zfs("create", "-o", "encryption=off", f"{SOURCE}/plain")
+    safe.snapshot(f"{SOURCE}@one", "tank/data@one", recursive=True)
+    safe.create_encrypted("offsite/vault", "another phrase for the vault")
+    safe.replicate_from("tank/data", "offsite/vault/data")
+    assert safe.get("offsite/vault/data", "encryptionroot") == "offsite/vault"
+    for _ in range(2):
+        refused = safe.replicate_from(SOURCE, "offsite/vault/safe", expect=1).stderr
+        assert "tank/safe/plain is not encrypted, but lies below a dataset that is" in refused
+        assert safe.datasets("offsite/vault/safe") == ["offsite/vault/safe"]
+    safe.replicate_from(SOURCE, "offsite/vault/safe", "-x", "plain")

@@ -1,0 +1,78 @@
+"""Encrypted and plain datasets in one tree: what is kept plain, and what a person must decide."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tests.support.notation import (
+    SOURCE,
+    TARGET,
+    context,
+    plan_of,
+    rendered,
+    source,
+    target,
+    target_tree,
+    tree,
+    tree_steps,
+)
+from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.planner import plan_dataset
+from zfs_replicate.steps import CreateParent
+
+RAW = "hold a; send a raw as new; verify a; hold-target a"
+PLAIN = "hold a; send a as new; verify a; hold-target a"
+KEPT_PLAIN = "hold a; send a as new kept plain; verify a; hold-target a"
+
+
+def test_plain_dataset_below_a_raw_one_is_kept_plain() -> None:
+    datasets = tree(SOURCE, ":encrypted a", "plain:a", "plain/below:a", "volume:volume a", "secret:encrypted a")
+    assert tree_steps(datasets, target_tree(TARGET)) == {
+        TARGET: RAW,
+        f"{TARGET}/plain": KEPT_PLAIN,
+        f"{TARGET}/plain/below": PLAIN,
+        f"{TARGET}/volume": KEPT_PLAIN,
+        f"{TARGET}/secret": RAW,
+    }
+
+
+def test_plain_dataset_below_an_existing_raw_copy_is_kept_plain() -> None:
+    datasets = tree(SOURCE, ":encrypted empty", "plain:a")
+    assert tree_steps(datasets, target_tree(TARGET, ":encrypted x"))[f"{TARGET}/plain"] == KEPT_PLAIN
+
+
+def test_increments_and_resumed_streams_are_not_kept_plain() -> None:
+    parent = Pair.of(source("encrypted a!"), TARGET, target("encrypted a^"))
+    for target_text, streams in (("a^", "send a..b"), ("resume(a)", "resume a as new; send a..b")):
+        pair = Pair.of(source("a! b!"), TARGET, target(target_text))
+        plan = plan_dataset(replace(pair, parent=parent), is_parent=False, context=context())
+        assert rendered(plan).startswith(f"{streams}; verify b")
+
+
+def test_plain_dataset_in_an_encrypted_vault_is_encrypted_by_it() -> None:
+    datasets = tree(SOURCE, ":a!", "plain:a")
+    for copies in (target_tree(TARGET, is_in_encrypted=True), target_tree(TARGET, ":encrypted a^")):
+        assert tree_steps(datasets, copies)[f"{TARGET}/plain"] == PLAIN
+
+
+def test_plain_dataset_is_never_stored_in_plain_in_a_vault() -> None:
+    datasets = tree(SOURCE, ":encrypted a!", "plain:a", "empty:empty", "empty/plain:a", "old:a")
+    copies = target_tree(TARGET, ":encrypted a^", "old:a^", is_in_encrypted=True)
+    steps = tree_steps(datasets, copies)
+    assert steps[f"{TARGET}/plain"] == steps[f"{TARGET}/empty/plain"] == "conflict"
+    assert steps[f"{TARGET}/old"] == "hold a"
+    (conflict,) = {plan.conflict for plan in plan_of(datasets, copies).datasets if plan.target == f"{TARGET}/plain"}
+    assert conflict is not None
+    assert f"{SOURCE}/plain is not encrypted" in conflict.what
+
+
+def test_placeholder_below_a_raw_copy_is_created_plain() -> None:
+    datasets = tree(SOURCE, ":encrypted a", "empty:encrypted empty", "empty/secret:encrypted a")
+    plans = {plan.target: plan for plan in plan_of(datasets, target_tree(TARGET)).datasets}
+    assert plans[f"{TARGET}/empty"].steps == (CreateParent(f"{TARGET}/empty", True, is_kept_plain=True),)
+
+
+def test_placeholder_elsewhere_is_created_as_its_parent_is() -> None:
+    datasets = tree(SOURCE, ":encrypted empty", "secret:encrypted a")
+    plans = {plan.target: plan for plan in plan_of(datasets, target_tree(TARGET)).datasets}
+    assert plans[TARGET].steps == (CreateParent(TARGET, True),)
