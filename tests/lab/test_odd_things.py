@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from tests.support.lab.world import World, run, zfs
 
 LATIN_1 = os.fsdecode(b"latin \xe9")
@@ -31,3 +33,18 @@ def test_hold_tags_of_any_bytes(world: World) -> None:
     assert kept == {"": ["b"], "/odd": ["a", "b"], "/other": ["b"]}
     assert "mirror" in run("zfs", "holds", "-H", "tank/data/odd@b").stdout
     assert "mirror" not in run("zfs", "holds", "-H", "tank/data/other@a").stdout
+
+
+def test_user_properties_of_a_pool_with_any_bytes(world: World) -> None:
+    if "zfs-2.1" in zfs("version"):
+        pytest.skip("pools have user properties from OpenZFS 2.2 on")
+    for pool in ("tank", "offsite"):
+        for name, value in (
+            ("x:a", "tab\tline\nbreak\n"),
+            ("x:b", "x\nfeature@large_blocks\tx\nguid\tx"),
+            ("x:c", LATIN_1),
+        ):
+            run("zpool", "set", f"{name}={value}", pool)
+    world.snapshot("tank/data@a")
+    world.replicate()
+    assert world.guids("offsite/data") == world.guids("tank/data")

@@ -22,9 +22,10 @@ def probe(host: Host, root: str) -> Capabilities:
     Raises: SourceUnusable if the login shell prints something of its own, or there is no zfs; PoolMissing.
     """
     pool = names.pool_of(root)
-    text, ended = run(host, commands.probe(pool))
+    stdout, ended = run_for_bytes(host, commands.probe(pool))
     if messages.is_refused_by_gate(ended):
-        text, ended = run(host, commands.probe(pool, has_clock=False))
+        stdout, ended = run_for_bytes(host, commands.probe(pool, has_clock=False))
+    text = stdout.decode(errors="backslashreplace")  # the pool's user properties contain any bytes
     noise, greeting, output = text.partition(f"{parse.PROBE_GREETING}\n")
     if not greeting:
         printed = " ".join((text or ended.stderr).split())[:300]
@@ -36,7 +37,7 @@ def probe(host: Host, root: str) -> Capabilities:
             f"{host.name}: the login shell prints {noise.strip()[:200]!r} before each command, which would damage every"
             " stream; print only when interactive: in ~/.bashrc, ~/.cshrc and the like, guard it with [ -t 0 ]"
         )
-    lines = output.splitlines()
+    lines = output.split("\n")
     if "program\tzfs" not in lines:
         raise SourceUnusable(f"{host.name}: there is no zfs command in PATH or the sbin directories; install OpenZFS")
     if ended.exit_status != 0:

@@ -243,30 +243,31 @@ def capabilities(lines: Iterable[str], pool: str) -> Capabilities:
     """Given the probe's lines after the greeting, return what that host and pool support.
 
     Each is `program NAME`, `clock SECONDS`, `zfs-version TEXT` or a line of `zpool get -Hp`, with one TAB. A system
-    whose `date` knows no `+%s` prints another text for the clock, or none. Raises: OutputError.
+    whose `date` knows no `+%s` prints another text for the clock, or none. User properties of the pool come between
+    the native ones and the features, and their values can contain anything, also line breaks; so any other line is left
+    out, and of several for one property the first counts, of several for a feature the last. Raises: OutputError.
     """
     programs: set[str] = set()
-    version = "unknown"
-    clock = None
+    facts: dict[str, str] = {}
     properties: dict[str, str] = {}
+    features: dict[str, str] = {}
     for line in lines:
-        key, value = columns(line, 2)
-        if key == "program":
+        key, tab, value = line.partition("\t")
+        if key == "program" and not properties:
             programs.add(value)
-        elif key == "zfs-version":
-            version = value
-        elif key == "clock":
-            clock = int(value) if value.isascii() and value.isdigit() else None
-        else:
-            properties[key] = value
+        elif key in ("zfs-version", "clock") and not properties:
+            facts[key] = value
+        elif key.startswith("feature@"):
+            features[key.removeprefix("feature@")] = value
+        elif tab:
+            properties.setdefault(key, value)
+    clock = facts.get("clock", "")
     return Capabilities(
-        zfs_version=version,
+        zfs_version=facts.get("zfs-version", "unknown"),
         programs=frozenset(programs),
         pool_guid=_property(properties, "guid", pool),
-        features={
-            key.removeprefix("feature@"): value for key, value in properties.items() if key.startswith("feature@")
-        },
-        clock=clock,
+        features=features,
+        clock=int(clock) if clock.isascii() and clock.isdigit() else None,
     )
 
 

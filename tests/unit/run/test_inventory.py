@@ -33,6 +33,12 @@ def probed(stdout: bytes, status: int = 0, stderr: str = "") -> FakeHost:
     return FakeHost("nas1", {"sh -c": Answer(stdout, status, stderr)})
 
 
+def test_a_probe_may_contain_any_bytes() -> None:
+    """A user property of the pool does."""
+    host = probed(text(PROBE_GREETING, *PROBE) + b"org.example:x\tlatin \xe9\x0b\xe2\x80\xa8guid\t7\n")
+    assert probe(host, "tank/a").pool_guid == 42
+
+
 def test_a_probe_is_one_command() -> None:
     host = probed(text(PROBE_GREETING, *PROBE))
     capabilities = probe(host, "tank/a/b")
@@ -52,7 +58,7 @@ def test_a_probe_is_one_command() -> None:
             errors.PoolMissing,
             "tank on nas1: cannot read the pool's properties",
         ),
-        (probed(text(PROBE_GREETING, "program\tzfs", "nonsense")), errors.OutputError, "'nonsense'"),
+        (probed(text(PROBE_GREETING, "program\tzfs", "nonsense")), errors.OutputError, "printed no guid of pool tank"),
     ],
 )
 def test_an_unusable_side_is_an_error_with_a_reason(host: FakeHost, error: type[Exception], message: str) -> None:

@@ -222,6 +222,14 @@ def test_a_probe_without_the_guid_of_the_pool_is_an_error() -> None:
         parse.capabilities([line for line in PROBE if not line.startswith("guid\t")], "tank")
 
 
+def test_user_properties_of_the_pool_change_nothing() -> None:
+    """Their values contain tabs and line breaks, and can look like the lines that count."""
+    forged = ["a", "", "b\tc\td", "guid\t7", "program\tpigz", "clock\t1", "feature@large_blocks\tdisabled"]
+    first_feature = next(number for number, line in enumerate(PROBE) if line.startswith("feature@"))
+    lines = [*PROBE[:first_feature], "org.example:x\ta", *forged, *PROBE[first_feature:]]
+    assert parse.capabilities(lines, "tank") == parse.capabilities(PROBE, "tank")
+
+
 def test_a_token_with_a_malformed_number_is_damaged() -> None:
     assert parse.token_contents(b"toguid = 0xzz\ntoname = a@b\n") is None
 
