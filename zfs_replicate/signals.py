@@ -23,7 +23,10 @@ class Interrupted(BaseException):
 
 @contextlib.contextmanager
 def interrupted_by_signals() -> Iterator[None]:
-    """Raise Interrupted in the main thread on the first ending signal; ignore further ones until the block is left."""
+    """Raise Interrupted in the main thread on the first ending signal; ignore further ones until the block is left.
+
+    A block within it, after the first signal, can be ended by a second one.
+    """
 
     def end(number: int, _frame: FrameType | None) -> None:
         for ending_signal in ENDING_SIGNALS:

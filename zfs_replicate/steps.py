@@ -200,13 +200,25 @@ class KeptSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrivals:
+    """The source snapshots that the streams of a dataset bring, oldest first, and the tags that hold one on each side.
+
+    If not all of them arrive, the newest that did is held.
+    """
+
+    snapshots: tuple[Snapshot, ...]
+    source_tag: str
+    target_tag: str
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetPlan:
     """What a run does to one dataset: its steps in the order in which they run, and what keeps it from being mirrored.
 
     `conflict`: a person must decide first; then each step is a Hold that keeps the newest common snapshot meanwhile.
     `base`: the newest common snapshot now; `tip`: the newest one afterwards, which is the newest of the source.
-    `held`: the source snapshots that have our hold once it is placed, oldest first. `kept`: the target snapshots that
-    have expired but stay.
+    `held`: the source snapshots that have our hold once it is placed, oldest first. `arrivals` None: no
+    streams. `kept`: the target snapshots that have expired but stay.
     """
 
     source: str
@@ -218,6 +230,7 @@ class DatasetPlan:
     base: Snapshot | Bookmark | None = None
     tip: Snapshot | Bookmark | None = None
     held: tuple[Snapshot, ...] = ()
+    arrivals: Arrivals | None = None
 
     @property
     def snapshot_count(self) -> int:
@@ -272,6 +285,7 @@ class Outcome:
     """How a run ended for one dataset. `error` None: all its steps were carried out.
 
     `failed`: the step that failed; None if it was none of its steps, as with a conflict whose holds are in place.
+    `arrived`: the newest snapshot that its streams brought although not all succeeded; None: none, or not known.
     """
 
     plan: DatasetPlan
@@ -281,6 +295,7 @@ class Outcome:
     expired: tuple[str, ...] = ()
     done: tuple[Done, ...] = ()
     failed: Step | None = None
+    arrived: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)

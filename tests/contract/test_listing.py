@@ -115,6 +115,20 @@ def test_guids_are_listed_beside_missing_snapshots(zfs: Zfs) -> None:
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset(missing)
 
 
+def test_guids_of_whole_datasets_leave_out_their_children(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("create", f"{zfs.source}/child of it")
+    zfs.ok("snapshot", f"{zfs.source}/child of it@c")
+    zfs.ok("create", f"{zfs.source}/empty")
+    datasets = (zfs.source, f"{zfs.source}/empty", f"{zfs.source}/no", f"{zfs.source}/child of it")
+    result = zfs.run(commands.list_guids_in(datasets))
+    names = [f"{zfs.source}@a", f"{zfs.source}@b", f"{zfs.source}/child of it@c"]
+    assert parse.guids(result.lines) == {name: zfs.guid(name) for name in names}
+    assert refusals.absent_datasets(failed(result.stderr)) == frozenset((f"{zfs.source}/no",))
+    again = zfs.run(commands.list_guids_in((zfs.source,)))
+    assert set(parse.guids(again.lines)) == set(names[:2])
+
+
 def test_names_with_spaces(zfs: Zfs) -> None:
     zfs.make_source()
     zfs.ok("create", f"{zfs.source}/with space")

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from tests.support.simulator import invariants
 from tests.support.simulator.faults import At, Call
-from tests.support.simulator.machine_runs import CRASH, FAIL, HANG_UP, KILL, End, Run, Trouble, run
+from tests.support.simulator.machine_runs import CRASH, FAIL, HANG_UP, KILL, TERM, End, Run, Trouble, run
 from tests.support.simulator.machine_site import (
     CHAIN,
     COPY_ACTS,
@@ -54,13 +54,13 @@ HOSTS = st.sampled_from(("source", "target"))
 EDGES = st.sampled_from(("before", "after"))
 WHEN = st.tuples(st.integers(1, 14), EDGES)
 AT_A_COMMAND = st.one_of(
-    st.builds(Trouble, st.sampled_from((CRASH, FAIL)), HOSTS, st.integers(1, 14), EDGES),
+    st.builds(Trouble, st.sampled_from((CRASH, FAIL, TERM)), HOSTS, st.integers(1, 14), EDGES),
     st.builds(Trouble, st.just(HANG_UP), st.just("source"), st.integers(1, 9), EDGES),
 )
 IN_A_STREAM = st.one_of(
     st.builds(
         Trouble,
-        st.sampled_from((CRASH, HANG_UP, KILL)),
+        st.sampled_from((CRASH, HANG_UP, KILL, TERM)),
         st.just("source"),
         st.integers(1, 3),
         st.integers(1, 5000),
@@ -68,7 +68,7 @@ IN_A_STREAM = st.one_of(
     ),
     st.builds(
         Trouble,
-        st.sampled_from((CRASH, KILL)),
+        st.sampled_from((CRASH, KILL, TERM)),
         st.just("target"),
         st.integers(1, 3),
         st.integers(1, 5000),
@@ -243,6 +243,8 @@ class Mirrors(RuleBasedStateMachine):
         problems = list(invariants.after_any_run(finished))
         if trouble is None:
             problems += invariants.after_whole_run(finished)
+        if trouble is None or trouble.action in (KILL, TERM):
+            problems += invariants.after_orderly_run(finished)
         if ended.end is End.WELL and not finished.is_meddled:
             problems += invariants.after_good_run(finished)
         assert not problems, (problems, ended)

@@ -14,6 +14,8 @@ from zfs_replicate.run.transfer import Pipe
 from zfs_replicate.steps import Outcome, Plan, Verify
 
 DENIED = "permission denied"
+ARRIVED = "zfs list -Hp -d 1"
+"""The question what has arrived of streams that failed. Unless a test answers it, nothing has."""
 
 
 @dataclass
@@ -62,7 +64,7 @@ def run_plan(
     """Plan both trees and carry out the plan; the hosts give these answers, and succeed at everything else."""
     plan = plan_of(source, target)
     source_host = FakeHost("nas1", {"zfs send": Answer(b"stream")} | (at_source or {}))
-    target_host = FakeHost("here", {"zfs list": guid_answer(plan)} | (at_target or {}))
+    target_host = FakeHost("here", {"zfs list": guid_answer(plan), ARRIVED: Answer()} | (at_target or {}))
     observer = Arrivals()
     attempt = executor.execute(plan, RunContext(source_host, target_host, 2, Pipe()), observer)
     if attempt.error is not None:

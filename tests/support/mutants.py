@@ -16,16 +16,30 @@ class Mutant:
 
 
 EXECUTOR, PROTECTION = "zfs_replicate/run/executor.py", "zfs_replicate/plan/protection.py"
+ARRIVALS = "zfs_replicate/run/arrivals.py"
 EXPIRY, LEDGER = "zfs_replicate/run/expiry.py", "zfs_replicate/run/ledger.py"
 HOLD = "        self._tag(Hold, Side.SOURCE)\n"
 RELEASE = "        self._tag(Release, Side.SOURCE)\n"
-STREAMS = "        self._stream()\n"
+STREAMS = "        with afterwards(self._hold_arrivals):\n            self._stream()\n"
 VERIFY = "        self._verify()\n"
 EXPIRE = "        self._expire()\n"
 
 MUTANTS = (
     Mutant("release before the streams", EXECUTOR, STREAMS, RELEASE + STREAMS),
-    Mutant("hold after the streams", EXECUTOR, STREAMS, STREAMS + HOLD),
+    Mutant("hold after the streams", EXECUTOR, STREAMS, STREAMS + "    " + HOLD),
+    Mutant(
+        "leave without a hold what arrived of a cut stream",
+        EXECUTOR,
+        STREAMS,
+        "        if self:\n            self._stream()\n",
+    ),
+    Mutant("repair the hold on the target after the streams", EXECUTOR, "        self._repair_holds()\n", ""),
+    Mutant(
+        "hold what arrived only after an error",
+        ARRIVALS,
+        "    except Interrupted:\n",
+        "    except ZeroDivisionError:\n",
+    ),
     Mutant("expire before verifying", EXECUTOR, VERIFY, EXPIRE + VERIFY),
     Mutant("never verify", EXECUTOR, VERIFY, ""),
     Mutant(

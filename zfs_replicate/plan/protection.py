@@ -14,6 +14,7 @@ from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.retention import Verdict, judge
 from zfs_replicate.plan.route import Route
 from zfs_replicate.steps import (
+    Arrivals,
     BookmarkSource,
     Conflict,
     DatasetPlan,
@@ -55,6 +56,11 @@ class _TargetAfter:
     def newer(self) -> tuple[Snapshot, ...]:
         return self.snapshots[self.base_index + 1 :]
 
+    def holding(self, held: list[Snapshot], tag: str) -> _TargetAfter:
+        """Return the same with this tag on these snapshots."""
+        snapshots = (replace(s, holds=(*s.holds, tag)) if s in held else s for s in self.snapshots)
+        return replace(self, snapshots=tuple(snapshots))
+
 
 def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPlan:
     """Given a route, return the dataset's plan: its streams, and the steps before and after them that protect the copy.
@@ -72,12 +78,15 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     newly_held = {snapshot.guid for snapshot in to_hold}
     tagged = [snapshot for snapshot in source.snapshots if tag in snapshot.holds or snapshot.guid in newly_held]
     to_release = [s for s in tagged if anchor and s.createtxg < anchor[0].createtxg and s.guid in known]
+    to_repair = _unheld_base(pair, route, target_tag)
+    after = after.holding(to_repair, target_tag)
     to_hold_here = [after.new_base] if target_tag not in after.new_base.holds else []
     to_release_here = [snapshot for snapshot in after.older if target_tag in snapshot.holds]
     expire, kept = _expiry(after, anchor, context)
     # the order is the safety: see the top of this module
     steps = (
         *_tagging(Hold, Side.SOURCE, tag, _full_names(source.name, to_hold)),
+        *_tagging(Hold, Side.TARGET, target_tag, _full_names(target_name, to_repair)),
         *route.steps,
         *_verify(after, route),
         *_tagging(Hold, Side.TARGET, target_tag, _full_names(target_name, to_hold_here)),
@@ -88,9 +97,9 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     )
     unknown = [snapshot for snapshot in tagged if snapshot.guid not in known]
     notes = _notes(source, route, after, unknown, tag)
-    return DatasetPlan(
-        source.name, target_name, steps, None, notes, kept, base=route.base, tip=route.tip, held=tuple(tagged)
-    )
+    arrivals = Arrivals(route.arriving, tag, target_tag) if route.arriving else None
+    plan = DatasetPlan(source.name, target_name, steps, None, notes, kept, route.base, route.tip)
+    return replace(plan, held=tuple(tagged), arrivals=arrivals)
 
 
 def conflict_plan(pair: Pair, conflict: Conflict, policy: Policy) -> DatasetPlan:
@@ -120,6 +129,17 @@ def _tagging(
 ) -> tuple[Hold | Release, ...]:
     """Return the one step that tags these snapshots; none where there is nothing to tag."""
     return (kind(side, tag, snapshots),) if snapshots else ()
+
+
+def _unheld_base(pair: Pair, route: Route, target_tag: str) -> list[Snapshot]:
+    """Return the target's snapshot of the base, if streams start from it and its hold is gone.
+
+    It is held before them, since they may fail for weeks. Without streams it is the new base, and held as that.
+    """
+    if pair.target is None or pair.base is None or not route.arriving:
+        return []
+    guid = pair.base.guid
+    return [s for s in pair.target.snapshots if s.guid == guid and target_tag not in s.holds]
 
 
 def _verify(after: _TargetAfter, route: Route) -> tuple[Verify, ...]:

@@ -79,22 +79,23 @@ class DatasetRun:
 
     @property
     def steps(self) -> tuple[StepRun, ...]:
-        """The finished steps of earlier attempts, then all steps of the last one."""
+        """The finished steps of earlier attempts, then all steps of the last one, then holds on what arrived of it."""
         return tuple(self._steps())
 
     def _steps(self) -> Iterator[StepRun]:
         for number, outcome in self.outcomes[:-1]:
             yield from (StepRun(done.step, number, "done", done.byte_count, done.seconds) for done in outcome.done)
         number, last = self.outcomes[-1]
-        finished = {id(done.step): done for done in last.done}
+        finished = {done.step: done for done in last.done}
         for step in last.plan.steps:
-            if id(step) in finished:
-                done = finished[id(step)]
+            if step in finished:
+                done = finished.pop(step)
                 yield StepRun(step, number, "done", done.byte_count, done.seconds)
             elif self.is_dry_run:
                 yield StepRun(step, number, "planned")
             else:
                 yield StepRun(step, number, "failed" if step is last.failed else "not_done")
+        yield from (StepRun(step, number, "done") for step in finished)
 
     @property
     def result(self) -> str:
@@ -115,7 +116,7 @@ class DatasetRun:
         """The newest snapshot that is known to be on both sides after the run."""
         verifications = [run for run in self.steps if isinstance(run.step, Verify)]
         if verifications and verifications[-1].state != "done":
-            return self.plan.base
+            return self.last.arrived or self.plan.base
         return self.plan.tip if self.plan.conflict is None else self.plan.base
 
     @property
@@ -128,13 +129,19 @@ class DatasetRun:
     def held(self) -> tuple[Snapshot, ...]:
         """The source snapshots that have our hold after the run, oldest first, as far as is known."""
         absent: set[str] = set()
+        placed: set[str] = set()
         for run in self.steps:
             match run.step:
                 case Hold(Side.SOURCE) if run.state != "done":
                     absent.update(run.step.snapshots)
                 case Release(Side.SOURCE) if run.state == "done":
                     absent.update(run.step.snapshots)
-        return tuple(snapshot for snapshot in self.plan.held if f"{self.plan.source}@{snapshot.name}" not in absent)
+                case Hold(Side.SOURCE):
+                    placed.update(run.step.snapshots)
+        arrived = () if self.last.arrived is None or self.last.arrived in self.plan.held else (self.last.arrived,)
+        names = {snapshot: f"{self.plan.source}@{snapshot.name}" for snapshot in (*self.plan.held, *arrived)}
+        held = [s for s in names if names[s] not in absent and (s in self.plan.held or names[s] in placed)]
+        return tuple(sorted(held, key=lambda snapshot: snapshot.createtxg))
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,10 @@ def _named(reasons: Mapping[str, str]) -> list[Fields]:
 def _describe_tagging(step: Hold | Release, plan: DatasetPlan) -> Description:
     if isinstance(step, Release):
         reasons = dict.fromkeys(step.snapshots, f"older than the newest common snapshot{_at_tip(plan)}")
+    elif step not in plan.steps:
+        reasons = dict.fromkeys(step.snapshots, "the newest snapshot that arrived before the streams ended early")
     elif step.side is Side.TARGET:
-        reasons = dict.fromkeys(step.snapshots, "it is the newest common snapshot")
+        reasons = dict.fromkeys(step.snapshots, _why_held_here(step, plan))
     else:
         reasons = {name: _why_held(name, plan) for name in step.snapshots}
     action, what = ("hold", "place the hold") if isinstance(step, Hold) else ("release", "release the hold")
@@ -136,6 +138,14 @@ def _why_held(snapshot: str, plan: DatasetPlan) -> str:
     if plan.snapshot_count:
         return "a stream of this run ends at it"
     return "the newest common snapshot that can be held"
+
+
+def _why_held_here(step: Hold, plan: DatasetPlan) -> str:
+    """Return why a snapshot of the target is held: before the streams, its hold was lost."""
+    later = plan.steps[plan.steps.index(step) :]
+    if any(isinstance(other, Send | Resume) for other in later):
+        return "this run starts from it, and its hold is gone"
+    return "it is the newest common snapshot"
 
 
 def _why_sent(step: Send, plan: DatasetPlan) -> str:

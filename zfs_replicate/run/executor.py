@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -17,6 +18,7 @@ from typing import TypeVar
 from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, VerificationFailed
 from zfs_replicate.log_context import about
 from zfs_replicate.observer import Observer
+from zfs_replicate.run.arrivals import afterwards, hold_arrivals
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.expiry import expire
 from zfs_replicate.run.holds import renew_bookmarks, tag_snapshots
@@ -24,7 +26,15 @@ from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
 from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.run.parallel import run_parallel
-from zfs_replicate.run.stream_steps import STREAM_STEPS, add_free_space, bundled, bundles, run_on_target, run_step
+from zfs_replicate.run.stream_steps import (
+    STREAM_STEPS,
+    add_free_space,
+    bundled,
+    bundles,
+    is_before_streams,
+    run_on_target,
+    run_step,
+)
 from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.steps import (
     BEST_EFFORT,
@@ -65,13 +75,17 @@ class _Execution:
         self._context = context
         self._ledger = ledger
         self._cancellation = Cancellation()
+        self._begun: set[str] = set()
+        """The source datasets of which a stream has begun."""
 
     def run(self) -> None:
         self._tag(Hold, Side.SOURCE)
+        self._repair_holds()
         for ancestor in self._plan.ancestors:
             run_on_target(self._context.target, commands.create_parent(ancestor), ancestor.target, "create it")
-        self._stream()
-        self._verify()
+        with afterwards(self._hold_arrivals):
+            self._stream()
+            self._verify()
         self._tag(Hold, Side.TARGET)
         self._tag(Release, Side.SOURCE)
         self._bookmark()
@@ -79,20 +93,43 @@ class _Execution:
         self._expire()
 
     def _pending(self, kind: type[StepType]) -> list[tuple[DatasetPlan, StepType]]:
-        """Return the steps of one kind, of all datasets that have not failed."""
-        return [(plan, step) for plan in self._ledger.active() for step in plan.steps if isinstance(step, kind)]
+        """Return the steps of one kind that are still to be done, of all datasets that have not failed."""
+        return [
+            (plan, step)
+            for plan in self._ledger.active()
+            for step in plan.steps
+            if isinstance(step, kind) and not self._ledger.is_done(plan, step)
+        ]
 
     # --- holds and releases ---
 
     def _tag(self, kind: type[Hold] | type[Release], side: Side) -> None:
         """Hold or release all snapshots of one side. A dataset for which that fails is left out of the later phases."""
         pending = [(plan, step) for plan, step in self._pending(kind) if step.side is side]
+        for plan, step, error in self._tag_all(pending):
+            self._ledger.fail(plan, error, step)
+
+    def _repair_holds(self) -> None:
+        """Place the holds on the target that come before the streams. What fails is tried again after them."""
+        pending = [
+            (plan, step)
+            for plan, step in self._pending(Hold)
+            if step.side is Side.TARGET and is_before_streams(step, plan)
+        ]
+        for _plan, _step, error in self._tag_all(pending):
+            log.info("%s; it is tried again after the streams", error)
+
+    def _tag_all(
+        self, pending: Sequence[tuple[DatasetPlan, Hold | Release]]
+    ) -> Iterator[tuple[DatasetPlan, Hold | Release, ReplicateError]]:
+        """Carry out steps of one kind on one side; record what is done, and yield the others with their error."""
         if not pending:
             return
-        host = self._context.source if side is Side.SOURCE else self._context.target
-        done = "placed" if kind is Hold else "released"
+        first = pending[0][1]
+        host = self._context.source if first.side is Side.SOURCE else self._context.target
+        done = "placed" if isinstance(first, Hold) else "released"
         snapshots = tuple(snapshot for _plan, step in pending for snapshot in step.snapshots)
-        failures = tag_snapshots(host, replace(pending[0][1], snapshots=snapshots), self._context.width)
+        failures = tag_snapshots(host, replace(first, snapshots=snapshots), self._context.width)
         for plan, step in pending:
             with about(plan.source):
                 for snapshot in step.snapshots:
@@ -100,9 +137,15 @@ class _Execution:
                         log.info("%s: %s the hold %s on %s", host.name, done, step.tag, snapshot)
             errors = [failures[snapshot] for snapshot in step.snapshots if snapshot in failures]
             if errors:
-                self._ledger.fail(plan, errors[0], step)
+                yield plan, step, errors[0]
             else:
                 self._ledger.record_done(plan, step)
+
+    def _hold_arrivals(self) -> None:
+        """Hold the newest arrival of each dataset whose streams have begun and were not verified."""
+        outcomes = [outcome for outcome in self._ledger.outcomes() if outcome.plan.source in self._begun]
+        plans = [o.plan for o in outcomes if not any(isinstance(done.step, Verify) for done in o.done)]
+        hold_arrivals(plans, self._context, self._ledger)
 
     def _bookmark(self) -> None:
         pending = self._pending(BookmarkSource)
@@ -149,6 +192,7 @@ class _Execution:
                 self._stream_dataset(plan, context)
 
     def _stream_dataset(self, plan: DatasetPlan, context: RunContext) -> None:
+        self._begun.add(plan.source)
         began = time.monotonic()
         with about(plan.source):
             for step in plan.steps:

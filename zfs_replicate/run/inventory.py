@@ -5,7 +5,7 @@ The number of commands does not grow with the datasets. A command that fails is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
@@ -88,9 +88,18 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
 
 def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:
     """Given whole snapshot names, return the guid of each one that exists. One command per few thousand names."""
+    return _guids(host, snapshots, commands.list_guids)
+
+
+def read_guids_in(host: Host, datasets: Sequence[str]) -> dict[str, int]:
+    """Given datasets, return the guids of their snapshots by whole name; none of a dataset that does not exist."""
+    return _guids(host, datasets, commands.list_guids_in)
+
+
+def _guids(host: Host, names: Sequence[str], listing: Callable[[Sequence[str]], commands.Command]) -> dict[str, int]:
     guids: dict[str, int] = {}
-    for batch in commands.batches(snapshots):
-        text, ended = run(host, commands.list_guids(batch))
+    for batch in commands.batches(names):
+        text, ended = run(host, listing(batch))
         absent_names(host, ended, batch[0])
         with parse_errors_of(host, batch[0], "zfs list"):
             guids.update(parse.guids(text.splitlines()))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from zfs_replicate.errors import CommandFailed
+from zfs_replicate.model import Snapshot
 from zfs_replicate.steps import DatasetPlan, Done, Outcome, Plan, Step
 
 
@@ -68,14 +69,22 @@ class Ledger:
                 error = before.error.with_failure(error)
             self._outcomes[plan.source] = replace(before, error=error, failed=step)
 
+    def is_done(self, plan: DatasetPlan, step: Step) -> bool:
+        return any(done.step == step for done in self.outcome(plan).done)
+
     def record_done(self, plan: DatasetPlan, step: Step, byte_count: int = 0, seconds: float = 0.0) -> None:
-        """Record a finished step. The outcome lists steps in the plan's order, whichever ended first."""
+        """Record a finished step. The outcome lists them in the plan's order; those that it lacks come last."""
         with self._lock:
             before = self._outcomes[plan.source]
             done = (*before.done, Done(step, byte_count, seconds))
-            done = tuple(sorted(done, key=lambda entry: before.plan.steps.index(entry.step)))
+            done = tuple(sorted(done, key=lambda entry: _place_in(before.plan, entry.step)))
             total = before.byte_count + byte_count
             self._outcomes[plan.source] = replace(before, done=done, byte_count=total)
+
+    def record_arrival(self, plan: DatasetPlan, snapshot: Snapshot) -> None:
+        """Record the newest snapshot that has arrived of streams that did not all succeed."""
+        with self._lock:
+            self._outcomes[plan.source] = replace(self._outcomes[plan.source], arrived=snapshot)
 
     def record_seconds(self, plan: DatasetPlan, seconds: float) -> Outcome:
         """Record how long all streams of a dataset took; return its outcome so far."""
@@ -89,3 +98,7 @@ class Ledger:
         with self._lock:
             before = self._outcomes[plan.source]
             self._outcomes[plan.source] = replace(before, expired=(*before.expired, *snapshots))
+
+
+def _place_in(plan: DatasetPlan, step: Step) -> int:
+    return plan.steps.index(step) if step in plan.steps else len(plan.steps)

@@ -57,6 +57,12 @@ def _small_increment(plan: DatasetPlan) -> Send | None:
             return None
 
 
+def is_before_streams(step: Step, plan: DatasetPlan) -> bool:
+    """Whether a step of the plan comes before all its streams, or it has none."""
+    begin = next((place for place, other in enumerate(plan.steps) if isinstance(other, STREAM_STEPS)), len(plan.steps))
+    return any(other is step for other in plan.steps[:begin])
+
+
 @contextlib.contextmanager
 def bundled(plans: Iterable[DatasetPlan], context: RunContext) -> Iterator[RunContext]:
     """Return the context with one command for the streams of these plans, which must run in this order."""

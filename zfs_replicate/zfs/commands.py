@@ -101,6 +101,11 @@ def list_guids(snapshots: Sequence[str]) -> Command:
     return ("zfs", "list", "-Hp", "-t", "snapshot", "-o", "name,guid", *snapshots)
 
 
+def list_guids_in(datasets: Sequence[str]) -> Command:
+    """List name and guid of all snapshots of each dataset, without those of its children."""
+    return ("zfs", "list", "-Hp", "-d", "1", "-t", "snapshot", "-o", "name,guid", *datasets)
+
+
 def list_placeholders(root: str) -> Command:
     """List the datasets of a tree on which the property is set locally, since children inherit user properties."""
     kinds = ("-t", "filesystem,volume")

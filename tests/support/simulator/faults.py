@@ -50,13 +50,18 @@ class CrashClient:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """The program gets SIGTERM, and ends in order. In a stream, it comes from the thread of that stream."""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """Call a function: somebody else acts on the machine at this moment."""
 
     function: Callable[[], object]
 
 
-Action = Fail | HangUp | Die | CrashClient | Call
+Action = Fail | HangUp | Die | CrashClient | Signal | Call
 
 
 @dataclass(slots=True, eq=False)

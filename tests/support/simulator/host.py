@@ -3,6 +3,7 @@ started, a stream is received while it is written."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -10,7 +11,7 @@ from typing import Self
 from tests.support.exits import exited
 from tests.support.simulator import shell
 from tests.support.simulator.bundle import SimulatedBundle
-from tests.support.simulator.faults import Call, CrashClient, Die, Fail, Fault, HangUp
+from tests.support.simulator.faults import Call, CrashClient, Die, Fail, Fault, HangUp, Signal
 from tests.support.simulator.machine import ROOT, Machine, NotModelled
 from tests.support.simulator.receiving import Receiver
 from tests.support.simulator.scripts import bundled_sends
@@ -18,6 +19,7 @@ from tests.support.simulator.world import World
 from zfs_replicate.errors import ConnectionFailed
 from zfs_replicate.hosts.base import Process
 from zfs_replicate.model import Exit
+from zfs_replicate.signals import Interrupted
 
 Command = tuple[str, ...]
 
@@ -102,6 +104,8 @@ class SimulatedHost:
                     function()
                 case CrashClient():
                     self.world.faults.crash()
+                case Signal():
+                    raise Interrupted(signal.SIGTERM)
                 case HangUp():
                     self.is_connected = False
                     if not is_started:

@@ -168,6 +168,15 @@ def _why_it_should_be_there(snapshot: SnapshotPicture, newest: SnapshotPicture |
     return ""
 
 
+def after_orderly_run(run: FinishedRun) -> Iterator[str]:
+    """The source cannot destroy the newest snapshot that has arrived: a run that ends in order, and reaches the source
+    to its end, leaves it held, even if streams were cut."""
+    before = {source.guid: newest.guid for source, _target, newest in copies(run.before, run.mirror)}
+    for source, _target, newest in copies(run.after, run.mirror):
+        if newest.guid != before.get(source.guid) and run.mirror.tag not in newest.holds:
+            yield f"{source.name}@{newest.name} has arrived, and is not held"
+
+
 def after_whole_run(run: FinishedRun) -> Iterator[str]:
     """A run without a fault that reached its end leaves the newest common snapshot of every dataset held on the source,
     whatever else is wrong with the dataset; and on the target, even if the copy is in conflict because it changed."""

@@ -13,14 +13,15 @@ from enum import Enum
 
 from tests.support.passes import simulated_pass
 from tests.support.simulator import Crash, SimulatedHost
-from tests.support.simulator.faults import Action, At, CrashClient, Die, Fail, Faults, HangUp
+from tests.support.simulator.faults import Action, At, CrashClient, Die, Fail, Faults, HangUp, Signal
 from tests.support.simulator.machine_site import Mirror, Site
 from tests.support.simulator.scripts import bundled_sends
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import ReplicateError
+from zfs_replicate.signals import Interrupted
 
-CRASH, HANG_UP, KILL = CrashClient(), HangUp(), Die()
+CRASH, HANG_UP, KILL, TERM = CrashClient(), HangUp(), Die(), Signal()
 READING_SECONDS = 30
 FAIL = Fail("", 137)
 """A command on either side is killed: it did nothing or everything, but reports no success."""
@@ -93,7 +94,7 @@ def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | No
         resumed_count = sum(command[:3] == ("zfs", "send", "-t") for command in source.commands)
         bundle_count = sum(bundled_sends(command) is not None for command in source.commands)
         return Run(End.UNWELL if errors else End.WELL, errors, not source.is_connected, resumed_count, bundle_count)
-    except ReplicateError as error:
+    except (ReplicateError, Interrupted) as error:
         return Run(End.UNWELL, (f"{type(error).__name__}: {error}",), not source.is_connected)
     except Crash:
         if started_before_crash != [len(source.commands) + len(target.commands)]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from hypothesis import event, given, settings
 
-from tests.support.notation import TAG, TARGET
+from tests.support.notation import TAG, TARGET, TARGET_TAG
 from tests.support.replay import arriving_guids, guids, moments, result
 from tests.support.worlds import World, worlds
 from zfs_replicate.model import Bookmark, Dataset, Snapshot
@@ -120,7 +120,20 @@ def test_holds_precede_streams_and_verification_precedes_release(world: World) -
     releases = places(plan, Release, Expire)
     assert len(verify) == (1 if streams else 0)
     assert hold + streams + verify == sorted(hold + streams + verify)
-    assert verify + held(plan, Side.TARGET) + releases == sorted(verify + held(plan, Side.TARGET) + releases)
+    repairs = [place for place in held(plan, Side.TARGET) if streams and place < streams[0]]
+    renewals = held(plan, Side.TARGET)[len(repairs) :]
+    assert hold + repairs + streams + verify + renewals + releases == sorted(
+        hold + repairs + streams + verify + renewals + releases
+    )
+
+
+@for_every_world
+def test_the_base_is_held_on_the_target_while_a_stream_runs(world: World) -> None:
+    plan = planned(world)
+    for moment in moments(world.source, world.target, plan):
+        if isinstance(moment.step, Send | Resume) and moment.target is not None and plan.base is not None:
+            holds = [snapshot.holds for snapshot in moment.target.snapshots if snapshot.guid == plan.base.guid]
+            assert all(TARGET_TAG in tags for tags in holds)
 
 
 @for_every_world

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.notation import TARGET, guid_of, planned, steps
+from tests.support.notation import TARGET, context, guid_of, planned, steps
 from zfs_replicate.steps import Expire, ExpiringSnapshot, KeptSnapshot, Verify
 
 
@@ -28,6 +28,57 @@ from zfs_replicate.steps import Expire, ExpiringSnapshot, KeptSnapshot, Verify
 )
 def test_streams_are_held_before_and_verified_after(source: str, target: str, expected: str) -> None:
     assert steps(source, target) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        # somebody has released it
+        ("a! b", "a", "hold b; hold-target a; send a..b; verify b; hold-target b; release a; release-target a"),
+        # a stream was cut after b, and nothing could be held
+        (
+            "a! b c!",
+            "a^ b",
+            "hold b; hold-target b; send b..c; verify c; hold-target c; release a b; release-target a b",
+        ),
+        (
+            "a! b c d!",
+            "a^ b resume(b..c)",
+            "hold b c; hold-target b; resume c; send c..d; verify d; hold-target d; release a b c; release-target a b",
+        ),
+        # under another name
+        (
+            "a=x! b",
+            "a=y",
+            "hold b; hold-target y; send x..b; verify b; hold-target b; release x; release-target y",
+        ),
+        # the base of a bookmark
+        (
+            "#a b",
+            "a",
+            "hold b; hold-target a; send #a..b; verify b; hold-target b; release-target a",
+        ),
+    ],
+)
+def test_lost_holds_are_placed_before_the_streams(source: str, target: str, expected: str) -> None:
+    assert steps(source, target) == expected
+
+
+def test_a_rolled_back_copy_holds_its_base_first() -> None:
+    plan_context = context(may_roll_back=True)
+    assert steps("a! b", "a x^ changed", plan_context=plan_context) == (
+        "hold b; hold-target a; rollback a -x; send a..b; verify b; hold-target b; release a; release-target a"
+    )
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [("a! b c", "a^", "bc"), ("a b", "absent", "ab"), ("a b c", "a resume(a..b)", "bc"), ("a", "a", None)],
+)
+def test_the_plan_names_what_its_streams_bring(source: str, target: str, expected: str | None) -> None:
+    arrivals = planned(source, target).arrivals
+    names = None if arrivals is None else "".join(snapshot.name for snapshot in arrivals.snapshots)
+    assert names == expected
 
 
 @pytest.mark.parametrize(

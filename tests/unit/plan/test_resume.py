@@ -20,7 +20,11 @@ from zfs_replicate.steps import AbortReceive, Resume
         ("a", "resume(a)", "hold a; resume a as new; verify a; hold-target a"),
         ("a b c", "resume(a)", "hold a c; resume a as new; send a..c (2); verify c; hold-target c; release a"),
         # one that began inside the keep window
-        ("a b c", "resume(b)", "hold b c; resume b as new; send b..c; verify c; hold-target c; release b"),
+        (
+            "a b c",
+            "resume(b)",
+            "hold b c; resume b as new; send b..c; verify c; hold-target c; release b",
+        ),
         # an incremental one
         ("a! b", "a^ resume(a..b)", "hold b; resume b; verify b; hold-target b; release a; release-target a"),
         (
@@ -29,9 +33,17 @@ from zfs_replicate.steps import AbortReceive, Resume
             "hold b d; resume b; send b..d (2); verify d; hold-target d; release a b; release-target a",
         ),
         # from a bookmark; the rest starts from the snapshot that has arrived then
-        ("#a b c", "a resume(a..b)", "hold b c; resume b; send b..c; verify c; hold-target c; release b"),
+        (
+            "#a b c",
+            "a resume(a..b)",
+            "hold b c; hold-target a; resume b; send b..c; verify c; hold-target c; release b; release-target a",
+        ),
         # raw goes on raw
-        ("encrypted a b", "encrypted a resume(a..b,raw)", "hold a b; resume b; verify b; hold-target b; release a"),
+        (
+            "encrypted a b",
+            "encrypted a^ resume(a..b,raw)",
+            "hold a b; resume b; verify b; hold-target b; release a; release-target a",
+        ),
         # onto our placeholder
         (
             "a b",
@@ -78,7 +90,11 @@ def test_a_stale_token_is_cleared_with_its_reason(source: str, target: str, reas
         ("a b", "resume(damaged)", "hold a b; abort; send a as new; send a..b; verify b; hold-target b; release a"),
         ("a b", "resume(x)", "hold a b; abort; send a as new; send a..b; verify b; hold-target b; release a"),
         # after an incremental one, the earlier snapshots are left
-        ("a b", "a resume(damaged)", "hold a b; abort; send a..b; verify b; hold-target b; release a"),
+        (
+            "a b",
+            "a^ resume(damaged)",
+            "hold a b; abort; send a..b; verify b; hold-target b; release a; release-target a",
+        ),
         (
             "a! b c!",
             "a b^ resume(a..b)",

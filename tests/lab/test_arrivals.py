@@ -1,0 +1,76 @@
+"""A stream of many snapshots is cut: the source keeps the newest that has arrived, so that the mirror can go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.lab.faults import Fault, FaultyMachine, faulty_machine
+from tests.support.lab.servers import KNOWN_HOSTS
+from tests.support.lab.world import PROGRAM, World, run, zfs
+
+PORT = 2246
+SOURCE, TARGET = "tank/data", "offsite/data"
+AMID = "until zfs list offsite/data@c >/dev/null 2>&1; do sleep 0.1; done; {}"
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyMachine]:
+    with faulty_machine(tmp_path_factory.mktemp("faulty"), PORT, KNOWN_HOSTS) as faulty:
+        yield faulty
+
+
+def prepare(world: World) -> None:
+    """Both sides have b; the source has c, d and e besides, of which only c and a part of d will arrive."""
+    world.snapshot("tank/data@b")
+    world.replicate(host="localhost")
+    for name, size in (("c", 1_000_000), ("d", 8_000_000), ("e", 8_000_000)):
+        world.write(SOURCE, name, size)
+        world.snapshot(f"{SOURCE}@{name}")
+
+
+def mirror(machine: FaultyMachine, expect: int) -> str:
+    """Run the program over the sshd with the fault, in a shell whose number the fault knows; return its stderr."""
+    words = f"-h 127.0.0.1 -p {PORT} -r {SOURCE} -l {TARGET} -t mirror --retries 0"
+    client = f"echo $$ >{machine.directory}/client; exec python3 {PROGRAM} {words}"
+    done = run("sh", "-c", client, check=False)
+    assert done.returncode == expect, done.stderr
+    return done.stderr
+
+
+def assert_goes_on(world: World) -> None:
+    """Check that c is held; let the source destroy all that it can; then the next run is as good as any."""
+    assert world.snapshots(TARGET) == ["b", "c"]
+    assert world.holds(SOURCE) == {name: {"mirror"} for name in "bce"}
+    assert world.holds(TARGET) == {name: {"mirror:target"} for name in "bc"}
+    for name in "bcde":
+        run("zfs", "destroy", f"{SOURCE}@{name}", check=False)
+    assert world.snapshots(SOURCE) == ["b", "c", "e"]
+    world.replicate(host="localhost")
+    assert world.guids(TARGET)[-1] == world.guids(SOURCE)[-1]
+    assert (world.holds(SOURCE), world.holds(TARGET)) == ({"e": {"mirror"}}, {"e": {"mirror:target"}})
+
+
+CUTS: dict[str, tuple[Callable[[FaultyMachine], str], int]] = {
+    "SIGTERM": (lambda machine: machine.kill_client.replace("KILL", "TERM"), 143),
+    "sender killed": (lambda _machine: 'pkill -KILL -f "^/usr/sbin/zfs send"', 1),
+}
+
+
+@pytest.mark.parametrize("how", CUTS)
+def test_a_cut_stream_leaves_what_arrived_held(world: World, machine: FaultyMachine, how: str) -> None:
+    prepare(world)
+    action, status = CUTS[how]
+    machine.arm(Fault(how, "send *", "middle", AMID.format(action(machine))))
+    mirror(machine, status)
+    assert machine.disarm()
+    assert_goes_on(world)
+
+
+def test_a_quota_amid_a_stream_leaves_what_arrived_held(world: World, machine: FaultyMachine) -> None:
+    prepare(world)
+    zfs("set", f"quota={int(world.get(TARGET, 'used')) + 5_000_000}", TARGET)
+    assert "quota" in mirror(machine, 1)
+    zfs("set", "quota=none", TARGET)
+    assert_goes_on(world)
