@@ -24,7 +24,6 @@
         ├── OutOfSpace                       pool full, or a quota reached
         ├── TargetDiverged                   the target was changed, or its own snapshots are in the way
         ├── StaleToken                       the source can no longer resume this token
-        ├── StateUnread                      zfs did not say what an unfinished receive is
         ├── PartialState                     an unfinished receive is in the way
         ├── StreamBroken                     the stream ended early, stalled or was damaged; state is saved
         ├── FeatureMissing                   the target is too old for the stream
@@ -144,10 +143,6 @@ class TargetDiverged(CommandFailed):
 
 
 class StaleToken(CommandFailed):
-    is_transient = True
-
-
-class StateUnread(CommandFailed):
     is_transient = True
 
 

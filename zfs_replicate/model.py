@@ -74,10 +74,14 @@ class TokenContents:
 
 @dataclass(frozen=True, slots=True)
 class ResumeToken:
-    """The saved state of an interrupted receive. `contents` is None if zfs could not decode the text."""
+    """The saved state of an interrupted receive. `contents` is None if zfs could not decode the text.
+
+    `unread`: why zfs did not say whether it can, as a sentence; empty if it did.
+    """
 
     text: str
     contents: TokenContents | None
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,12 +185,13 @@ BEST_EFFORT = (BookmarkSource, ClearPlaceholder)
 class Conflict:
     """Why a dataset cannot be mirrored until a person decides: the evidence, and the possible next steps.
 
-    `rollback`: what --rollback would do; None if it cannot help.
+    `rollback`: what --rollback would do; None if it cannot help. `is_transient`: the next run may well find none.
     """
 
     what: str
     next_step: str
     rollback: Rollback | None = None
+    is_transient: bool = False
 
 
 @dataclass(frozen=True, slots=True)

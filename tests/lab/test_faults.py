@@ -211,7 +211,7 @@ def strike_decoding(world: World, machine: FaultyMachine, action: str) -> tuple[
 def test_saved_state_outlives_a_failed_token_decoding(world: World, machine: FaultyMachine, how: str) -> None:
     status, stderr = strike_decoding(world, machine, UNANSWERED[how])
     assert status == 1
-    assert "offsite/data on localhost: zfs did not say what the saved state" in stderr
+    assert "offsite/data: zfs on localhost did not say what the saved state" in stderr
     assert world.get("offsite/data", "receive_resume_token").startswith("1-")
     assert "resume tank/data@two" in world.replicate("-n").stdout
     assert "clearing" not in world.replicate("-v", host="localhost").stderr

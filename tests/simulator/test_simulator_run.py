@@ -10,8 +10,9 @@ import pytest
 from tests.support.simulated import Mirror
 from tests.support.simulator import Crash
 from tests.support.simulator.faults import At, Call, CrashClient, Die, Fail, HangUp
-from zfs_replicate.errors import ConnectionFailed, DatasetBusy, StateUnread
+from zfs_replicate.errors import ConnectionFailed, DatasetBusy
 from zfs_replicate.model import SECONDS_PER_DAY
+from zfs_replicate.run.ledger import ConflictFound
 from zfs_replicate.steps import Resume
 
 RECORD = 131_072
@@ -155,8 +156,11 @@ def test_saved_state_stays_when_its_token_is_not_decoded(mirror: Mirror, status:
     mirror.run()
     saved = mirror.world.dataset("off/data/a").saved
     mirror.world.faults.arm(Fail("", status), "zfs send -nvt", host="target")
-    with pytest.raises(StateUnread):
-        mirror.run()
+    outcomes = {outcome.plan.target: outcome for outcome in mirror.run().outcomes}
+    error = outcomes["off/data/a"].error
+    assert isinstance(error, ConflictFound)
+    assert error.is_transient
+    assert [target for target, outcome in outcomes.items() if outcome.error] == ["off/data/a"]
     assert mirror.world.dataset("off/data/a").saved == saved
     resumed = [step for outcome in mirror.run_well() for step in outcome.plan.steps if isinstance(step, Resume)]
     assert len(resumed) == 1

@@ -22,7 +22,7 @@ Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe t
     resume(b)           a first receive of b was interrupted
     resume(a..b)        a receive of b on top of a was interrupted; resume(a..b,raw): of a raw stream
     resume(a..b=old)    the same, and b was called @old at that time
-    resume(damaged)     zfs cannot decode the token
+    resume(damaged)     zfs cannot decode the token; resume(unread): zfs did not say
 
 A plan is rendered step by step. Names within the planned dataset are short, all others are whole.
 
@@ -172,6 +172,8 @@ class _World:
                 return replace(dataset, written=65536)
             case "encrypted":
                 return replace(dataset, is_encrypted=True)
+            case "resume(unread)":
+                return replace(dataset, resume_token=ResumeToken("1-token", None, "zfs on off1 did not say"))
             case "resume(damaged)":
                 return replace(dataset, resume_token=ResumeToken("1-token", None))
             case "empty" | "volume":

@@ -19,7 +19,7 @@ from zfs_replicate.plan.pair import Pair, match_trees
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.plan.route import cleared_mark, route_to_tip
-from zfs_replicate.steps import AbortReceive, CreateParent, DatasetPlan, Plan, Step
+from zfs_replicate.steps import AbortReceive, Conflict, CreateParent, DatasetPlan, Plan, Step
 from zfs_replicate.zfs import names
 
 
@@ -77,6 +77,9 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
     before: tuple[Step, ...] = ()
     resumed = None
     if pair.target is not None and pair.target.resume_token is not None:
+        if pair.target.resume_token.unread:
+            unread = Conflict(pair.target.resume_token.unread, "run again", is_transient=True)
+            return conflict_plan(pair, unread, context.policy)
         resumed, stale_reason = resumable(pair, pair.target.resume_token)
         if resumed is None:
             before = (AbortReceive(pair.target_name, stale_reason),)

@@ -102,7 +102,7 @@ class DatasetRun:
         """How it ended: one of the outcomes of the report and the metrics, such as `received`."""
         last = self.last
         if last.plan.conflict is not None:
-            return "conflict"
+            return "failed" if last.plan.conflict.is_transient else "conflict"
         if self.is_dry_run:
             return "planned" if last.plan.steps else "up_to_date"
         if last.error is not None:

@@ -70,7 +70,7 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
     if empty and is_exact:
         _sync(host, root)
     contents = _contents(host, root, empty)
-    tokens = {name: _decode(host, name, token) for name, token in listing.tokens.items()}
+    tokens = {name: _decode(host, token) for name, token in listing.tokens.items()}
     inventory = _inventory(
         host,
         root,
@@ -178,16 +178,16 @@ def _above(host: Host, root: str) -> tuple[tuple[str, ...], bool]:
     return tuple(name for name in ancestors if name in absent), any([*existing.values()][-1:])
 
 
-def _decode(host: Host, dataset: str, token: str) -> ResumeToken:
+def _decode(host: Host, token: str) -> ResumeToken:
     """Decode a token on the target, which works because zfs prints it before looking anything up, and then fails.
 
-    The plan throws a damaged state away, so only an answer of zfs makes it one. Raises: StateUnread without an answer.
+    The plan throws a damaged state away, so only an answer of zfs makes it one.
     """
     stdout, ended = run_for_bytes(host, commands.decode_token(token))
     has_contents = not ended.is_killed and parse.has_token_contents(stdout)
     if has_contents or messages.is_corrupt_token(ended):
         return ResumeToken(token, parse.token_contents(stdout))
-    raise messages.undecoded_token(host.name, dataset, ended)
+    return ResumeToken(token, None, messages.undecoded_token_problem(host.name, ended))
 
 
 def _inventory(host: Host, root: str, datasets: Iterable[Dataset]) -> Inventory:

@@ -22,8 +22,9 @@ class ConflictFound(CommandFailed):
     def of(cls, plan: DatasetPlan, source_host: str) -> ConflictFound:
         if plan.conflict is None:
             raise AssertionError("the plan has no conflict")
-        source = f"{plan.source} on {source_host}"
-        return cls(f"{plan.target}: conflict with {source}: {plan.conflict.what}; {plan.conflict.next_step}")
+        conflict = plan.conflict
+        source = "" if conflict.is_transient else f" conflict with {plan.source} on {source_host}:"
+        return cls(f"{plan.target}:{source} {conflict.what}; {conflict.next_step}", conflict.is_transient)
 
     def with_failure(self, error: Exception) -> ConflictFound:
         """Return the same conflict, of which a hold could not be placed either; a retry may place that one."""

@@ -211,11 +211,11 @@ def is_corrupt_token(ended: Exit) -> bool:
     return not ended.is_killed and _CORRUPT_TOKEN.search(ended.stderr) is not None
 
 
-def undecoded_token(host: str, dataset: str, ended: Exit) -> errors.StateUnread:
-    """Given how `zfs send -nvt TOKEN` ended without an answer, return the error to raise. A retry may succeed."""
+def undecoded_token_problem(host: str, ended: Exit) -> str:
+    """Given how `zfs send -nvt TOKEN` ended without an answer, return that as a sentence. A retry may succeed."""
     stderr = " ".join(ended.stderr.split())[:MAX_QUOTED]
     fate = "it was killed" if ended.is_killed else "no message"
-    return errors.StateUnread(
-        f"{dataset} on {host}: zfs did not say what the saved state of an interrupted receive contains; nothing was"
-        f" changed, and the state is kept; run again (zfs: {stderr or fate})"
+    return (
+        f"zfs on {host} did not say what the saved state of an interrupted receive contains ({stderr or fate});"
+        " the state is kept as it is"
     )

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.notation import SOURCE, TARGET, planned, source, steps, target
+from tests.support.notation import SOURCE, TARGET, context, planned, source, steps, target
 from zfs_replicate.model import Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.resume import after_abort, resumable
@@ -112,6 +112,22 @@ def test_a_stale_token_is_cleared_with_its_reason(source: str, target: str, reas
 )
 def test_after_clearing_the_dataset_is_planned_as_usual(source: str, target: str, expected: str) -> None:
     assert steps(source, target) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("a b", "a resume(unread)", "conflict; hold a; hold-target a"),
+        ("a", "resume(unread)", "conflict"),
+        ("a", "placeholder resume(unread)", "conflict"),
+        ("empty", "a resume(unread)", "conflict"),
+    ],
+)
+def test_a_token_that_was_not_read_is_kept(source: str, target: str, expected: str) -> None:
+    assert steps(source, target, plan_context=context(may_roll_back=True)) == expected
+    conflict = planned(source, target).conflict
+    assert conflict is not None
+    assert conflict.is_transient
 
 
 def test_a_conflict_leaves_even_a_stale_token_alone() -> None:

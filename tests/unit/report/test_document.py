@@ -97,6 +97,15 @@ def test_a_conflict_has_evidence_and_what_a_rollback_loses() -> None:
     assert (dataset["newest_common"]["name"], dataset["lag_seconds"]) == ("a", 86400)
 
 
+def test_a_state_that_was_not_read_is_a_failure_that_may_pass() -> None:
+    planned_tree = plan((":a! b",), (":a^ resume(unread)",))
+    (outcome,) = Ledger(planned_tree, "nas1").outcomes()
+    assert str(outcome.error) == "off/a: zfs on off1 did not say; run again"
+    assert getattr(outcome.error, "is_transient", None)
+    dataset = dataset_of(run(planned_tree, (outcome,), exit_status=1))
+    assert (dataset["outcome"], dataset["conflict"]["next_step"]) == ("failed", "run again")
+
+
 def test_a_run_that_never_reached_its_source_has_an_error() -> None:
     data = report_of(lost_run())
     assert data["run"]["error"] == {"kind": "ConnectionFailed", "message": "nas1: no such host; check -h"}
