@@ -110,6 +110,33 @@ def test_conflict_volume_against_filesystem(world: World) -> None:
     assert "it is a filesystem, but tank/data/thing is a volume" in refused(world)
 
 
+def test_conflict_keeps_anything_from_being_begun_below_it(world: World) -> None:
+    """After a typing error in -l, and when a volume became a tree."""
+    zfs("create", "offsite/data")
+    world.write("offsite/data", "precious")
+    zfs("create", "tank/data/a")
+    zfs("create", "-s", "-V", "8M", "tank/data/v")
+    world.snapshot("tank/data@one", recursive=True)
+    assert world.replicate("-n", expect=1).stdout.count("it is not begun, because offsite/data above it") == 2
+    stderr = refused(world)
+    assert stderr.count("zfs rename") == 1
+    assert world.datasets("offsite/data") == ["offsite/data"]
+    zfs("rename", "offsite/data", "offsite/data.old")
+    world.replicate()
+
+    zfs("rename", "tank/data/v", "tank/data/a/v")
+    zfs("create", "tank/data/v")
+    zfs("create", "tank/data/v/c")
+    world.snapshot("tank/data@two", recursive=True)
+    stderr = world.replicate(expect=1).stderr
+    assert "it is a volume, but tank/data/v is a filesystem" in stderr
+    assert "it is not begun, because offsite/data/v above it is in conflict" in stderr
+    assert world.snapshots("offsite/data/a/v") == ["one", "two"]
+    zfs("rename", "offsite/data/v", "offsite/data/v.old")
+    world.replicate()
+    assert world.guids("offsite/data/v/c") == world.guids("tank/data/v/c")
+
+
 def test_conflict_of_one_dataset_does_not_stop_the_others(world: World) -> None:
     for child in ("a", "b"):
         zfs("create", f"tank/data/{child}")

@@ -73,6 +73,12 @@ MUTANTS = (
         "False",
     ),
     Mutant(
+        "begin what is below a conflict",
+        "zfs_replicate/plan/planner.py",
+        "above is not None and pair.base is None",
+        "above is None",
+    ),
+    Mutant(
         "stream below a parent that failed",
         "zfs_replicate/run/lanes.py",
         "plan.creates_target and names.is_within",

@@ -61,6 +61,13 @@ def find_conflict(pair: Pair, is_resuming: bool, target_tag: str) -> Conflict | 
     )
 
 
+def below_conflict(above: str) -> Conflict:
+    """Given a target dataset in conflict, return the conflict of what is not begun below it."""
+    return Conflict(
+        f"it is not begun, because {above} above it is in conflict", "resolve that one first, then run again"
+    )
+
+
 def rolled_back(target: Dataset, rollback: Rollback) -> Dataset:
     """Given a target and its planned rollback, return the target as it will be afterwards."""
     kept = tuple(snapshot for snapshot in target.snapshots if f"{target.name}@{snapshot.name}" not in rollback.lost)

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
-from zfs_replicate.model import Capabilities, Inventory, PlanContext, StreamOptions, Survey
+from zfs_replicate.model import Capabilities, Inventory, PlanContext, Policy, StreamOptions, Survey
 from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
-from zfs_replicate.plan.conflicts import find_conflict, rolled_back
+from zfs_replicate.plan.conflicts import below_conflict, find_conflict, rolled_back
 from zfs_replicate.plan.encryption import conflict_of_encryption
 from zfs_replicate.plan.pair import Pair, match_trees
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
@@ -60,10 +60,30 @@ def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Pl
     """Given both inventories, return the plan for every source dataset that is not excluded, parents first."""
     pairs, orphans = match_trees(source, target, context.policy.excludes)
     parents = {name for pair in pairs if pair.source.snapshots for name in names.ancestors(pair.source.name)}
-    plans = tuple(plan_dataset(pair, pair.source.name in parents, context) for pair in pairs)
+    plans = _below_no_conflict(
+        [(pair, plan_dataset(pair, pair.source.name in parents, context)) for pair in pairs], context.policy
+    )
     creates = any(plan.creates_target for plan in plans)
     missing = tuple(CreateParent(name, is_placeholder=False) for name in target.missing_ancestors) if creates else ()
     return Plan(missing, plans, tuple(orphan.name for orphan in orphans))
+
+
+def _below_no_conflict(planned: list[tuple[Pair, DatasetPlan]], policy: Policy) -> tuple[DatasetPlan, ...]:
+    """Given the plans of a tree, parents first, return them without those that would begin something below a conflict.
+
+    What has a base goes on: it is the copy of its source, whatever is wrong above it. A dataset that is absent, empty
+    or foreign is not begun, and its message names the topmost conflict, with which the person begins.
+    """
+    in_conflict: list[str] = []
+    plans = []
+    for pair, plan in planned:
+        above = next((name for name in in_conflict if names.is_within(pair.target_name, name)), None)
+        if above is not None and pair.base is None and (plan.steps or plan.conflict):
+            plan = conflict_plan(pair, below_conflict(above), policy)
+        if plan.conflict is not None:
+            in_conflict.append(pair.target_name)
+        plans.append(plan)
+    return tuple(plans)
 
 
 def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPlan:

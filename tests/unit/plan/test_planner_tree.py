@@ -57,6 +57,68 @@ def test_plans_come_parents_first() -> None:
     ]
 
 
+# --- below a conflict ---
+
+HOLD_BASE = "hold b; send a..b; verify b; hold-target b"
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        # somebody's live dataset, say after a typing error in -l
+        ("a", "empty changed"),
+        ("a", "x"),
+        # a volume became a tree, and the reverse
+        ("a", "volume a"),
+        ("volume a", "a"),
+        ("a", "placeholder used"),
+        ("a b", "a changed"),
+    ],
+)
+@pytest.mark.parametrize("child", ["absent", "empty", "placeholder", "x", "volume x", "resume(a)"])
+def test_nothing_is_begun_below_a_conflict(source: str, target: str, child: str) -> None:
+    tree_steps_below = tree_steps(
+        tree(SOURCE, f":{source}", "c:a", "c/d:a", "e:empty", "e/f:a"), target_tree(TARGET, f":{target}", f"c:{child}")
+    )
+    assert tree_steps_below.pop(TARGET).startswith("conflict")
+    assert set(tree_steps_below.values()) == {"conflict"}
+
+
+def test_only_the_topmost_conflict_gives_advice() -> None:
+    source = tree(SOURCE, ":a", "b:a", "b/c:a", "d:a")
+    plans = plan_of(source, target_tree(TARGET, ":empty", "b:x")).datasets
+    conflicts = [plan.conflict for plan in plans if plan.conflict is not None]
+    assert len(conflicts) == 4
+    assert "zfs rename" in conflicts[0].next_step
+    assert {(conflict.what, conflict.next_step) for conflict in conflicts[1:]} == {
+        (f"it is not begun, because {TARGET} above it is in conflict", "resolve that one first, then run again")
+    }
+
+
+def test_a_copy_goes_on_below_a_conflict() -> None:
+    """It is the copy of its source, by guid; stopping all of a mirror because its root was touched would be worse."""
+    source = tree(SOURCE, ":a b", "p:a! b", "p/new:a", "q:a b", "r:a! #b c")
+    target = target_tree(TARGET, ":a changed", "p:a^", "q:a changed", "r:a b^")
+    conflict = "conflict; hold a; hold-target a"
+    assert tree_steps(source, target) == {
+        TARGET: conflict,
+        f"{TARGET}/p": "hold b; send a..b; verify b; hold-target b; release a; release-target a",
+        f"{TARGET}/p/new": "conflict",
+        f"{TARGET}/q": conflict,
+        f"{TARGET}/r": "hold c; send #b..c; verify c; hold-target c; release a; release-target b",
+    }
+
+
+def test_a_sibling_of_a_conflict_is_begun() -> None:
+    source = tree(SOURCE, ":a!", "data:a", "data2:a")
+    assert tree_steps(source, target_tree(TARGET, ":a^", "data:x"))[f"{TARGET}/data2"] == FULL
+
+
+def test_a_dataset_with_nothing_to_do_is_no_conflict_below_one() -> None:
+    source = tree(SOURCE, ":a", "c:empty")
+    assert tree_steps(source, target_tree(TARGET, ":empty"))[f"{TARGET}/c"] == "nothing"
+
+
 # --- placeholders ---
 
 
