@@ -10,7 +10,7 @@ DESTDIR ?=
 DEB ?= dist
 .PHONY: help install uninstall deb demo test test-unit test-packaging test-deb test-lab test-versions test-transports
 .PHONY: transcripts
-.PHONY: coverage mutants fuzz lock audit bench bench-full check release format lab clean
+.PHONY: coverage mutants exhaust fuzz lock audit bench bench-full check release format lab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ coverage: $(VENV)/.ready ## measure what the fast tests run of each room; fails 
 
 mutants: $(VENV)/.ready ## break the program in many ways and see that the fast tests notice
 	@$(BIN)/python -m tests.mutants
+
+exhaust: $(VENV)/.ready ## try all histories of a small mirror in ten minutes (SECONDS, DEPTH, JOBS); writes docs/reliability.md
+	@$(BIN)/python -m tests.exhaust
 
 fuzz: $(VENV)/.ready ## throw hostile commands at the gate and print figures (EXAMPLES, SECONDS)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check atheris 2>/dev/null || true

@@ -22,6 +22,7 @@ class FinishedRun:
 
     `released_by_hand`: copies whose hold an administrator released meanwhile. `is_meddled`: an administrator
     acted meanwhile. `once_there`: guids that the target has had. `changed`: a copy that was written to before.
+    `may_roll_back`: with --rollback. `excluded`: source datasets that -x leaves out.
     """
 
     mirror: Mirror
@@ -34,6 +35,8 @@ class FinishedRun:
     is_meddled: bool = False
     once_there: frozenset[int] = frozenset()
     changed: str | None = None
+    may_roll_back: bool = False
+    excluded: frozenset[str] = frozenset()
 
 
 def gone(run: FinishedRun) -> frozenset[int]:
@@ -69,7 +72,7 @@ def after_any_run(run: FinishedRun) -> Iterator[str]:
 
 
 def _source_lost(run: FinishedRun) -> Iterator[str]:
-    """A run destroys nothing on its source and changes no data there."""
+    """A run destroys nothing on its source and changes no data there; its users may write more meanwhile."""
     for name, before in run.before.items():
         if not is_in(name, run.mirror.source[0]) or before.guid in run.lost_by_hand:
             continue
@@ -79,7 +82,7 @@ def _source_lost(run: FinishedRun) -> Iterator[str]:
             continue
         lost = before.guids - after.guids - run.lost_by_hand
         yield from (f"the source lost {name}@{snapshot.name}" for snapshot in before.snapshots if snapshot.guid in lost)
-        if after.blocks != before.blocks:
+        if after.blocks[: len(before.blocks)] != before.blocks:
             yield f"the data of {name} changed"
 
 
@@ -144,10 +147,18 @@ def _target_lost(run: FinishedRun) -> Iterator[str]:
         here = after.guids if after else frozenset()
         source = run.after.get(mirror.source + name[len(mirror.target) :])
         newest = newest_common(source, before.guids | here) if source else None
+        own = _beyond(before, newest) if run.may_roll_back else frozenset[int]()
         for snapshot in before.snapshots:
-            if snapshot.guid not in here | run.lost_by_hand:
+            if snapshot.guid not in here | run.lost_by_hand | own:
                 reason = _why_it_should_be_there(snapshot, newest, run)
                 yield from [f"{name}@{snapshot.name} was destroyed, although {reason}"] if reason else []
+
+
+def _beyond(target: DatasetPicture, newest: SnapshotPicture | None) -> frozenset[int]:
+    """What a rollback to the newest common snapshot may discard: later snapshots that nobody else keeps."""
+    guids = [snapshot.guid for snapshot in target.snapshots]
+    later = target.snapshots[guids.index(newest.guid) + 1 :] if newest and newest.guid in guids else ()
+    return frozenset(s.guid for s in later if FOREIGN_TAG not in s.holds and not s.clones)
 
 
 def _why_it_should_be_there(snapshot: SnapshotPicture, newest: SnapshotPicture | None, run: FinishedRun) -> str:
@@ -182,6 +193,8 @@ def after_whole_run(run: FinishedRun) -> Iterator[str]:
     whatever else is wrong with the dataset; and on the target, even if the copy is in conflict because it changed."""
     mirror = run.mirror
     for source, target, newest in copies(run.after, mirror):
+        if source.name in run.excluded:
+            continue
         if mirror.tag not in newest.holds:
             yield f"{source.name}@{newest.name} is the newest common snapshot, and is not held"
         place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
@@ -194,7 +207,7 @@ def after_good_run(run: FinishedRun) -> Iterator[str]:
     """Each dataset is mirrored up to its newest snapshot, only that one has the tags, and copies have the same data."""
     mirror = run.mirror
     for name, source in run.after.items():
-        if not is_in(name, mirror.source) or not source.snapshots:
+        if not is_in(name, mirror.source) or not source.snapshots or name in run.excluded:
             continue
         target = run.after.get(mirror.counterpart(name))
         if target is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.support.simulator.world import Block, World
+from tests.support.simulator.world import Block, Dataset, World
 from zfs_replicate.model import PLACEHOLDER_PROPERTY
 
 
@@ -26,6 +26,16 @@ class SnapshotPicture:
 
 
 @dataclass(frozen=True, slots=True)
+class SavedPicture:
+    """The state of a receive that was cut: the name and guid of its snapshot, its base (0: none), what has arrived."""
+
+    to_name: str
+    to_guid: int
+    from_guid: int
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetPicture:
     """`snapshots`: oldest first. `is_unfinished`: its first receive was cut, so it has no snapshot yet.
 
@@ -40,6 +50,13 @@ class DatasetPicture:
     is_unfinished: bool
     is_encrypted: bool = False
     is_marked: bool = False
+    saved: SavedPicture | None = None
+    quota: int = 0
+
+    @property
+    def unsaved(self) -> frozenset[Block]:
+        """What has been written here and is in no snapshot."""
+        return frozenset(self.blocks).difference(*(snapshot.blocks for snapshot in self.snapshots))
 
     @property
     def guids(self) -> frozenset[int]:
@@ -77,9 +94,16 @@ def picture(world: World) -> Picture:
             dataset.is_unfinished,
             bool(dataset.key),
             PLACEHOLDER_PROPERTY in dataset.properties,
+            _saved(dataset),
+            int(dataset.properties.get("quota", 0)),
         )
         for dataset in world.all_datasets()
     }
+
+
+def _saved(dataset: Dataset) -> SavedPicture | None:
+    saved = dataset.saved
+    return SavedPicture(saved.to_name, saved.to_guid, saved.from_guid, tuple(saved.blocks)) if saved else None
 
 
 def is_in(name: str, root: str) -> bool:

@@ -170,6 +170,7 @@ class Receiver:
         if pool.room_below_quotas(self._name) < size:
             raise part.cannot(f"destination {self._name} space quota exceeded.")
         saved.blocks.append(Block(record.a, size, 0))
+        self._machine.world.arrived("a block")
 
     # --- a part is complete ---
 
@@ -188,6 +189,7 @@ class Receiver:
         dataset.is_unfinished = False
         self._set_options(dataset)
         self._end_part()
+        self._machine.world.arrived("a snapshot")
 
     def _swap_in(self, part: Admission, dataset: Dataset, saved: SavedReceive) -> None:
         """%recv replaces the live data: it must be a clone of the newest snapshot, and nothing may have been written.

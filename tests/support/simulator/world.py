@@ -7,7 +7,7 @@ birth txg, which decides "written since" and incremental sends, as in ZFS.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import NamedTuple
@@ -201,6 +201,8 @@ class World:
         self.programs: frozenset[str] = frozenset(("zfs", "mbuffer"))
         self.unreadable: set[str] = set()
         """Full names of snapshots that zfs send fails to read."""
+        self.arrived: Callable[[str], object] = lambda _part: None
+        """Called in the middle of a receive, after each part of its stream: a block or a snapshot."""
         self._random = random.Random(seed)
 
     def new_guid(self) -> int:
