@@ -171,12 +171,16 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The options that the plan depends on. `keep_days` None: nothing ever expires."""
+    """The options that the plan depends on. `keep_days` None: nothing ever expires.
+
+    `is_decrypting`: encrypted datasets may be sent in plain.
+    """
 
     tag: str
     keep_days: int | None = None
     excludes: tuple[str, ...] = ()
     may_roll_back: bool = False
+    is_decrypting: bool = False
 
     @property
     def target_tag(self) -> str:

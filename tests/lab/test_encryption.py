@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.support.lab.world import World, zfs
+from tests.support.lab.world import World, run, zfs
 
 SOURCE, TARGET = "tank/safe", "offsite/safe"
 
@@ -42,6 +44,43 @@ def test_plain_datasets_below_an_encrypted_one_arrive_plain(safe: World) -> None
     assert safe.get(f"{TARGET}{copied[3]}", "encryption") != "off"
     assert safe.get(TARGET, "keystatus") == "unavailable"
     assert safe.read(f"{TARGET}/plain", "two") == safe.read(f"{SOURCE}/plain", "two")
+
+
+def moved_below_an_encrypted_parent(world: World) -> str:
+    """Mirror the plain tank/data, move it below the encrypted dataset, take a snapshot; return its new name."""
+    world.write("tank/data", "secret")
+    world.snapshot("tank/data@one")
+    world.replicate()
+    moved = f"{SOURCE}/data"
+    run("sh", "-c", f"zfs send tank/data@one | zfs receive -u {moved}")
+    zfs("hold", "mirror", f"{moved}@one")
+    world.snapshot(f"{moved}@two")
+    return moved
+
+
+def test_encrypted_source_never_leaves_in_plain_unasked(safe: World) -> None:
+    moved = moved_below_an_encrypted_parent(safe)
+    for options in ((), ("-n",), ("--rollback",)):
+        done = safe.replicate_from(moved, "offsite/data", *options, expect=1)
+        assert "tank/safe/data is encrypted, but this copy of it is not" in done.stdout + done.stderr
+        assert safe.snapshots("offsite/data") == ["one"]
+    command = re.search(r"zfs rename \S+ \S+?(?=\))", done.stderr)
+    assert command is not None
+    run("sh", "-c", command[0])
+    safe.replicate_from(moved, "offsite/data")
+    assert safe.guids("offsite/data") == safe.guids(moved)
+    assert safe.get("offsite/data", "encryptionroot") == "offsite/data"
+
+
+def test_decrypting_goes_on_with_a_plain_copy(safe: World) -> None:
+    moved = moved_below_an_encrypted_parent(safe)
+    file = safe.directory / "jobs.toml"
+    job = {"host": "127.0.0.1", "remote": moved, "local": "offsite/data", "tag": "mirror"}
+    settings = "".join(f'{name} = "{value}"\n' for name, value in job.items())
+    file.write_text(f"[jobs.plain]\n{settings}decrypt = true\n")
+    safe.program("run", "--config", str(file))
+    assert safe.snapshots("offsite/data") == ["one", "two"]
+    assert safe.get("offsite/data", "encryption") == "off"
 
 
 def test_plain_data_is_never_plain_in_an_encrypted_target(safe: World) -> None:

@@ -100,8 +100,10 @@ def context(
     excludes: tuple[str, ...] = (),
     may_roll_back: bool = False,
     has_bookmarks: bool = False,
+    is_decrypting: bool = False,
 ) -> PlanContext:
-    return PlanContext(Policy(TAG, keep_days, excludes, may_roll_back), StreamOptions(), NOW, has_bookmarks)
+    policy = Policy(TAG, keep_days, excludes, may_roll_back, is_decrypting)
+    return PlanContext(policy, StreamOptions(), NOW, has_bookmarks)
 
 
 # --- text → worlds ---
@@ -212,7 +214,8 @@ def planned(
 ) -> DatasetPlan:
     """Given both sides in words, return the dataset's plan. `plan_context` replaces keep_days."""
     chosen = context(keep_days) if plan_context is None else plan_context
-    return plan_dataset(Pair.of(source(source_text), TARGET, target(target_text)), is_parent, chosen)
+    pair = Pair.of(source(source_text), TARGET, target(target_text))
+    return plan_dataset(replace(pair, is_decrypting=chosen.policy.is_decrypting), is_parent, chosen)
 
 
 def steps(

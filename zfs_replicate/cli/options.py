@@ -130,6 +130,14 @@ SECTIONS = (
             ),
             Option(
                 None,
+                "--decrypt",
+                None,
+                "send encrypted datasets in plain, for which their keys must be loaded on the source; what is here"
+                " already as a raw copy stays raw",
+                field="is_decrypting",
+            ),
+            Option(
+                None,
                 "--retries",
                 "N",
                 "retry up to N times after a temporary error, such as a lost connection, with growing pauses",

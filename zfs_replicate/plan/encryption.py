@@ -1,9 +1,12 @@
 """Find what encryption keeps from being mirrored until a person decides. (Pair) → Conflict or None. Pure.
 
-An encrypted source leaves as it is stored (raw). Plain data is never put in plain where the target encrypts.
+An encrypted source leaves as it is stored (raw), unless the user asks for plain streams. Plain data is never put in
+plain where the target encrypts.
 """
 
 from __future__ import annotations
+
+import shlex
 
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.steps import Conflict
@@ -11,11 +14,15 @@ from zfs_replicate.steps import Conflict
 
 def conflict_of_encryption(pair: Pair) -> Conflict | None:
     """Given a source dataset and its counterpart, return what their encryption prevents, or None."""
-    if not pair.source.snapshots:
+    source = pair.source
+    if not source.snapshots:
         return None
-    is_new = pair.base is None
-    if is_new and not pair.source.is_encrypted and pair.is_in_encrypted and _would_be_plain(pair):
-        return _plain_in_encrypted(pair)
+    if pair.base is None:
+        is_plain = not source.is_encrypted and pair.is_in_encrypted and _would_be_plain(pair)
+        return _plain_in_encrypted(pair) if is_plain else None
+    would_leave_in_plain = source.is_encrypted and not pair.is_raw and not pair.is_decrypting
+    if would_leave_in_plain and pair.newer_than(pair.base):
+        return _copy_is_plain(pair)
     return None
 
 
@@ -35,4 +42,14 @@ def _plain_in_encrypted(pair: Pair) -> Conflict:
         " stored in plain, although the target lies in an encrypted dataset",
         f"mirror the tree to a target (-l) that does not lie in an encrypted dataset, or exclude {pair.source.name}"
         " with -x and mirror it separately",
+    )
+
+
+def _copy_is_plain(pair: Pair) -> Conflict:
+    aside = f"zfs rename {shlex.quote(pair.target_name)} {shlex.quote(f'{pair.target_name}.plain')}"
+    return Conflict(
+        f"{pair.source.name} is encrypted, but this copy of it is not, so the next stream would leave the source in"
+        " plain",
+        f"for a new copy that is encrypted as the source is, move this one aside ({aside}) and run again, or choose"
+        " another -l; to go on in plain, add --decrypt to this mirror",
     )

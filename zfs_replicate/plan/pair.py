@@ -14,7 +14,7 @@ class Pair:
 
     `base`: the newest source snapshot or bookmark whose guid is on the target, preferably a snapshot; None: they have
     nothing in common. `parent`: the pair of the source's parent, None at the root of the tree. `is_in_encrypted`: the
-    target's tree lies in a dataset of its own that is encrypted.
+    target's tree lies in a dataset of its own that is encrypted. `is_decrypting`: new copies are plain.
     """
 
     source: Dataset
@@ -23,6 +23,7 @@ class Pair:
     base: Snapshot | Bookmark | None
     parent: Pair | None = None
     is_in_encrypted: bool = False
+    is_decrypting: bool = False
 
     @classmethod
     def of(cls, source: Dataset, target_name: str, target: Dataset | None) -> Pair:
@@ -39,9 +40,15 @@ class Pair:
 
     @property
     def is_raw(self) -> bool:
-        """Whether to send raw: an encrypted source is, so that the target needs no key, unless its copy is plain."""
-        target = self.target
-        return self.source.is_encrypted and (target is None or not target.snapshots or target.is_encrypted)
+        """Whether to send raw: an encrypted source is, so that the target needs no key.
+
+        One copy never gets both raw and plain streams (facts 8), so what the copy is decides for it.
+        """
+        if not self.source.is_encrypted:
+            return False
+        if self.target is None or not self.target.snapshots:
+            return not self.is_decrypting
+        return self.target.is_encrypted
 
     @property
     def has_raw_copy(self) -> bool:
@@ -69,7 +76,7 @@ def not_excluded(inventory: Inventory, excludes: tuple[str, ...]) -> tuple[Datas
 
 
 def match_trees(
-    source: Inventory, target: Inventory, excludes: tuple[str, ...]
+    source: Inventory, target: Inventory, excludes: tuple[str, ...], is_decrypting: bool = False
 ) -> tuple[tuple[Pair, ...], tuple[Dataset, ...]]:
     """Pair the datasets of two trees by their path below the root. Return the pairs, and what only the target has.
 
@@ -80,6 +87,6 @@ def match_trees(
         name = target.root + dataset.name[len(source.root) :]
         pair = Pair.of(dataset, name, target.datasets.get(name))
         parent = pairs.get(name.rpartition("/")[0])
-        pairs[name] = replace(pair, parent=parent, is_in_encrypted=target.is_in_encrypted)
+        pairs[name] = replace(pair, parent=parent, is_in_encrypted=target.is_in_encrypted, is_decrypting=is_decrypting)
     orphans = tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in pairs)
     return tuple(pairs.values()), orphans

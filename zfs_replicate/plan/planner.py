@@ -58,7 +58,7 @@ def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:
 
 def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Plan:
     """Given both inventories, return the plan for every source dataset that is not excluded, parents first."""
-    pairs, orphans = match_trees(source, target, context.policy.excludes)
+    pairs, orphans = match_trees(source, target, context.policy.excludes, context.policy.is_decrypting)
     parents = {name for pair in pairs if pair.source.snapshots for name in names.ancestors(pair.source.name)}
     plans = _below_no_conflict(
         [(pair, plan_dataset(pair, pair.source.name in parents, context)) for pair in pairs], context.policy

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from tests.support.notation import (
     SOURCE,
     TARGET,
     context,
     plan_of,
+    planned,
     rendered,
     source,
+    steps,
     target,
     target_tree,
     tree,
@@ -58,12 +62,42 @@ def test_plain_dataset_in_an_encrypted_vault_is_encrypted_by_it() -> None:
 def test_plain_dataset_is_never_stored_in_plain_in_a_vault() -> None:
     datasets = tree(SOURCE, ":encrypted a!", "plain:a", "empty:empty", "empty/plain:a", "old:a")
     copies = target_tree(TARGET, ":encrypted a^", "old:a^", is_in_encrypted=True)
-    steps = tree_steps(datasets, copies)
-    assert steps[f"{TARGET}/plain"] == steps[f"{TARGET}/empty/plain"] == "conflict"
-    assert steps[f"{TARGET}/old"] == "hold a"
+    texts = tree_steps(datasets, copies)
+    assert texts[f"{TARGET}/plain"] == texts[f"{TARGET}/empty/plain"] == "conflict"
+    assert texts[f"{TARGET}/old"] == "hold a"
     (conflict,) = {plan.conflict for plan in plan_of(datasets, copies).datasets if plan.target == f"{TARGET}/plain"}
     assert conflict is not None
     assert f"{SOURCE}/plain is not encrypted" in conflict.what
+
+
+def test_encrypted_source_never_leaves_in_plain_unasked() -> None:
+    assert steps("encrypted a! b", "a^") == "conflict"
+    assert steps("encrypted volume a! b", "volume a^") == "conflict"
+    assert steps("encrypted a! b", "a^ resume(a..b)") == "conflict"
+    assert steps("encrypted a!", "a^") == "nothing"
+
+
+def test_conflict_of_a_plain_copy_names_the_ways_out() -> None:
+    conflict = planned("encrypted a! b", "a^").conflict
+    assert conflict is not None
+    assert conflict.what.startswith(f"{SOURCE} is encrypted, but this copy of it is not")
+    assert f"zfs rename {TARGET} {TARGET}.plain" in conflict.next_step
+    assert "--decrypt" in conflict.next_step
+
+
+@pytest.mark.parametrize(
+    ("copy", "expected"),
+    [
+        ("absent", "send a as new; send a..b"),
+        ("a", "send a..b"),
+        ("encrypted a", "send a..b raw"),
+        ("resume(a)", "resume a as new; send a..b"),
+        ("encrypted resume(a,raw)", "abort; send a as new; send a..b"),
+    ],
+)
+def test_decrypting_sends_in_plain_but_keeps_raw_copies_raw(copy: str, expected: str) -> None:
+    text = steps("encrypted a b", copy, plan_context=context(is_decrypting=True))
+    assert "; ".join(part for part in text.split("; ") if part.startswith(("send", "resume", "abort"))) == expected
 
 
 def test_placeholder_below_a_raw_copy_is_created_plain() -> None:

@@ -140,8 +140,6 @@ def test_a_source_without_snapshots_is_noted() -> None:
         ("encrypted a b", "encrypted a", "send a..b raw"),
         ("encrypted #a b c", "encrypted a", "send #a..b raw; send b..c raw"),
         ("encrypted a", "placeholder", "send a raw as new onto placeholder; clear placeholder"),
-        # never onto a plain copy: raw and plain streams do not mix
-        ("encrypted a b", "a", "send a..b"),
         # a plain source stays plain, even below an encrypted target
         ("a b", "encrypted a", "send a..b"),
         ("a", "absent", "send a as new"),
