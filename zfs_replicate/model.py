@@ -90,7 +90,8 @@ class Dataset:
 
     `written` is the number of bytes written since the newest snapshot. `is_placeholder`: it carries our mark, which
     means nothing once it has snapshots. `logical_bytes`: what it holds before compression (logicalreferenced), known of
-    placeholders without snapshots only.
+    placeholders without snapshots only. `available`: how many bytes pool and quotas leave free for it and all below it;
+    known of a target.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Dataset:
     resume_token: ResumeToken | None = None
     is_placeholder: bool = False
     logical_bytes: int = 0
+    available: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,8 +162,21 @@ class Expire:
     snapshots: tuple[ExpiringSnapshot, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class MakeRoom:
+    """Destroy overdue snapshots before the streams, so that these fit. It may fail: the streams are tried all the same.
+
+    `release`: our own older holds on them, released first.
+    """
+
+    target: str
+    snapshots: tuple[ExpiringSnapshot, ...]
+    release: Release | None = None
+
+
 Step = (
-    AbortReceive
+    MakeRoom
+    | AbortReceive
     | Rollback
     | Hold
     | CreateParent
@@ -177,7 +190,7 @@ Step = (
 )
 
 
-BEST_EFFORT = (BookmarkSource, ClearPlaceholder)
+BEST_EFFORT = (BookmarkSource, ClearPlaceholder, MakeRoom)
 """Steps that nothing depends on: a dataset does not fail with them."""
 
 
@@ -219,7 +232,8 @@ class DatasetPlan:
     `conflict`: a person must decide first; then each step is a Hold that keeps the newest common snapshot meanwhile.
     `base`: the newest common snapshot now; `tip`: the newest one afterwards, which is the newest of the source.
     `held`: the source snapshots that have our hold once it is placed, oldest first. `arrivals` None: no
-    streams. `kept`: the target snapshots that have expired but stay.
+    streams. `kept`: the target snapshots that have expired but stay. `reserve`: what expires early only if the target
+    proves to be full.
     """
 
     source: str
@@ -232,6 +246,7 @@ class DatasetPlan:
     tip: Snapshot | Bookmark | None = None
     held: tuple[Snapshot, ...] = ()
     arrivals: Arrivals | None = None
+    reserve: MakeRoom | None = None
 
     @property
     def snapshot_count(self) -> int:

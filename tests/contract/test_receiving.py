@@ -208,3 +208,16 @@ def test_available_is_what_the_quota_leaves(zfs: Zfs) -> None:
     zfs.ok("create", "-o", f"quota={MIB}", zfs.target)
     zfs.ok("create", f"{zfs.target}/child")
     assert 0 < int(zfs.column(f"{zfs.target}/child", "available")) < MIB
+
+
+def test_available_grows_when_a_snapshot_with_deleted_data_goes(zfs: Zfs) -> None:
+    zfs.make_source("a", size=3 * MIB)
+    zfs.delete(zfs.source)
+    zfs.ok("snapshot", f"{zfs.source}@b")
+    zfs.copy_first()
+    assert zfs.send("-i", "@a", f"{zfs.source}@b").status == 0
+    zfs.ok("set", f"quota={8 * MIB}", zfs.target)
+    before = int(zfs.column(zfs.target, "available"))
+    assert before < 5 * MIB
+    zfs.ok("destroy", f"{zfs.target}@a")
+    assert int(zfs.column(zfs.target, "available")) > before + 2 * MIB

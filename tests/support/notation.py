@@ -18,6 +18,7 @@ Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe t
     placeholder         it has our placeholder mark
     used                512 bytes were written to the placeholder (sectors of 512 bytes)
     changed             65536 bytes were written since its newest snapshot
+    room(80)            80 bytes are available to it
     encrypted, volume   it is encrypted, or a volume
     resume(b)           a first receive of b was interrupted
     resume(a..b)        a receive of b on top of a was interrupted; resume(a..b,raw): of a raw stream
@@ -32,6 +33,7 @@ A plan is rendered step by step. Names within the planned dataset are short, all
     hold, release               on the source;  hold-target, release-target: on the target
     rollback a -x -y            back to a; x and y are lost
     bookmark c as #c -#b        on the source; the bookmark #b is destroyed
+    make room a b -b            early: release b, destroy a and b
     abort, resume b, create, create placeholder, clear placeholder, verify b, expire a b
     conflict                    first, if there is one;  nothing: nothing is to be done
 """
@@ -40,6 +42,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from zfs_replicate.model import (
     SECONDS_PER_DAY,
@@ -64,6 +67,7 @@ from zfs_replicate.steps import (
     DatasetPlan,
     Expire,
     Hold,
+    MakeRoom,
     Plan,
     Release,
     Resume,
@@ -88,6 +92,19 @@ SOURCE_TXG, TARGET_TXG = 1000, 10
 _SNAPSHOT = re.compile(r"(?P<mark>#?)(?P<letter>[a-z])(?P<suffixes>(?:[!^%&~]|=[\w.-]+|[+]\d+|:-?\d+)*)")
 _SUFFIX = re.compile(r"[!^%&~]|=[\w.-]+|[+]\d+|:-?\d+")
 _TOKEN = re.compile(r"resume\((?:(?P<base>[a-z])\.\.)?(?P<tip>[a-z])(?:=(?P<name>[\w.-]+))?(?P<raw>,raw)?\)")
+_ROOM = re.compile(r"room\((\d+)\)")
+_FIELDS: dict[str, dict[str, Any]] = {
+    "placeholder": {"is_placeholder": True},
+    "used": {"written": 24576 + 512, "logical_bytes": 12288 + 512},
+    "changed": {"written": 65536},
+    "encrypted": {"is_encrypted": True},
+    "resume(unread)": {"resume_token": ResumeToken("1-token", None, "zfs on off1 did not say")},
+    "resume(damaged)": {"resume_token": ResumeToken("1-token", None)},
+    "empty": {},
+    "volume": {},
+}
+"""What a word changes in its dataset."""
+
 _HOLDS = {"!": TAG, "^": TARGET_TAG, "%": OTHER_TAG}
 
 
@@ -159,28 +176,18 @@ class _World:
 
     def _word(self, dataset: Dataset, word: str) -> Dataset:
         token = _TOKEN.fullmatch(word)
+        room = _ROOM.fullmatch(word)
         entry = _SNAPSHOT.fullmatch(word)
         if token is not None:
             return replace(dataset, resume_token=ResumeToken("1-token", self._contents(token)))
         if entry is not None:
             self._entry(entry)
             return dataset
-        match word:
-            case "placeholder":
-                return replace(dataset, is_placeholder=True)
-            case "used":
-                return replace(dataset, written=24576 + 512, logical_bytes=12288 + 512)
-            case "changed":
-                return replace(dataset, written=65536)
-            case "encrypted":
-                return replace(dataset, is_encrypted=True)
-            case "resume(unread)":
-                return replace(dataset, resume_token=ResumeToken("1-token", None, "zfs on off1 did not say"))
-            case "resume(damaged)":
-                return replace(dataset, resume_token=ResumeToken("1-token", None))
-            case "empty" | "volume":
-                return dataset
-        raise ValueError(f"not in the notation: {word!r}")
+        if room is not None:
+            return replace(dataset, available=int(room[1]))
+        if word not in _FIELDS:
+            raise ValueError(f"not in the notation: {word!r}")
+        return replace(dataset, **_FIELDS[word])
 
     def _contents(self, token: re.Match[str]) -> TokenContents:
         base, tip = token["base"], token["tip"]
@@ -259,13 +266,21 @@ def _step(plan: DatasetPlan, step: Step) -> str:
             return _many("rollback", plan.target, (snapshot, *(f"-{_short(name, plan.target)}" for name in step.lost)))
         case BookmarkSource():
             return _bookmark(plan, step)
-        case Expire(_target, expiring):
-            return _at(f"expire {' '.join(snapshot.name for snapshot in expiring)}", plan, step.target)
+        case Expire() | MakeRoom():
+            return _expiry(plan, step)
         case CreateParent(_target, is_placeholder, is_kept_plain):
             text = "create placeholder" if is_placeholder else "create"
             return _at(text + (" kept plain" if is_kept_plain else ""), plan, step.target)
         case AbortReceive() | ClearPlaceholder():
             return _at("abort" if isinstance(step, AbortReceive) else "clear placeholder", plan, step.target)
+
+
+def _expiry(plan: DatasetPlan, step: Expire | MakeRoom) -> str:
+    names = " ".join(snapshot.name for snapshot in step.snapshots)
+    if isinstance(step, Expire):
+        return _at(f"expire {names}", plan, step.target)
+    released = [f"-{_short(name, plan.target)}" for name in (step.release.snapshots if step.release else ())]
+    return _at(" ".join(["make room", names, *released]), plan, step.target)
 
 
 def _stream(plan: DatasetPlan, step: Send | Resume) -> str:

@@ -9,7 +9,7 @@ import time
 
 from zfs_replicate.actions.one_pass import one_pass
 from zfs_replicate.config import JobsRequest, MirrorRequest, Reporting
-from zfs_replicate.errors import AlreadyRunning, ReplicateError
+from zfs_replicate.errors import AlreadyRunning, OutOfSpace, ReplicateError
 from zfs_replicate.log_context import about, new_identity
 from zfs_replicate.output.display import announce
 from zfs_replicate.output.failure import describe_failure
@@ -78,6 +78,10 @@ def _make_attempts(request: MirrorRequest, attempts: list[Attempt]) -> int:
         for left in range(request.retries, -1, -1):
             attempt = one_pass(request)
             attempts.append(attempt)
+            if _has_made_room(attempt):
+                log.info("the target was full, and overdue snapshots have expired; trying again")
+                attempt = one_pass(request)
+                attempts.append(attempt)
             problem = _temporary_error(attempt)
             if problem is None or left == 0:
                 break
@@ -89,6 +93,12 @@ def _make_attempts(request: MirrorRequest, attempts: list[Attempt]) -> int:
     if request.is_dry_run and attempt.plan is not None:
         return _show_plan(request, attempt.plan)
     return _show_result(request.reporting, attempt)
+
+
+def _has_made_room(attempt: Attempt) -> bool:
+    """Whether a stream found the target full, and snapshots have expired since then or shortly before."""
+    is_full = any(isinstance(outcome.error, OutOfSpace) for outcome in attempt.outcomes)
+    return attempt.error is None and is_full and any(outcome.expired for outcome in attempt.outcomes)
 
 
 def _temporary_error(attempt: Attempt) -> ReplicateError | None:

@@ -18,6 +18,7 @@ from zfs_replicate.plan.encryption import conflict_of_encryption
 from zfs_replicate.plan.pair import Pair, match_trees
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
+from zfs_replicate.plan.room import with_room
 from zfs_replicate.plan.route import cleared_mark, route_to_tip
 from zfs_replicate.steps import AbortReceive, Conflict, CreateParent, DatasetPlan, Plan, Step
 from zfs_replicate.zfs import names
@@ -60,9 +61,8 @@ def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Pl
     """Given both inventories, return the plan for every source dataset that is not excluded, parents first."""
     pairs, orphans = match_trees(source, target, context.policy.excludes, context.policy.is_decrypting)
     parents = {name for pair in pairs if pair.source.snapshots for name in names.ancestors(pair.source.name)}
-    plans = _below_no_conflict(
-        [(pair, plan_dataset(pair, pair.source.name in parents, context)) for pair in pairs], context.policy
-    )
+    planned = [(pair, plan_dataset(pair, pair.source.name in parents, context)) for pair in pairs]
+    plans = with_room(_below_no_conflict(planned, context.policy), pairs, target, context.policy.target_tag)
     creates = any(plan.creates_target for plan in plans)
     missing = tuple(CreateParent(name, is_placeholder=False) for name in target.missing_ancestors) if creates else ()
     return Plan(missing, plans, tuple(orphan.name for orphan in orphans))

@@ -15,7 +15,7 @@ from zfs_replicate.config import THIS_MACHINE
 from zfs_replicate.model import Bookmark, Snapshot
 from zfs_replicate.report.record import DatasetRun, Problem, Run, StepRun
 from zfs_replicate.report.wording import describe, parent_reason
-from zfs_replicate.steps import Conflict, DatasetPlan, Expire, Resume, Send
+from zfs_replicate.steps import Conflict, DatasetPlan, Expire, MakeRoom, Resume, Send
 
 SCHEMA = "zfs_replicate-report"
 VERSION = 1
@@ -83,7 +83,7 @@ def totals(datasets: Iterable[DatasetRun]) -> Object:
         "snapshots_received": sum(run.snapshots_received for run in runs),
         "snapshots_expired": sum(len(run.expired) for run in runs),
         "snapshots_to_expire": sum(
-            len(step.snapshots) for run in runs for step in run.plan.steps if isinstance(step, Expire)
+            len(step.snapshots) for run in runs for step in run.plan.steps if isinstance(step, Expire | MakeRoom)
         ),
     }
 

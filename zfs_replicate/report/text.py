@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zfs_replicate.report.wording import describe, parent_reason
-from zfs_replicate.steps import Attempt, DatasetPlan, Expire, Hold, Outcome, Plan, Release
+from zfs_replicate.steps import Attempt, DatasetPlan, Expire, Hold, MakeRoom, Outcome, Plan, Release
 from zfs_replicate.units import counted, rate, size
 
 
@@ -35,7 +35,7 @@ def totals_line(plan: Plan) -> str:
     steps = [step for dataset in plans for step in dataset.steps]
     holds = sum(len(step.snapshots) for step in steps if isinstance(step, Hold))
     releases = sum(len(step.snapshots) for step in steps if isinstance(step, Release))
-    expiring = sum(len(step.snapshots) for step in steps if isinstance(step, Expire))
+    expiring = sum(len(step.snapshots) for step in steps if isinstance(step, Expire | MakeRoom))
     kept = sum(len(dataset.kept) for dataset in plans)
     arriving = counted(sum(dataset.snapshot_count for dataset in plans), "snapshot")
     parts = [

@@ -18,6 +18,7 @@ from zfs_replicate.steps import (
     DatasetPlan,
     Expire,
     Hold,
+    MakeRoom,
     Release,
     Resume,
     Rollback,
@@ -49,7 +50,7 @@ def describe(step: Step, plan: DatasetPlan) -> Description:
             return _describe_stream(step, plan)
         case BookmarkSource():
             return _describe_bookmark(step)
-        case Expire():
+        case Expire() | MakeRoom():
             return _describe_expire(step)
         case Rollback():
             keys: Fields = {"discarded_bytes": step.byte_count, "discarded_snapshots": list(step.lost)}
@@ -111,11 +112,15 @@ def _describe_stream(step: Send | Resume, plan: DatasetPlan) -> Description:
     return _single(what, _why_sent(step, plan), "send", **keys)
 
 
-def _describe_expire(step: Expire) -> Description:
+def _describe_expire(step: Expire | MakeRoom) -> Description:
     reasons = {expired.name: expired.reason for expired in step.snapshots}
-    lines = tuple(f"expire @{name}: {why}" for name, why in reasons.items())
+    lines = [f"expire @{name}: {why}" for name, why in reasons.items()]
     fields = {"action": "expire", "side": "target", "snapshots": _named(reasons)}
-    return Description("older than the target keeps snapshots", lines, fields)
+    if isinstance(step, Expire):
+        return Description("older than the target keeps snapshots", tuple(lines), fields)
+    if step.release is not None:
+        lines[:0] = [f"release the hold {step.release.tag} on {name}: it expires" for name in step.release.snapshots]
+    return Description("overdue, and in the way of what arrives", tuple(lines), fields)
 
 
 def _describe_bookmark(step: BookmarkSource) -> Description:

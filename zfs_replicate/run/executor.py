@@ -1,9 +1,9 @@
 """Carry out a plan. execute(Plan, RunContext, Observer) → Attempt. Never replans: the next pass retries what failed.
 
-The phases run in this order, each for all datasets before the next begins: hold on the source; stream, several datasets
-in parallel, parents first; verify; hold on the target; release and bookmark on the source; release on the target;
-expire. A dataset that fails is left out of the later phases; the others continue. A dataset in conflict takes part with
-its holds.
+The phases run in this order, each for all datasets before the next begins: hold on the source; expire early what must
+make room; stream, several datasets in parallel, parents first; verify; hold on the target; release and bookmark on the
+source; release on the target; expire. A dataset that fails is left out of the later phases; the others continue. A
+dataset in conflict takes part with its holds.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from zfs_replicate.log_context import about
 from zfs_replicate.observer import Observer
 from zfs_replicate.run.arrivals import afterwards, hold_arrivals
 from zfs_replicate.run.context import RunContext
-from zfs_replicate.run.expiry import expire
+from zfs_replicate.run.expiry import expire, make_room
 from zfs_replicate.run.holds import renew_bookmarks, tag_snapshots
 from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
@@ -43,6 +43,7 @@ from zfs_replicate.steps import (
     DatasetPlan,
     Expire,
     Hold,
+    MakeRoom,
     Plan,
     Release,
     Side,
@@ -81,11 +82,13 @@ class _Execution:
     def run(self) -> None:
         self._tag(Hold, Side.SOURCE)
         self._repair_holds()
+        self._make_room()
         for ancestor in self._plan.ancestors:
             run_on_target(self._context.target, commands.create_parent(ancestor), ancestor.target, "create it")
         with afterwards(self._hold_arrivals):
             self._stream()
             self._verify()
+        self._make_room_after_failure()
         self._tag(Hold, Side.TARGET)
         self._tag(Release, Side.SOURCE)
         self._bookmark()
@@ -153,6 +156,37 @@ class _Execution:
         for plan, step in pending:
             if step.snapshot in done:
                 self._ledger.record_done(plan, step)
+
+    # --- room ---
+
+    def _make_room(self) -> None:
+        """Expire early where the plan says so. A failure is only logged: perhaps the streams fit all the same."""
+
+        def make(pending: tuple[DatasetPlan, MakeRoom]) -> None:
+            plan, step = pending
+            if self._is_base_held(plan) and self._try_to_make_room(plan, step):
+                self._ledger.record_done(plan, step)
+
+        run_parallel(self._context.width, make, self._pending(MakeRoom))
+
+    def _make_room_after_failure(self) -> None:
+        """Expire what may go early of a copy that had no room for its stream. The next pass then tries it again."""
+        for outcome in self._ledger.outcomes():
+            plan = outcome.plan
+            if isinstance(outcome.error, OutOfSpace) and plan.reserve is not None and self._is_base_held(plan):
+                self._try_to_make_room(plan, plan.reserve)
+
+    def _is_base_held(self, plan: DatasetPlan) -> bool:
+        """Whether the hold on the base here is in place: before it is, nothing older goes."""
+        holds = (step for step in plan.steps if isinstance(step, Hold) and step.side is Side.TARGET)
+        return all(self._ledger.is_done(plan, step) for step in holds if is_before_streams(step, plan))
+
+    def _try_to_make_room(self, plan: DatasetPlan, step: MakeRoom) -> bool:
+        with about(plan.source):
+            error = make_room(self._context.target, step, partial(self._ledger.record_expired, plan))
+            if error is not None:
+                log.warning("%s: not all that is overdue could be expired to make room: %s", step.target, error)
+        return error is None
 
     # --- streams ---
 

@@ -1,4 +1,4 @@
-"""Destroy the overdue snapshots of one copy. expire(TargetHost, Expire, record) → the error that names what stays.
+"""Destroy the overdue snapshots of one copy, at the end or early, to make room. → the error that names what stays.
 
 One `zfs destroy` takes many snapshots and is atomic: if one is mounted, held or cloned, none goes. So what zfs names in
 its refusal is left out, and the others go with the next command.
@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 
 from zfs_replicate.errors import CommandFailed, ReplicateError
 from zfs_replicate.hosts.base import TargetHost, run
-from zfs_replicate.steps import Expire
+from zfs_replicate.run.holds import tag_snapshots
+from zfs_replicate.steps import Expire, MakeRoom
 from zfs_replicate.zfs import commands, messages, refusals
 
 log = logging.getLogger(__name__)
@@ -92,3 +93,14 @@ def _joined(errors: Sequence[ReplicateError]) -> ReplicateError | None:
     kinds = {type(error) for error in errors}
     kind = kinds.pop() if len(kinds) == 1 else CommandFailed
     return kind("; ".join(map(str, errors)))
+
+
+def make_room(target: TargetHost, step: MakeRoom, record: Callable[[Sequence[str]], None]) -> ReplicateError | None:
+    """Destroy overdue snapshots early; return the error if that is not possible for all of them.
+
+    The base must be held already. Our own older holds are released first.
+    """
+    failures = {} if step.release is None else tag_snapshots(target, step.release, 1)
+    if failures:
+        return failures[min(failures)]
+    return expire(target, Expire(step.target, step.snapshots), record)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from zfs_replicate.model import COMPRESSORS, PLACEHOLDER_PROPERTY
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
 from zfs_replicate.zfs import properties
-from zfs_replicate.zfs.parse import LIST_COLUMNS, PROBE_GREETING
+from zfs_replicate.zfs.parse import COPY_COLUMNS, LIST_COLUMNS, PROBE_GREETING
 
 Command = tuple[str, ...]
 
@@ -76,16 +76,16 @@ def shares(names: Sequence[str], count: int) -> Iterator[tuple[str, ...]]:
 
 def list_tree(root: str) -> Command:
     """List a source tree with all that planning needs, in one command (zfs-list(8))."""
-    return _list("filesystem,volume,snapshot,bookmark", root)
+    return _list("filesystem,volume,snapshot,bookmark", LIST_COLUMNS, root)
 
 
 def list_copies(root: str) -> Command:
-    """List a target tree likewise, without bookmarks: they are not needed and slow to list."""
-    return _list("filesystem,volume,snapshot", root)
+    """List a target tree likewise, with the room in each; without bookmarks, which are not needed and slow to list."""
+    return _list("filesystem,volume,snapshot", COPY_COLUMNS, root)
 
 
-def _list(kinds: str, root: str) -> Command:
-    return ("zfs", "list", "-Hp", "-r", "-t", kinds, "-o", ",".join(LIST_COLUMNS), root)
+def _list(kinds: str, columns: Sequence[str], root: str) -> Command:
+    return ("zfs", "list", "-Hp", "-r", "-t", kinds, "-o", ",".join(columns), root)
 
 
 def list_existing(datasets: Sequence[str]) -> Command:

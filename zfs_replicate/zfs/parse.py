@@ -26,6 +26,9 @@ LIST_COLUMNS = (
     "receive_resume_token",
 )
 
+COPY_COLUMNS = (*LIST_COLUMNS, "available")
+"""Of a target tree. Not of a source: an older gate there does not let another command through."""
+
 PARTIAL_RECEIVE = "/%recv"
 """The hidden clone X/%recv is the saved state of a cut receive into X. It does not count as a clone: it is resumed or
 cleared before anything is destroyed."""
@@ -50,6 +53,7 @@ class _DatasetBuilder:
     kind: Kind
     is_encrypted: bool
     written: int
+    available: int | None = None
     snapshots: list[Snapshot] = field(default_factory=list)
     bookmarks: list[Bookmark] = field(default_factory=list)
 
@@ -60,15 +64,21 @@ class _DatasetBuilder:
         if len({snapshot.name for snapshot in self.snapshots}) < len(self.snapshots):
             raise OutputError(f"{self.name} has two snapshots of the same name")
         return Dataset(
-            self.name, self.kind, self.is_encrypted, self.written, tuple(self.snapshots), tuple(self.bookmarks)
+            self.name,
+            self.kind,
+            self.is_encrypted,
+            self.written,
+            tuple(self.snapshots),
+            tuple(self.bookmarks),
+            available=self.available,
         )
 
 
-def columns(line: str, count: int) -> list[str]:
-    """Given a line of `-H` output, return its columns. Raises: OutputError unless there are `count`."""
+def columns(line: str, *counts: int) -> list[str]:
+    """Given a line of `-H` output, return its columns. Raises: OutputError unless it has one of these counts."""
     fields = line.rstrip("\n").split("\t")
-    if len(fields) != count:
-        raise OutputError(f"expected {count} columns separated by tabs, got {len(fields)}: {line!r}")
+    if len(fields) not in counts:
+        raise OutputError(f"expected {counts[0]} columns separated by tabs, got {len(fields)}: {line!r}")
     return fields
 
 
@@ -80,7 +90,7 @@ def number(text: str, line: str) -> int:
 
 
 def listing(lines: Iterable[str]) -> Listing:
-    """Given lines of `zfs list -Hp -o LIST_COLUMNS` of all types, return the tree; hold tags are not filled in.
+    """Given lines of `zfs list -Hp -o LIST_COLUMNS`, or COPY_COLUMNS, return the tree; hold tags are not filled in.
 
     A snapshot or bookmark may come before or after its dataset. Raises: OutputError.
     """
@@ -90,8 +100,8 @@ def listing(lines: Iterable[str]) -> Listing:
     bookmarks: dict[str, list[Bookmark]] = {}
     split = _Splitter().split
     for line in lines:
-        kind, name, guid, createtxg, creation, userrefs, clones, written, encryption, token = columns(
-            line, len(LIST_COLUMNS)
+        kind, name, guid, createtxg, creation, userrefs, clones, written, encryption, token, *room = columns(
+            line, len(LIST_COLUMNS), len(COPY_COLUMNS)
         )
         dataset, mark, short = split(name, line)
         if kind == "snapshot" and mark == "@":
@@ -105,7 +115,11 @@ def listing(lines: Iterable[str]) -> Listing:
             )
         elif kind in ("filesystem", "volume") and not mark:
             builders[_unlisted(name, builders)] = _DatasetBuilder(
-                name, Kind(kind), encryption not in ("off", "-"), 0 if written == "-" else number(written, line)
+                name,
+                Kind(kind),
+                encryption not in ("off", "-"),
+                0 if written == "-" else number(written, line),
+                number(room[0], line) if room and room[0] != "-" else None,
             )
             if token not in ("", "-"):
                 tree.tokens[name] = token

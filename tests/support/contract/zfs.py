@@ -75,6 +75,10 @@ class Zfs(ABC):
         """Write new data into a filesystem, as its users would."""
 
     @abstractmethod
+    def delete(self, dataset: str) -> None:
+        """Delete all data of a filesystem, as its users would."""
+
+    @abstractmethod
     def mounted_snapshot(self, snapshot: str) -> contextlib.AbstractContextManager[None]:
         """Mount a snapshot meanwhile."""
 
@@ -199,6 +203,9 @@ class SimulatedZfs(Zfs):
     def write(self, dataset: str, size: int = 4096) -> None:
         self.world.write(dataset, size)
 
+    def delete(self, dataset: str) -> None:
+        self.world.delete(dataset)
+
     @contextlib.contextmanager
     def mounted_snapshot(self, snapshot: str) -> Iterator[None]:
         self.world.mount(snapshot)
@@ -215,10 +222,20 @@ class OpenZfs(Zfs):
         self._mount = directory / "mount"
 
     def write(self, dataset: str, size: int = 4096) -> None:
+        with self._mounted(dataset):
+            (self._mount / os.urandom(4).hex()).write_bytes(os.urandom(size))
+
+    def delete(self, dataset: str) -> None:
+        with self._mounted(dataset):
+            for path in self._mount.iterdir():
+                path.unlink()
+
+    @contextlib.contextmanager
+    def _mounted(self, dataset: str) -> Iterator[None]:
         self._mount.mkdir(exist_ok=True)
         _must("mount", "-t", "zfs", "-o", "zfsutil", dataset, str(self._mount))
         try:
-            (self._mount / os.urandom(4).hex()).write_bytes(os.urandom(size))
+            yield
         finally:
             _must("umount", str(self._mount))
 

@@ -72,7 +72,7 @@ class Receiver:
         elif self._part is None:
             raise Refused(NO_STREAM)
         elif record.kind is Kind.OBJECT:
-            self._saved = self._open(self._part, record.a)
+            self._saved = self._open(self._part, record)
         elif self._saved is None:
             raise Refused(NO_STREAM)
         elif record.kind is Kind.WRITE:
@@ -126,16 +126,16 @@ class Receiver:
 
     # --- a part has begun ---
 
-    def _open(self, part: Admission, key: int) -> SavedReceive:
+    def _open(self, part: Admission, first: Record) -> SavedReceive:
         """Handle the first data record: from now on there is a state to save."""
         begin = part.begin
         existing = self._machine.find(self._name)
         if begin.flags & Flags.RESUMING and existing is not None and existing.saved is not None:
             existing.saved.is_active = True
             return existing.saved
-        saved = SavedReceive(begin.name, begin.a, begin.b, begin.flags, None)
+        saved = SavedReceive(begin.name, begin.a, begin.b, begin.flags, None, kept=first.b)
         if existing is None:
-            self._add_unfinished(saved, key)
+            self._add_unfinished(saved, first.a)
         else:
             # not of the base: the clone is of the newest snapshot, whose data equals the base (lab)
             saved.origin = existing.with_guid(begin.b) if self._is_forced else existing.newest()
@@ -179,7 +179,7 @@ class Receiver:
         if not dataset.is_unfinished:
             self._swap_in(part, dataset, saved)
         txg = self._machine.world.pool_of(self._name).next_txg()
-        base = saved.origin.blocks if saved.origin else ()
+        base = saved.origin.blocks[len(saved.origin.blocks) - saved.kept :] if saved.origin else ()
         dataset.blocks = [*base, *(block._replace(birth=txg) for block in saved.blocks)]
         begin = part.begin
         short = begin.name.partition("@")[2]

@@ -51,7 +51,8 @@ class Damaged(Exception):
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record. BEGIN: a to_guid, b from_guid, c creation, name to_name; its payload is the block to resume at.
-    OBJECT: a key identity. WRITE: a the block's value, b its index.
+    OBJECT: a key identity, b how many of the newest blocks of the base still exist. WRITE: a the block's value, b its
+    index.
     """
 
     kind: Kind
@@ -115,7 +116,8 @@ class Part:
         place = self.first_block.to_bytes(8, "little") if is_resuming else b""
         to = self.snapshot
         yield Record(Kind.BEGIN, to.guid, self.from_guid, to.creation, self.flags, self.to_name, place).encode()
-        yield Record(Kind.OBJECT, self.key).encode()
+        kept = len(to.blocks) - len(self.blocks())
+        yield Record(Kind.OBJECT, self.key, kept).encode()
         for index, block in enumerate(self.blocks()):
             if index >= self.first_block:
                 yield Record(Kind.WRITE, block.value, index, payload=data_of(block)).encode()

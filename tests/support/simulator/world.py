@@ -1,7 +1,7 @@
 """Model the contents of pools: plain state and arithmetic, without commands.
 
-Data is a list of blocks. A block never changes: a write appends blocks, a rollback removes the last ones. Each has its
-birth txg, which decides "written since" and incremental sends, as in ZFS.
+Data is a list of blocks. A block never changes: a write appends blocks, a rollback removes the last ones, and deleting
+removes the first ones. Each has its birth txg, which decides "written since" and incremental sends, as in ZFS.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Bookmark:
 class SavedReceive:
     """The state that `receive -s` saves: in `X/%recv`, a clone of `origin`, or in an unfinished dataset itself.
 
-    `is_active`: the receive is still running.
+    `is_active`: the receive is still running. `kept`: how many of the newest blocks of `origin` still exist.
     """
 
     to_name: str
@@ -77,6 +77,7 @@ class SavedReceive:
     origin: Snapshot | None
     blocks: list[Block] = field(default_factory=list)
     is_active: bool = True
+    kept: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -227,6 +228,10 @@ class World:
         while size > 0:
             dataset.blocks.append(Block(self._random.getrandbits(63), min(size, RECORD_SIZE), birth))
             size -= RECORD_SIZE
+
+    def delete(self, name: str) -> None:
+        """Delete all data that a dataset has now, as its users would; its snapshots keep it."""
+        self.dataset(name).blocks.clear()
 
     def mount(self, name: str, is_mounted: bool = True) -> None:
         """Mount a snapshot, or unmount it. A mounted one cannot be destroyed."""

@@ -109,7 +109,9 @@ def test_the_tree_is_listed_with_the_columns_that_parse_expects() -> None:
     assert command[-1] == "tank/a"
     assert command[command.index("-o") + 1].split(",") == list(parse.LIST_COLUMNS)
     assert command[command.index("-t") + 1] == "filesystem,volume,snapshot,bookmark"
-    assert [*commands.list_copies("tank/a")] == [word.removesuffix(",bookmark") for word in command]
+    columns = ",".join(parse.LIST_COLUMNS)
+    copies = [word.replace(columns, f"{columns},available").removesuffix(",bookmark") for word in command]
+    assert [*commands.list_copies("tank/a")] == copies
 
 
 # --- batches ---

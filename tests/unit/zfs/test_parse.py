@@ -77,6 +77,11 @@ def test_encrypted_datasets_are_recognised(text: str, is_encrypted: bool) -> Non
     assert parse.listing([line("filesystem", "tank", encryption=text)]).datasets[0].is_encrypted is is_encrypted
 
 
+def test_the_room_in_a_copy_is_read_where_it_is_listed() -> None:
+    lines = [line("filesystem", "off") + "\t81", line("snapshot", "off@a") + "\t-", line("filesystem", "off/a")]
+    assert [dataset.available for dataset in parse.listing(lines).datasets] == [81, None]
+
+
 def test_resume_tokens_are_kept_by_dataset() -> None:
     lines = [line("filesystem", "off"), line("filesystem", "off/a", receive_resume_token="1-ab-cd")]
     assert parse.listing(lines).tokens == {"off/a": "1-ab-cd"}
@@ -93,6 +98,7 @@ def test_an_empty_listing_has_no_datasets() -> None:
         "warning: something\n",
         line("filesystem", "tank").replace("\t", "  "),
         line("filesystem", "tank") + "\textra",
+        line("filesystem", "tank") + "\t1\textra",
         line("snapshot", "tank@a", guid="0x7"),
         line("snapshot", "tank@a", guid="-7"),
         line("snapshot", "tank@a", guid="٣"),
