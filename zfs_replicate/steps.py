@@ -65,8 +65,9 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class CreateParent:
-    """Create a dataset that only serves as a parent: unmounted, with canmount=off.
+    """Create a dataset that only serves as a parent: unmounted, with canmount=off, and marked as a placeholder.
 
+    `is_placeholder`: it stands for a dataset of the source; otherwise it only lies above the target.
     `is_kept_plain`: whatever the encryption of the dataset above, whose key need not be loaded then.
     """
 

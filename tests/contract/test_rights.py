@@ -7,7 +7,8 @@ import pytest
 from tests.support.contract.zfs import MIB, STRANGER, Result, Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import PermissionDenied
-from zfs_replicate.zfs import refusals
+from zfs_replicate.steps import CreateParent
+from zfs_replicate.zfs import commands, refusals
 
 
 def as_stranger(zfs: Zfs, *arguments: str) -> Result:
@@ -41,6 +42,21 @@ def test_each_change_needs_a_permission(zfs: Zfs, arguments: tuple[str, ...]) ->
     zfs.ok("hold", "held", f"{zfs.source}@a")
     assert as_stranger(zfs, *(word.replace("SOURCE", zfs.source) for word in arguments)).error is PermissionDenied
     assert zfs.snapshots(zfs.source) == ["a", "b"]
+
+
+def test_mark_of_a_placeholder_needs_userprop(zfs: Zfs) -> None:
+    zfs.ok("create", zfs.target)
+    zfs.ok("allow", STRANGER, "create,mount,canmount", zfs.target)
+    step = CreateParent(f"{zfs.target}/parent", is_placeholder=False)
+    assert as_stranger(zfs, *commands.create_parent(step)[1:]).error is PermissionDenied
+    assert not zfs.exists(step.target)
+    assert as_stranger(zfs, *commands.create_parent(step, is_marked=False)[1:]).status == 0
+    zfs.ok("destroy", step.target)
+    zfs.ok("allow", STRANGER, "userprop", zfs.target)
+    assert as_stranger(zfs, *commands.create_parent(step)[1:]).status == 0
+    again = as_stranger(zfs, *commands.create_parent(step)[1:])
+    assert refusals.is_there_already(failed(again.stderr))
+    assert again.stderr == f"cannot create '{step.target}': dataset already exists\n"
 
 
 def test_refused_hold_names_no_snapshot(zfs: Zfs) -> None:

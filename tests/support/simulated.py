@@ -14,9 +14,10 @@ from zfs_replicate.steps import Attempt, Outcome
 
 @functools.cache
 def request_of(options: tuple[str, ...]) -> MirrorRequest:
-    request = arguments.parse(
-        ["-h", "source", "-r", "tank/data", "-l", "off/data", "-t", "mirror", "-j", "1", *options]
-    )
+    """Return the request of a command line. These options replace those of the same name."""
+    usual = {"-h": "source", "-r": "tank/data", "-l": "off/data", "-t": "mirror", "-j": "1"}
+    words = [word for option, value in usual.items() if option not in options for word in (option, value)]
+    request = arguments.parse([*words, *options])
     assert isinstance(request, MirrorRequest)
     return request
 

@@ -26,13 +26,13 @@ from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
 from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.run.parallel import run_parallel
+from zfs_replicate.run.parents import create_parent
 from zfs_replicate.run.stream_steps import (
     STREAM_STEPS,
     add_free_space,
     bundled,
     bundles,
     is_before_streams,
-    run_on_target,
     run_step,
 )
 from zfs_replicate.run.transfer import Cancellation
@@ -50,7 +50,6 @@ from zfs_replicate.steps import (
     Step,
     Verify,
 )
-from zfs_replicate.zfs import commands
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ class _Execution:
         self._repair_holds()
         self._make_room()
         for ancestor in self._plan.ancestors:
-            run_on_target(self._context.target, commands.create_parent(ancestor), ancestor.target, "create it")
+            create_parent(self._context.target, ancestor)
         with afterwards(self._hold_arrivals):
             self._stream()
             self._verify()

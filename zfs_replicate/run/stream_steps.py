@@ -11,6 +11,7 @@ from zfs_replicate.errors import OutOfSpace, ReplicateError
 from zfs_replicate.hosts.base import TargetHost, run
 from zfs_replicate.hosts.bundled import Bundled
 from zfs_replicate.run.context import RunContext
+from zfs_replicate.run.parents import create_parent
 from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, transfer
 from zfs_replicate.steps import (
     AbortReceive,
@@ -83,8 +84,7 @@ def run_step(step: Step, context: RunContext, cancellation: Cancellation) -> int
     elif isinstance(step, Rollback):
         _roll_back(step, context)
     elif isinstance(step, CreateParent):
-        log.info("%s: creating it as a parent", step.target)
-        run_on_target(target, commands.create_parent(step), step.target, "create it")
+        create_parent(target, step)
     elif isinstance(step, ClearPlaceholder):
         run_on_target(target, commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")
     return 0

@@ -207,11 +207,11 @@ def abort_receive(target: str) -> Command:
     return ("zfs", "receive", "-A", target)
 
 
-def create_parent(step: CreateParent) -> Command:
-    """Create one dataset with canmount=off. Never -p: -o would apply to the last dataset only."""
-    placeholder = ("-o", f"{PLACEHOLDER_PROPERTY}=on") if step.is_placeholder else ()
+def create_parent(step: CreateParent, is_marked: bool = True) -> Command:
+    """Create one dataset with canmount=off and our mark. Never -p: -o would apply to the last dataset only."""
+    mark = ("-o", f"{PLACEHOLDER_PROPERTY}=on") if is_marked else ()
     plain = KEEP_PLAIN if step.is_kept_plain else ()
-    return ("zfs", "create", "-o", "canmount=off", *plain, *placeholder, step.target)
+    return ("zfs", "create", "-o", "canmount=off", *plain, *mark, step.target)
 
 
 def rollback(snapshot: str) -> Command:

@@ -17,6 +17,7 @@ _NAMED = re.compile(r"'([^']+)'")
 _AT_OR_HASH = re.compile("[@#]")
 _REFUSED = re.compile(r"cannot destroy (?:snapshot )?'?")
 _NONE_LEFT = "no datasets available"
+_IS_THERE = re.compile(r"^cannot create '.*': dataset already exists$", re.MULTILINE)
 _ABSENT = re.compile(r"^cannot open '([^']+)': dataset does not exist$")
 
 
@@ -74,6 +75,11 @@ class Refusal:
 def is_all_gone(ended: Exit) -> bool:
     """Whether a destroy failed only because none of its snapshots exists any more, though their dataset does."""
     return not ended.is_killed and "could not find any snapshots to destroy" in ended.stderr
+
+
+def is_there_already(ended: Exit) -> bool:
+    """Whether a dataset was not created because there is one of that name."""
+    return not ended.is_killed and _IS_THERE.search(ended.stderr) is not None
 
 
 def is_busy(ended: Exit) -> bool:

@@ -23,15 +23,16 @@ def zfs_create(machine: Machine, arguments: Sequence[str]) -> Reply:
     above = machine.find(name.rpartition("/")[0])
     if encryption is None and above is not None and not above.is_key_loaded:
         raise Refused(f"cannot create '{name}': encryption root's key is not loaded or provided")
-    dataset = add_dataset(machine, name, kind)
+    rights = {permission(key) for key in given if key not in _CREATION_ONLY}
+    dataset = add_dataset(machine, name, kind, *rights)
     if encryption is not None:
         set_key(dataset, 0 if encryption == "off" else machine.world.new_guid())
     dataset.properties |= {key: value for key, value in given.items() if key not in _CREATION_ONLY}
     return Reply()
 
 
-def add_dataset(machine: Machine, name: str, kind: str) -> Dataset:
-    """Create an empty dataset with its parent's encryption. Raises: Refused."""
+def add_dataset(machine: Machine, name: str, kind: str, *rights: str) -> Dataset:
+    """Create an empty dataset with its parent's encryption; the user needs these rights, too. Raises: Refused."""
     pool = machine.pool(name)
     parent, _, _short = name.rpartition("/")
     if pool is None:
@@ -42,7 +43,7 @@ def add_dataset(machine: Machine, name: str, kind: str) -> Dataset:
         raise Refused(f"cannot create '{name}': parent does not exist")
     if name in pool.datasets:
         raise Refused(f"cannot create '{name}': dataset already exists")
-    machine.require(parent, f"cannot create '{name}'", "create", "mount")
+    machine.require(parent, f"cannot create '{name}'", "create", "mount", *rights)
     above = pool.datasets[parent]
     world = machine.world
     dataset = Dataset(name, kind, world.new_guid(), pool.next_txg(), machine.clock, above.key, above.is_key_loaded)

@@ -64,8 +64,8 @@ def test_with_nothing_to_do_no_command_runs() -> None:
 def test_missing_ancestors_are_created_before_the_streams() -> None:
     run = run_plan(tree("t", ":a"), target_tree("o/p/q", missing=("o", "o/p")))
     assert run.target.asked[:3] == [
-        "zfs create -o canmount=off o",
-        "zfs create -o canmount=off o/p",
+        "zfs create -o canmount=off -o zfs_replicate:placeholder=on o",
+        "zfs create -o canmount=off -o zfs_replicate:placeholder=on o/p",
         "zfs receive -s -u -o readonly=on -o canmount=noauto o/p/q",
     ]
 

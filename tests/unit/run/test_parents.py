@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.executing import DENIED, run_plan
-from tests.support.fakes import Answer
+from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import target_tree, tree
-from zfs_replicate.steps import ClearPlaceholder
+from zfs_replicate.errors import CommandFailed, PermissionDenied
+from zfs_replicate.run.parents import create_parent
+from zfs_replicate.steps import ClearPlaceholder, CreateParent
 
 FILLED = (tree("t", ":a", "p:a! b"), target_tree("o", ":placeholder", "p:placeholder a^"))
 ARRIVED = Answer(b"o@a\t7097\no/p@b\t7098\n")
@@ -26,3 +30,45 @@ def test_a_mark_that_cannot_be_cleared_fails_nothing() -> None:
     assert run.errors() == {"o": None, "o/p": None}
     assert "zfs hold offsite:target o@a o/p@b" in run.target.asked
     assert not any(isinstance(done.step, ClearPlaceholder) for outcome in run.outcomes for done in outcome.done)
+
+
+PARENT = CreateParent("o/my parent", is_placeholder=False)
+MARKED = "zfs create -o canmount=off -o zfs_replicate:placeholder=on o/my parent"
+UNMARKED = "zfs create -o canmount=off o/my parent"
+LISTED = "zfs list -Hp -o name,encryption o/my parent"
+EXISTS = Answer(status=1, stderr="cannot create 'o/my parent': dataset already exists\n")
+REFUSED = Answer(status=1, stderr="cannot create 'o/my parent': permission denied\n")
+ABSENT = Answer(status=1, stderr="cannot open 'o/my parent': dataset does not exist\n")
+
+
+def commands_of(answers: dict[str, Answer]) -> list[str]:
+    host = FakeHost("here", answers)
+    create_parent(host, PARENT)
+    return host.asked
+
+
+def test_a_parent_is_marked() -> None:
+    assert commands_of({}) == [MARKED]
+
+
+def test_a_user_without_the_right_to_it_creates_no_mark() -> None:
+    assert commands_of({MARKED: REFUSED}) == [MARKED, UNMARKED]
+
+
+def test_a_parent_that_another_run_has_just_created_serves() -> None:
+    assert commands_of({MARKED: EXISTS}) == [MARKED, LISTED]
+    assert commands_of({MARKED: REFUSED, UNMARKED: EXISTS}) == [MARKED, UNMARKED, LISTED]
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        ({"zfs create": REFUSED}, PermissionDenied),
+        ({"zfs create": EXISTS, "zfs list": ABSENT}, CommandFailed),
+        ({"zfs create": Answer(status=1, stderr="cannot create 'o/my parent': I/O error")}, CommandFailed),
+        ({"zfs create": Answer(status=-9, stderr=EXISTS.stderr)}, CommandFailed),
+    ],
+)
+def test_a_parent_that_is_missing_afterwards_is_an_error(answers: dict[str, Answer], error: type[Exception]) -> None:
+    with pytest.raises(error, match="o/my parent on here: cannot create it"):
+        commands_of(answers)

@@ -90,7 +90,7 @@ def test_names_with_spaces_stay_one_argument() -> None:
         (commands.hold("tag", ["a@x", "b@y"]), "zfs hold tag a@x b@y"),
         (commands.release("tag", ["a@x", "b@y"]), "zfs release tag a@x b@y"),
         (commands.abort_receive("off/a"), "zfs receive -A off/a"),
-        (commands.create_parent(CreateParent("off/a", False)), "zfs create -o canmount=off off/a"),
+        (commands.create_parent(CreateParent("off/a", False), False), "zfs create -o canmount=off off/a"),
         (
             commands.create_parent(CreateParent("off/a", True)),
             "zfs create -o canmount=off -o zfs_replicate:placeholder=on off/a",

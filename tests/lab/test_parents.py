@@ -1,0 +1,48 @@
+"""Test the parents that a mirror creates above its target: needed by several mirrors at once, and mirrored later."""
+
+from __future__ import annotations
+
+import os
+
+from tests.support.lab.faults import REAL
+from tests.support.lab.world import World, zfs
+
+RIVAL = f"""#!/bin/sh
+case "$*" in
+"create "*) for name; do :; done; {REAL} create -o canmount=off "$name" ;;
+esac
+exec {REAL} "$@"
+"""
+"""A zfs that is always preceded by another run: whatever is to be created exists already."""
+
+
+def marked(root: str) -> list[str]:
+    kinds = ("-t", "filesystem")
+    return zfs("get", "-H", "-r", *kinds, "-s", "local", "-o", "name", "zfs_replicate:placeholder", root).splitlines()
+
+
+def test_parents_that_another_run_creates_just_before(world: World) -> None:
+    world.snapshot("tank/data@one")
+    rival = world.directory / "rival" / "zfs"
+    rival.parent.mkdir()
+    rival.write_text(RIVAL)
+    rival.chmod(0o755)
+    path = {"PATH": f"{rival.parent}:{os.environ['PATH']}"}
+    world.replicate_from("tank/data", "offsite/shared/by all/data", host="localhost", env=path)
+    assert world.guids("offsite/shared/by all/data") == world.guids("tank/data")
+
+
+def test_a_parent_above_the_target_becomes_a_copy_later(world: World) -> None:
+    zfs("create", "tank/data/a")
+    world.write("tank/data", "file")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate_from("tank/data/a", "offsite/far/data/a")
+    guids = world.guids("offsite/far/data/a")
+    for name in ("offsite/far", "offsite/far/data"):
+        assert (world.get(name, "canmount"), world.get(name, "mounted")) == ("off", "no")
+    assert marked("offsite") == ["offsite/far", "offsite/far/data"]
+    world.replicate_from("tank/data", "offsite/far/data", tag="later")
+    assert world.guids("offsite/far/data") == world.guids("tank/data")
+    assert world.guids("offsite/far/data/a") == guids
+    assert marked("offsite") == ["offsite/far"]
+    assert world.read("offsite/far/data", "file") == world.read("tank/data", "file")
