@@ -1,4 +1,4 @@
-"""A stream of many snapshots is cut: the source keeps the newest that has arrived, so that the mirror can go on."""
+"""Streams fail, entirely or on the way: the source keeps what the mirror needs to go on, and nothing for ever."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.lab.faults import Fault, FaultyMachine, faulty_machine
+from tests.support.lab.faults import Fault, FaultyMachine, faulty_machine, streams_left
 from tests.support.lab.servers import KNOWN_HOSTS
 from tests.support.lab.world import PROGRAM, World, run, zfs
 
@@ -30,12 +30,13 @@ def prepare(world: World) -> None:
         world.snapshot(f"{SOURCE}@{name}")
 
 
-def mirror(machine: FaultyMachine, expect: int) -> str:
-    """Run the program over the sshd with the fault, in a shell whose number the fault knows; return its stderr."""
-    words = f"-h 127.0.0.1 -p {PORT} -r {SOURCE} -l {TARGET} -t mirror --retries 0"
-    client = f"echo $$ >{machine.directory}/client; exec python3 {PROGRAM} {words}"
-    done = run("sh", "-c", client, check=False)
+def mirror(machine: FaultyMachine, expect: int, *options: str) -> str:
+    """Run the program with the fault on both sides; it knows the number of the process. Return its stderr."""
+    words = ["-h", "127.0.0.1", "-p", str(PORT), "-r", SOURCE, "-l", TARGET, "-t", "mirror", "--retries", "0"]
+    client = f'echo $$ >{machine.directory}/client; PATH={machine.path} exec python3 {PROGRAM} "$@"'
+    done = run("sh", "-c", client, "sh", *words, *options, check=False)
     assert done.returncode == expect, done.stderr
+    assert streams_left() == ""
     return done.stderr
 
 
@@ -74,3 +75,15 @@ def test_a_quota_amid_a_stream_leaves_what_arrived_held(world: World, machine: F
     assert "quota" in mirror(machine, 1)
     zfs("set", "quota=none", TARGET)
     assert_goes_on(world)
+
+
+def test_a_failed_first_run_leaves_no_hold_for_ever(world: World, machine: FaultyMachine) -> None:
+    for name, days in (("a", 29), ("b", 19), ("c", 0)):
+        world.snapshot(f"{SOURCE}@{name}", days_ago=days)
+    machine.arm(Fault("receive fails", "receive *", "before", "exit 1"))
+    mirror(machine, 1, "-k", "30")
+    assert machine.disarm()
+    assert world.holds(SOURCE) == {"a": {"mirror"}, "c": {"mirror"}}
+    mirror(machine, 0, "-k", "20")
+    assert world.holds(SOURCE) == {"c": {"mirror"}}
+    assert world.snapshots(TARGET) == ["b", "c"]

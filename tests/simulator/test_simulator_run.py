@@ -137,6 +137,22 @@ def test_snapshots_that_another_pruner_took_have_expired(mirror: Mirror) -> None
     assert mirror.world.snapshots("off/data/a") == ["two"]
 
 
+def test_holds_of_a_failed_first_run_are_released_by_a_later_one(mirror: Mirror) -> None:
+    """The keep window has moved on since, and nothing was saved."""
+    for name in ("one", "two", "three"):
+        mirror.snapshot(name)
+        mirror.world.now += 9 * SECONDS_PER_DAY
+    mirror.world.faults.arm(Fail("cannot receive: out of space\n"), "zfs receive", host="target")
+    mirror.run("-k", "30")
+    assert mirror.world.holds("tank/data") == {"one": {"mirror"}, "three": {"mirror"}}
+    mirror.world.now += 4 * SECONDS_PER_DAY
+    mirror.snapshot("four")
+    mirror.run_well("-k", "30")
+    for name in ("data", "data/a", "data/b"):
+        assert mirror.world.holds(f"tank/{name}") == {"four": {"mirror"}}
+    assert mirror.world.snapshots("off/data") == ["two", "three", "four"]
+
+
 def test_cut_first_send_is_resumed(mirror: Mirror) -> None:
     mirror.snapshot("one", 20 * RECORD)
     mirror.world.faults.arm(Die(), "zfs send", nth=2, at=7 * RECORD)

@@ -52,6 +52,12 @@ MUTANTS = (
     Mutant("release also the newest hold", PROTECTION, "s.createtxg < anchor[0].createtxg and", "True and"),
     Mutant("release what the target does not know", PROTECTION, " and s.guid in known]", "]"),
     Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),
+    Mutant(
+        "forget the hold of a first copy that failed",
+        "zfs_replicate/plan/route.py",
+        "tag in verdict.snapshot.holds or ",
+        "",
+    ),
     Mutant("expire the newest common snapshot", PROTECTION, "protected, context.now", "{}, context.now"),
     Mutant("expire what others hold", "zfs_replicate/plan/retention.py", "    if snapshot.holds:", "    if False:"),
     Mutant(

@@ -107,9 +107,14 @@ class _Streams:
 
 
 def _first_to_send(source: Dataset, context: PlanContext) -> Snapshot:
-    """Return the oldest snapshot in the keep window, so that nothing is sent only to expire; if none is, the newest."""
-    keep_days = context.policy.keep_days
+    """Return the oldest snapshot in the keep window, so that nothing is sent only to expire; if none is, the newest.
+
+    One that an earlier run has held comes before it, even if it will expire at once: a hold is released only from what
+    has arrived, so otherwise that one would stay for ever.
+    """
+    keep_days, tag = context.policy.keep_days, context.policy.tag
     if keep_days is None:
         return source.snapshots[0]
     verdicts = judge(source.snapshots, keep_days, {}, context.now)
-    return next((verdict.snapshot for verdict in verdicts if not verdict.is_overdue), source.snapshots[-1])
+    wanted = (verdict.snapshot for verdict in verdicts if tag in verdict.snapshot.holds or not verdict.is_overdue)
+    return next(wanted, source.snapshots[-1])

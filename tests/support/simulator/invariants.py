@@ -222,9 +222,6 @@ def after_good_run(run: FinishedRun) -> Iterator[str]:
         yield from _untrue(source, target)
         if target.is_marked:
             yield f"{target.name} is a copy, and has the mark of a placeholder"
-    for stranger in strangers(run):
-        if stranger.guid in run.once_there:
-            yield f"the tag of {stranger.name} outlived its copy"
 
 
 def cut_off(now: Picture, mirror: Mirror) -> list[str]:
@@ -251,7 +248,7 @@ def blocked_for_raw(now: Picture, mirror: Mirror) -> list[str]:
 
 
 def strangers(run: FinishedRun) -> Iterator[SnapshotPicture]:
-    """Source snapshots with the tag that are not on the target: such tags stay (docs/design.md)."""
+    """Source snapshots with the tag that are not on the target: a tag that nothing would ever release."""
     mirror = run.mirror
     for name, source in run.after.items():
         target = run.after.get(mirror.counterpart(name)) if is_in(name, mirror.source) else None

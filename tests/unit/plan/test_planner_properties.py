@@ -146,6 +146,16 @@ def test_base_and_tip_are_held_while_a_stream_runs(world: World) -> None:
 
 
 @for_every_world
+def test_a_first_copy_leaves_one_hold(world: World) -> None:
+    """Unless it is resumed: then what came before its first snapshot is not sent."""
+    plan = planned(world)
+    if plan.base is None and places(plan, Send) and not places(plan, Resume):
+        event("a first copy")
+        source, _target = result(world.source, world.target, plan)
+        assert [snapshot for snapshot in source.snapshots if TAG in snapshot.holds] == [source.snapshots[-1]]
+
+
+@for_every_world
 def test_a_hold_on_what_the_target_lacks_is_never_released(world: World) -> None:
     for moment in moments(world.source, world.target, planned(world)):
         if isinstance(moment.step, Release) and moment.step.side is Side.SOURCE:

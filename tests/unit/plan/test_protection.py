@@ -128,9 +128,24 @@ def test_a_held_snapshot_that_the_target_lacks_is_noted() -> None:
     assert plan.notes == ("the hold offsite on tank/data@x stays: the target does not have that snapshot",)
 
 
-def test_held_snapshots_before_the_keep_window_are_only_noted() -> None:
-    plan = planned("a!:40 b:10", "absent", keep_days=30)
-    assert plan.notes == ("the hold offsite on tank/data@a stays: the target does not have that snapshot",)
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        # yesterday a was the oldest in the keep window, and its stream failed
+        ("a!:30 b:29 c!", "absent", "send a as new; send a..c (2); verify c; hold-target c; release a; expire a"),
+        # the same, and somebody mirrored none for a month
+        (
+            "a!:61 b:60 c!:31 d",
+            "absent",
+            "hold d; send a as new; send a..d (3); verify d; hold-target d; release a c; expire a b c",
+        ),
+        # a hold in the keep window makes no difference, nor one of others
+        ("a:30 b:20 c!", "absent", "hold b; send b as new; send b..c; verify c; hold-target c; release b"),
+        ("a%:30 b!:20", "absent", "send b as new; verify b; hold-target b"),
+    ],
+)
+def test_a_first_copy_begins_with_the_oldest_held(source: str, target: str, expected: str) -> None:
+    assert steps(source, target, keep_days=30) == expected
 
 
 @pytest.mark.parametrize(
