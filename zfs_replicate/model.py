@@ -91,7 +91,8 @@ class Dataset:
     `written` is the number of bytes written since the newest snapshot. `is_placeholder`: it carries our mark, which
     means nothing once it has snapshots. `logical_bytes`: what it holds before compression (logicalreferenced), known of
     placeholders without snapshots only. `available`: how many bytes pool and quotas leave free for it and all below it;
-    known of a target.
+    known of a target. `odd_snapshots`: those with a name that zfs takes neither in a command nor in a stream, such as
+    @a%b; only a channel program can give one (zfs-program(8)).
     """
 
     name: str
@@ -104,6 +105,7 @@ class Dataset:
     is_placeholder: bool = False
     logical_bytes: int = 0
     available: int | None = None
+    odd_snapshots: tuple[Snapshot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

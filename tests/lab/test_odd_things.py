@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -48,3 +49,27 @@ def test_user_properties_of_a_pool_with_any_bytes(world: World) -> None:
     world.snapshot("tank/data@a")
     world.replicate()
     assert world.guids("offsite/data") == world.guids("tank/data")
+
+
+def channel_snapshot(dataset: str, name: str, directory: Path) -> None:
+    """Take a snapshot by a channel program, which checks no name."""
+    program = directory / "snapshot.lua"
+    program.write_text(f'zfs.sync.snapshot("{dataset}@{name}")')
+    run("zfs", "program", dataset.partition("/")[0], str(program))
+
+
+def test_snapshots_with_names_that_zfs_cannot_receive(world: World, tmp_path: Path) -> None:
+    """They are left out, and all others arrive; also those of a dataset whose old snapshot has too long a name here."""
+    long = f"tank/data/{'l' * 100}"
+    zfs("create", "-u", long)
+    world.snapshot(f"{long}@{'s' * 144}", days_ago=40)
+    world.snapshot("tank/data@a", recursive=True)
+    for number, name in enumerate(("a%b", "a$b", r"tab\tin it", "caf\u00e9", r"latin \xe9")):
+        channel_snapshot("tank/data", name, tmp_path)
+        world.snapshot(f"tank/data@after{number}")
+    world.snapshot("tank/data@b", recursive=True)
+    done = world.replicate_from("tank/data", f"offsite/{'d' * 20}", "-k", "30", "-v")
+    afterwards = [f"after{number}" for number in range(5)]
+    assert world.snapshots(f"offsite/{'d' * 20}") == ["a", *afterwards, "b"]
+    assert world.snapshots(f"offsite/{'d' * 20}/{'l' * 100}") == ["a", "b"]
+    assert "left out, because zfs cannot receive a name like this: @a%b, @a$b, @tab" in done.stderr

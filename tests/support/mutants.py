@@ -75,7 +75,7 @@ MUTANTS = (
     Mutant(
         "take the mark for proof of emptiness",
         "zfs_replicate/plan/conflicts.py",
-        "target.is_placeholder and not is_untouched(target)",
+        "target.is_placeholder and (target.odd_snapshots or not is_untouched(target))",
         "False",
     ),
     Mutant(

@@ -10,6 +10,7 @@ A dataset is written as words, oldest first. A letter is a snapshot: it gives bo
     a^      our target tag holds it             a~      it is called @a, but has a different guid
     a%      another tag holds it                a:40    it is 40 days old (a:-2: from the future)
     a&      it was cloned                       a+512   512 bytes were written since the previous snapshot
+    a?      it has a name that zfs cannot receive
 
 Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe the dataset:
 
@@ -89,8 +90,8 @@ CLONE = "tank/clone"
 SOURCE_TXG, TARGET_TXG = 1000, 10
 """The first createtxg of each pool: far apart, so that comparing across pools fails visibly."""
 
-_SNAPSHOT = re.compile(r"(?P<mark>#?)(?P<letter>[a-z])(?P<suffixes>(?:[!^%&~]|=[\w.-]+|[+]\d+|:-?\d+)*)")
-_SUFFIX = re.compile(r"[!^%&~]|=[\w.-]+|[+]\d+|:-?\d+")
+_SNAPSHOT = re.compile(r"(?P<mark>#?)(?P<letter>[a-z])(?P<suffixes>(?:[!^%&~?]|=[\w.-]+|[+]\d+|:-?\d+)*)")
+_SUFFIX = re.compile(r"[!^%&~?]|=[\w.-]+|[+]\d+|:-?\d+")
 _TOKEN = re.compile(r"resume\((?:(?P<base>[a-z])\.\.)?(?P<tip>[a-z])(?:=(?P<name>[\w.-]+))?(?P<raw>,raw)?\)")
 _ROOM = re.compile(r"room\((\d+)\)")
 _FIELDS: dict[str, dict[str, Any]] = {
@@ -163,6 +164,7 @@ class _World:
     first_txg: int
     snapshots: list[Snapshot] = field(default_factory=list)
     bookmarks: list[Bookmark] = field(default_factory=list)
+    odd_snapshots: list[Snapshot] = field(default_factory=list)
     txgs: dict[int, int] = field(default_factory=dict)
 
     def read(self, text: str) -> Dataset:
@@ -172,7 +174,8 @@ class _World:
             dataset = self._word(dataset, word)
         if not words:
             raise ValueError("write 'empty' for a dataset without snapshots")
-        return replace(dataset, snapshots=tuple(self.snapshots), bookmarks=tuple(self.bookmarks))
+        dataset = replace(dataset, snapshots=tuple(self.snapshots), bookmarks=tuple(self.bookmarks))
+        return replace(dataset, odd_snapshots=tuple(self.odd_snapshots))
 
     def _word(self, dataset: Dataset, word: str) -> Dataset:
         token = _TOKEN.fullmatch(word)
@@ -206,7 +209,8 @@ class _World:
             return
         holds = tuple(_HOLDS[suffix] for suffix in suffixes if suffix in _HOLDS)
         clones = (CLONE,) if "&" in suffixes else ()
-        self.snapshots.append(Snapshot(name, guid, txg, creation, int(values.get("+", "0")), holds, clones))
+        snapshots = self.odd_snapshots if "?" in suffixes else self.snapshots
+        snapshots.append(Snapshot(name, guid, txg, creation, int(values.get("+", "0")), holds, clones))
 
 
 # --- plans → text ---

@@ -140,20 +140,20 @@ def run_for_bytes(host: Host, command: Sequence[str]) -> tuple[bytes, Exit]:
 
 
 def read_lines(host: Host, command: Sequence[str]) -> Iterator[str]:
-    """Run a command and yield the lines of its stdout as they arrive, without line ends.
+    r"""Run a command and yield the lines of its stdout as they arrive, without line ends.
 
-    Raises: NonzeroExit at the end when it failed; otherwise as `run`.
+    Bytes that are not UTF-8 are written as `\xe9`. Raises: NonzeroExit at the end when it failed; otherwise as `run`.
     """
     with _bounded(host, command) as process:
         rest = b""
         for chunk in _chunks(process, MAX_LISTING_BYTES):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                yield _decode(line)
+                yield line.decode(errors="backslashreplace")
             if len(rest) > MAX_LINE_BYTES:
                 raise OutputError(f"a line of more than {MAX_LINE_BYTES >> 20} MiB")
         if rest:
-            yield _decode(rest)
+            yield rest.decode(errors="backslashreplace")
         ended = process.finish()
         if ended.exit_status != 0:
             raise NonzeroExit(ended)

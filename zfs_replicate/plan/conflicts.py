@@ -20,13 +20,14 @@ INCONCLUSIVE_BYTES = 12 << 10
 receives onto it. The smallest real change leaves 14 KiB (lab, sectors of 512 bytes)."""
 
 
-def find_conflict(pair: Pair, is_resuming: bool, target_tag: str) -> Conflict | None:
+def find_conflict(pair: Pair, arriving: tuple[Snapshot, ...], is_resuming: bool, target_tag: str) -> Conflict | None:
     """Given a source dataset and its counterpart, return what prevents mirroring it, or None.
 
-    If rolling the target back would help, the conflict carries the rollback. Holds with `target_tag` are ours.
+    `arriving`: the snapshots that are to be sent. If rolling the target back would help, the conflict carries the
+    rollback. Holds with `target_tag` are ours.
     """
     source, target, base = pair.source, pair.target, pair.base
-    problem = _path_problem(source, pair.target_name)
+    problem = _path_problem(source, pair.target_name, arriving)
     if problem is not None or target is None:
         return problem
     if target.kind is not source.kind:
@@ -38,7 +39,7 @@ def find_conflict(pair: Pair, is_resuming: bool, target_tag: str) -> Conflict | 
     if base is None:
         if target.snapshots:
             return _no_common_snapshot(source, target)
-        if target.is_placeholder and not is_untouched(target):
+        if target.is_placeholder and (target.odd_snapshots or not is_untouched(target)):
             return Conflict(
                 "it was created as an empty parent, but data has been written to it since",
                 f"move its files elsewhere and delete them here, then run again; or {_move_aside(target.name)}"
@@ -50,7 +51,6 @@ def find_conflict(pair: Pair, is_resuming: bool, target_tag: str) -> Conflict | 
                 f"{_move_aside(target.name)}, or choose another -l",
             )
         return None
-    arriving = pair.newer_than(base)
     if not arriving:
         return None
     divergence = _Divergence.of(target, base.guid)
@@ -124,8 +124,8 @@ class _Divergence:
         )
 
 
-def _path_problem(source: Dataset, target_name: str) -> Conflict | None:
-    longest = max((snapshot.name for snapshot in source.snapshots), key=len, default="")
+def _path_problem(source: Dataset, target_name: str, arriving: tuple[Snapshot, ...]) -> Conflict | None:
+    longest = max((snapshot.name for snapshot in arriving), key=len, default="")
     problem = names.dataset_problem(target_name)
     length = len(target_name) + len(longest) + 1
     if problem is None and length > names.MAX_NAME_LENGTH:

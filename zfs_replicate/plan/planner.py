@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
-from zfs_replicate.model import Capabilities, Inventory, PlanContext, Policy, StreamOptions, Survey
+from zfs_replicate.model import Capabilities, Inventory, PlanContext, Policy, Snapshot, StreamOptions, Survey
 from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
 from zfs_replicate.plan.conflicts import below_conflict, find_conflict, rolled_back
 from zfs_replicate.plan.encryption import conflict_of_encryption
@@ -19,7 +19,7 @@ from zfs_replicate.plan.pair import Pair, match_trees
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
 from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.plan.room import with_room
-from zfs_replicate.plan.route import cleared_mark, route_to_tip
+from zfs_replicate.plan.route import arriving_snapshots, cleared_mark, route_to_tip
 from zfs_replicate.steps import AbortReceive, Conflict, CreateParent, DatasetPlan, Plan, Step
 from zfs_replicate.zfs import names
 
@@ -104,14 +104,13 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
         if resumed is None:
             before = (AbortReceive(pair.target_name, stale_reason),)
             pair = pair.with_target(after_abort(pair.target))
-    target_tag = context.policy.target_tag
-    conflict = find_conflict(pair, resumed is not None, target_tag) or conflict_of_encryption(pair)
+    conflict = _conflict_of(pair, resumed, context)
     if conflict is not None and conflict.rollback is not None and pair.target and context.policy.may_roll_back:
         if resumed is not None:
             before, resumed = (AbortReceive(pair.target_name, "the target will be rolled back"),), None
         before = (*before, conflict.rollback)
         pair = pair.with_target(rolled_back(pair.target, conflict.rollback))
-        conflict = find_conflict(pair, False, target_tag) or conflict_of_encryption(pair)
+        conflict = _conflict_of(pair, None, context)
     source = pair.source
     if conflict is not None:
         return conflict_plan(found, conflict, context.policy)
@@ -121,7 +120,21 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
         create = (placeholder,) if needs_parent else ()
         return DatasetPlan(source.name, pair.target_name, (*before, *create, *cleared_mark(pair)), notes=_notes(pair))
     route = route_to_tip(pair, resumed, context)
-    return protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)
+    plan = protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)
+    return replace(plan, notes=(*plan.notes, *_left_out_notes(pair)))
+
+
+def _conflict_of(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> Conflict | None:
+    arriving = arriving_snapshots(pair, resumed, context)
+    conflict = find_conflict(pair, arriving, resumed is not None, context.policy.target_tag)
+    return conflict or conflict_of_encryption(pair)
+
+
+def _left_out_notes(pair: Pair) -> tuple[str, ...]:
+    """Return a note on the newer snapshots that cannot be sent, if there are any."""
+    oldest = -1 if pair.base is None else pair.base.createtxg
+    left_out = [f"@{snapshot.name}" for snapshot in pair.source.odd_snapshots if snapshot.createtxg > oldest]
+    return (f"left out, because zfs cannot receive a name like this: {', '.join(left_out)}",) if left_out else ()
 
 
 def _notes(pair: Pair) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ send, a resumed stream and the first increment from a bookmark need a stream of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from zfs_replicate.model import Bookmark, Dataset, PlanContext, Snapshot
@@ -53,8 +54,8 @@ def route_to_tip(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> 
     if isinstance(builder.reached, Bookmark) and len(rest) > 1:  # -I does not start from a bookmark
         builder.send(rest[0], 1)
         rest = rest[1:]
-    if rest:
-        builder.send(rest[-1], len(rest))
+    for group in _sendable_groups(builder.reached, rest, source.odd_snapshots):
+        builder.send(group[-1], len(group))
     if is_placeholder:
         builder.steps.append(ClearPlaceholder(pair.target_name))
     return Route(pair.base, builder.reached, tuple(builder.steps), arriving, tuple(builder.waypoints))
@@ -64,6 +65,38 @@ def cleared_mark(pair: Pair) -> tuple[ClearPlaceholder, ...]:
     """Return the step that clears the mark of a placeholder from what has a base, and so is a copy; else none."""
     is_copy = pair.target is not None and pair.target.is_placeholder and pair.base is not None
     return (ClearPlaceholder(pair.target_name),) if is_copy else ()
+
+
+def _sendable_groups(
+    base: Snapshot | Bookmark, rest: Sequence[Snapshot], odd: Sequence[Snapshot]
+) -> Iterator[tuple[Snapshot, ...]]:
+    """Yield `rest` in groups that one stream can bring: `-I` would also send what lies between, even what is odd.
+
+    With base `a` and `b c % d e f`, where % is odd: `b c`, `d`, `e f`.
+    """
+    group: list[Snapshot] = []
+    previous = base
+    for snapshot in rest:
+        if any(previous.createtxg < entry.createtxg < snapshot.createtxg for entry in odd):
+            if group:
+                yield tuple(group)
+            yield (snapshot,)
+            group = []
+        else:
+            group.append(snapshot)
+        previous = snapshot
+    if group:
+        yield tuple(group)
+
+
+def arriving_snapshots(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> tuple[Snapshot, ...]:
+    """Given the same as `route_to_tip`, return which snapshots the streams would bring, oldest first."""
+    if pair.base is not None:
+        return pair.newer_than(pair.base)
+    if not pair.source.snapshots:
+        return ()
+    first = resumed or _first_to_send(pair.source, context)
+    return tuple(snapshot for snapshot in pair.source.snapshots if snapshot.createtxg >= first.createtxg)
 
 
 class _Streams:

@@ -55,6 +55,7 @@ class _DatasetBuilder:
     written: int
     available: int | None = None
     snapshots: list[Snapshot] = field(default_factory=list)
+    odd_snapshots: list[Snapshot] = field(default_factory=list)
     bookmarks: list[Bookmark] = field(default_factory=list)
 
     def build(self) -> Dataset:
@@ -71,6 +72,7 @@ class _DatasetBuilder:
             tuple(self.snapshots),
             tuple(self.bookmarks),
             available=self.available,
+            odd_snapshots=tuple(self.odd_snapshots),
         )
 
 
@@ -92,27 +94,26 @@ def number(text: str, line: str) -> int:
 def listing(lines: Iterable[str]) -> Listing:
     """Given lines of `zfs list -Hp -o LIST_COLUMNS`, or COPY_COLUMNS, return the tree; hold tags are not filled in.
 
-    A snapshot or bookmark may come before or after its dataset. Raises: OutputError.
+    A snapshot or bookmark may come before or after its dataset. A bookmark with an odd name is left out, a snapshot
+    with one set apart (see Dataset). Raises: OutputError.
     """
     tree = Listing()
     builders: dict[str, _DatasetBuilder] = {}
     snapshots: dict[str, list[Snapshot]] = {}
+    odd_snapshots: dict[str, list[Snapshot]] = {}
     bookmarks: dict[str, list[Bookmark]] = {}
     split = _Splitter().split
     for line in lines:
-        kind, name, guid, createtxg, creation, userrefs, clones, written, encryption, token, *room = columns(
-            line, len(LIST_COLUMNS), len(COPY_COLUMNS)
-        )
-        dataset, mark, short = split(name, line)
+        kind, name, guid, createtxg, creation, userrefs, clones, written, encryption, token, *room = _row(line)
+        dataset, mark, short, is_odd = split(name, line)
         if kind == "snapshot" and mark == "@":
-            numbers = _numbers((guid, createtxg, creation, written), line)
-            snapshots.setdefault(dataset, []).append(_snapshot(short, numbers, clones))
-            if userrefs != "0" and (count := number(userrefs, line)) > 0:
+            numbers = _numbers((guid, createtxg, creation, "0" if written == "-" else written), line)
+            (odd_snapshots if is_odd else snapshots).setdefault(dataset, []).append(_snapshot(short, numbers, clones))
+            if not is_odd and userrefs != "0" and (count := number(userrefs, line)) > 0:
                 tree.held[name] = count
         elif kind == "bookmark" and mark == "#":
-            bookmarks.setdefault(dataset, []).append(
-                Bookmark(short, number(guid, line), number(createtxg, line), number(creation, line))
-            )
+            bookmark = Bookmark(short, number(guid, line), number(createtxg, line), number(creation, line))
+            bookmarks.setdefault(dataset, []).extend([] if is_odd else [bookmark])
         elif kind in ("filesystem", "volume") and not mark:
             builders[_unlisted(name, builders)] = _DatasetBuilder(
                 name,
@@ -125,13 +126,28 @@ def listing(lines: Iterable[str]) -> Listing:
                 tree.tokens[name] = token
         else:
             raise OutputError(f"unexpected kind of dataset {kind!r} in: {line!r}")
-    for parts, attribute in ((snapshots, "snapshots"), (bookmarks, "bookmarks")):
+    kinds = ((snapshots, "snapshots"), (odd_snapshots, "odd_snapshots"), (bookmarks, "bookmarks"))
+    for parts, attribute in kinds:
         for name, values in parts.items():
             if name not in builders:
                 raise OutputError(f"{attribute} of {name} are listed, but not {name} itself")
             getattr(builders[name], attribute).extend(values)
     tree.datasets = [builder.build() for builder in builders.values()]
     return tree
+
+
+def _row(line: str) -> list[str]:
+    """Return the columns of a listing's line. Only the name of a snapshot or bookmark can contain a tab.
+
+    `available` does not apply to these, nor does the token, but there is an encryption of each snapshot.
+    """
+    fields = line.split("\t")
+    if len(fields) > len(LIST_COLUMNS) and fields[0] in ("snapshot", "bookmark"):
+        has_room = fields[0] == "snapshot" and fields[-2:] == ["-", "-"]
+        end = len(fields) - len(COPY_COLUMNS if has_room else LIST_COLUMNS) + 2
+        fields[1:end] = ["\t".join(fields[1:end])]
+        return fields
+    return columns(line, len(LIST_COLUMNS), len(COPY_COLUMNS))
 
 
 def _snapshot(name: str, identity: Sequence[int], clones: str) -> Snapshot:
@@ -164,17 +180,21 @@ class _Splitter:
     def __init__(self) -> None:
         self._checked = ""
 
-    def split(self, name: str, line: str) -> tuple[str, str, str]:
-        """`a/b@c` gives `a/b`, `@`, `c`; `a/b` gives `a/b`, ``, ``. Raises: OutputError for a name that ZFS refuses."""
+    def split(self, name: str, line: str) -> tuple[str, str, str, bool]:
+        """`a/b@c` gives `a/b`, `@`, `c`; `a/b` gives `a/b`, ``, ``. The last value: `c` is a name that zfs refuses.
+
+        Raises: OutputError if the dataset has such a name.
+        """
         mark = "@" if "@" in name else "#" if "#" in name else ""
         dataset, _, short = name.partition(mark) if mark else (name, "", "")
         if dataset != self._checked:
             if names.dataset_problem(dataset) is not None:
                 raise OutputError(f"not a name that ZFS allows, in: {line!r}")
             self._checked = dataset
-        if (mark and not names.is_component(short)) or len(name) > names.MAX_NAME_LENGTH:
+        is_odd = bool(mark) and (not names.is_component(short) or len(name) > names.MAX_NAME_LENGTH)
+        if is_odd and (not short or "@" in short or "#" in short):
             raise OutputError(f"not a name that ZFS allows, in: {line!r}")
-        return dataset, mark, short
+        return dataset, mark, short, is_odd
 
 
 def holds(stdout: bytes, counts: Mapping[str, int]) -> dict[str, tuple[str, ...]] | None:

@@ -28,6 +28,7 @@ def conflict_of(source_text: str, target_text: str) -> Conflict:
         # a placeholder that somebody wrote to
         ("a", "placeholder used"),
         ("a", "placeholder used resume(a)"),
+        ("a", "placeholder x?"),
         # no common snapshot
         ("a b", "x"),
         ("a", "a~"),
@@ -206,6 +207,31 @@ def test_a_name_that_becomes_too_long_keeps_the_common_snapshot() -> None:
     snapshots = (*dataset.snapshots, Snapshot("s" * 51, guid_of("b"), 9999, 1))
     pair = Pair.of(replace(dataset, snapshots=snapshots), name, target("a", name))
     assert rendered(plan_dataset(pair, False, context())) == "conflict; hold a; hold-target a"
+
+
+@pytest.mark.parametrize(
+    ("source_text", "target_text", "expected"),
+    [
+        ("a b", "b", "hold b; hold-target b"),
+        ("a b!", "a b^", "nothing"),
+        ("a b! c", "a b^", "hold c; send b..c; verify c; hold-target c; release b; release-target b"),
+    ],
+)
+def test_an_old_name_that_is_too_long_is_never_sent(source_text: str, target_text: str, expected: str) -> None:
+    """The first snapshot of the source has it."""
+    name = "off/" + "x" * 200
+    dataset, copy = source(source_text), target(target_text, name)
+    first = replace(dataset.snapshots[0], name="s" * 51)
+    pair = Pair.of(replace(dataset, snapshots=(first, *dataset.snapshots[1:])), name, copy)
+    assert rendered(plan_dataset(pair, False, context())).replace(f"{name}@", "") == expected
+
+
+def test_a_long_name_outside_the_keep_window_is_not_sent() -> None:
+    dataset = source("a:50 b c")
+    first = replace(dataset.snapshots[0], name="s" * 51)
+    pair = Pair.of(replace(dataset, snapshots=(first, *dataset.snapshots[1:])), "off/" + "x" * 200, None)
+    assert plan_dataset(pair, False, context(keep_days=30)).conflict is None
+    assert plan_dataset(pair, False, context()).conflict is not None
 
 
 def conflict_with_names(target_name: str, snapshot_name: str) -> Conflict | None:

@@ -49,6 +49,18 @@ def streams(text: str) -> str:
         ("a b", "placeholder a", "clear placeholder; send a..b"),
         ("a", "placeholder a", "clear placeholder"),
         ("a #b", "placeholder a b", "clear placeholder"),
+        # an odd name that would be sent along by -I
+        ("a b c? d", "a", "send a..b; send b..d"),
+        ("a b c d? e f", "a", "send a..c (2); send c..e; send e..f"),
+        ("a b? c? d e g", "a", "send a..d; send d..g (2)"),
+        ("a b? c", "absent", "send a as new; send a..c"),
+        ("a b? c", "a", "send a..c"),
+        ("#a b? c d e", "a", "send #a..c; send c..e (2)"),
+        ("a b? c d", "a resume(a..c)", "resume c; send c..d"),
+        # one that is in no stream
+        ("a? b c d", "b", "send b..d (2)"),
+        ("a b c d?", "a", "send a..c (2)"),
+        ("a b c", "a x?", "send a..c (2)"),
     ],
 )
 def test_streams_lead_to_the_tip(source: str, target: str, expected: str) -> None:

@@ -114,7 +114,6 @@ def test_an_empty_listing_has_no_datasets() -> None:
         line("snapshot", "tank@"),
         line("filesystem", "tank//a"),
         line("filesystem", "tank/$(reboot)"),
-        line("snapshot", "tank@a'b"),
         line("filesystem", ""),
     ],
 )
@@ -122,6 +121,30 @@ def test_an_unexpected_line_is_quoted(bad: str) -> None:
     with pytest.raises(OutputError) as caught:
         parse.listing([line("filesystem", "tank/fine"), bad])
     assert repr(bad) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["a%b", "%recv", "a$b", "a'b", "caf\u00e9", "tab\tin it", "-\t-", "x" * 300, "\x1b[2J"]
+)
+def test_a_snapshot_with_an_odd_name_is_set_apart(name: str) -> None:
+    """Even if it is held. A bookmark with one is left out."""
+    lines = [
+        line("filesystem", "tank"),
+        line("snapshot", "tank@a", createtxg="10"),
+        line("snapshot", f"tank@{name}", createtxg="11", guid="1", userrefs="1"),
+        line("bookmark", f"tank#{name}"),
+        line("filesystem", "tank/b"),
+    ]
+    tree = parse.listing(lines)
+    first, second = tree.datasets
+    assert [snapshot.name for snapshot in first.snapshots] == ["a"]
+    assert [(snapshot.name, snapshot.createtxg) for snapshot in first.odd_snapshots] == [(name, 11)]
+    assert (first.bookmarks, tree.held, second.odd_snapshots) == ((), {}, ())
+
+
+def test_a_snapshot_in_an_old_pool_has_no_size() -> None:
+    lines = [line("filesystem", "tank", written="-"), line("snapshot", "tank@a", written="-")]
+    assert parse.listing(lines).datasets[0].snapshots[0].written == 0
 
 
 def test_a_snapshot_without_its_dataset_is_an_error() -> None:
