@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.contract.zfs import MIB, Zfs
 from zfs_replicate.errors import KeyUnavailable, TargetDiverged
-from zfs_replicate.zfs import commands, parse
+from zfs_replicate.zfs import commands, parse, saved_state
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_token_of_a_raw_stream_is_raw(encrypted: Zfs) -> None:
     zfs = encrypted
     zfs.send("-w", f"{zfs.source}@a", cut=MIB)
     token = zfs.token(zfs.target)
-    token_contents = parse.token_contents(zfs.run(commands.decode_token(token)).stdout.encode())
+    token_contents = saved_state.token_contents(zfs.run(commands.decode_token(token)).stdout.encode())
     assert token_contents is not None
     assert token_contents.is_raw
     assert zfs.send("-t", token).status == 0

@@ -7,7 +7,7 @@ import pytest
 from tests.support.contract.cuts import CUT, contents, cut_first, cut_incremental, resume
 from tests.support.contract.zfs import MIB, Meanwhile, Result, Zfs
 from zfs_replicate.errors import DatasetBusy, PartialState, StaleToken
-from zfs_replicate.zfs import commands, parse
+from zfs_replicate.zfs import commands, saved_state
 
 
 def decode(zfs: Zfs, token: str) -> Result:
@@ -25,7 +25,7 @@ def test_token_is_decoded_before_any_lookup(zfs: Zfs) -> None:
     result = decode(zfs, token)
     assert result.error is StaleToken
     assert result.status == 255
-    assert parse.token_contents(result.stdout.encode()) == before
+    assert saved_state.token_contents(result.stdout.encode()) == before
 
 
 def test_token_of_a_destroyed_snapshot(zfs: Zfs) -> None:
@@ -81,7 +81,7 @@ def test_text_that_is_not_a_token(zfs: Zfs, text: str) -> None:
     result = decode(zfs, text)
     assert (result.status, result.error) == (255, StaleToken)
     assert result.stderr.startswith("cannot resume send: resume token is corrupt (")
-    assert parse.token_contents(result.stdout.encode()) is None
+    assert saved_state.token_contents(result.stdout.encode()) is None
 
 
 def test_token_with_a_wrong_byte(zfs: Zfs) -> None:

@@ -13,7 +13,7 @@ from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for
 from zfs_replicate.model import Capabilities, Dataset, Inventory, ResumeToken, Snapshot
 from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.run.reading import absent_names, parse_errors_of
-from zfs_replicate.zfs import commands, messages, names, parse, refusals
+from zfs_replicate.zfs import commands, messages, names, parse, refusals, saved_state
 
 
 def probe(host: Host, root: str) -> Capabilities:
@@ -184,9 +184,9 @@ def _decode(host: Host, token: str) -> ResumeToken:
     The plan throws a damaged state away, so only an answer of zfs makes it one.
     """
     stdout, ended = run_for_bytes(host, commands.decode_token(token))
-    has_contents = not ended.is_killed and parse.has_token_contents(stdout)
+    has_contents = not ended.is_killed and saved_state.has_token_contents(stdout)
     if has_contents or messages.is_corrupt_token(ended):
-        return ResumeToken(token, parse.token_contents(stdout))
+        return ResumeToken(token, saved_state.token_contents(stdout))
     return ResumeToken(token, None, messages.undecoded_token_problem(host.name, ended))
 
 

@@ -123,7 +123,7 @@ def list_contents(datasets: Sequence[str]) -> Command:
 
 
 def decode_token(token: str) -> Command:
-    """Print what a resume token contains (see parse.token_contents); sends nothing."""
+    """Print what a resume token contains (see saved_state.token_contents); sends nothing."""
     return ("zfs", "send", "-nvt", token)
 
 

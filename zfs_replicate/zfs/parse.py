@@ -5,12 +5,11 @@ An unexpected line is an OutputError that quotes it. `-H` output is split on TAB
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from zfs_replicate.errors import OutputError
-from zfs_replicate.model import Bookmark, Capabilities, Dataset, Kind, Snapshot, TokenContents
+from zfs_replicate.model import Bookmark, Capabilities, Dataset, Kind, Snapshot
 from zfs_replicate.zfs import names
 
 LIST_COLUMNS = (
@@ -242,35 +241,6 @@ def encrypted(lines: Iterable[str]) -> dict[str, bool]:
 def first_column(lines: Iterable[str], count: int) -> tuple[str, ...]:
     """Given lines of `count` columns, return the first of each, in order."""
     return tuple(columns(line, count)[0] for line in lines)
-
-
-def has_token_contents(stdout: bytes) -> bool:
-    """Given the stdout of `zfs send -nvt TOKEN`, return whether zfs printed the contents, readable or not."""
-    return re.search(rb"^\s*toname = ", stdout, re.MULTILINE) is not None
-
-
-def token_contents(stdout: bytes) -> TokenContents | None:
-    """Given the stdout of `zfs send -nvt TOKEN`, return what the token contains; None if that cannot be read.
-
-    Its numbers are hexadecimal; those of zfs list are decimal. zfs prints it before it looks anything up, so any host
-    can decode a token.
-    """
-    try:
-        values = dict(re.findall(r"^\s*(\w+) = (.+?)\s*$", stdout.decode(), re.MULTILINE))
-    except UnicodeDecodeError:
-        return None
-    numbers = {key: values.get(key, "0x0") for key in ("toguid", "fromguid")}
-    if "toname" not in values or not all(re.fullmatch(r"0x[0-9a-f]+", number) for number in numbers.values()):
-        return None
-    to_guid, from_guid = (int(number, 16) for number in numbers.values())
-    if not to_guid:
-        return None
-    return TokenContents(
-        to_name=values["toname"],
-        to_guid=to_guid,
-        from_guid=from_guid or None,
-        is_raw="rawok" in values,
-    )
 
 
 def capabilities(lines: Iterable[str], pool: str) -> Capabilities:

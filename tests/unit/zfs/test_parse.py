@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.listing import PROBE, TOKEN_TEXT, line, text
+from tests.support.listing import PROBE, line, text
 from zfs_replicate.errors import OutputError
-from zfs_replicate.model import Bookmark, Kind, Snapshot, TokenContents
+from zfs_replicate.model import Bookmark, Kind, Snapshot
 from zfs_replicate.zfs import parse
 
 
@@ -193,31 +193,6 @@ def test_an_unexpected_guid_is_quoted(bad: str) -> None:
     assert repr(bad) in str(caught.value)
 
 
-# --- tokens ---
-
-
-def test_a_token_has_base_and_snapshot() -> None:
-    assert parse.token_contents(TOKEN_TEXT.encode()) == TokenContents("tank/my files@d", 0xFF, 0xB1C2, False)
-
-
-@pytest.mark.parametrize("text", ["", "\tfromguid = 0x0\n"])
-def test_a_token_without_a_base_is_a_first_send(text: str) -> None:
-    contents = parse.token_contents(TOKEN_TEXT.replace("\tfromguid = 0xb1c2\n", text).encode())
-    assert contents is not None
-    assert contents.from_guid is None
-
-
-def test_a_raw_token() -> None:
-    contents = parse.token_contents(f"{TOKEN_TEXT}\trawok = 1\n".encode())
-    assert contents is not None
-    assert contents.is_raw
-
-
-@pytest.mark.parametrize("text", ["", "cannot resume send: resume token is corrupt", "\ttoguid = 0xff\n"])
-def test_a_damaged_token_has_no_contents(text: str) -> None:
-    assert parse.token_contents(text.encode()) is None
-
-
 # --- capabilities ---
 
 
@@ -257,10 +232,6 @@ def test_user_properties_of_the_pool_change_nothing() -> None:
     first_feature = next(number for number, line in enumerate(PROBE) if line.startswith("feature@"))
     lines = [*PROBE[:first_feature], "org.example:x\ta", *forged, *PROBE[first_feature:]]
     assert parse.capabilities(lines, "tank") == parse.capabilities(PROBE, "tank")
-
-
-def test_a_token_with_a_malformed_number_is_damaged() -> None:
-    assert parse.token_contents(b"toguid = 0xzz\ntoname = a@b\n") is None
 
 
 def test_the_zfs_version_is_not_the_property_of_that_name() -> None:
