@@ -22,7 +22,8 @@
         ├── PermissionDenied                 the user has no permission for this
         ├── DatasetBusy                      a hold, a mount or another receive
         ├── OutOfSpace                       pool full, or a quota reached
-        ├── TargetDiverged                   the target was changed, or its own snapshots are in the way
+        ├── TargetDiverged                   the target's own snapshots or data are in the way
+        │   └── TargetChanged                it was changed since the newest common snapshot
         ├── StaleToken                       the source can no longer resume this token
         ├── PartialState                     an unfinished receive is in the way
         ├── StreamBroken                     the stream ended early, stalled or was damaged; state is saved
@@ -139,6 +140,10 @@ class OutOfSpace(CommandFailed):
 
 
 class TargetDiverged(CommandFailed):
+    pass
+
+
+class TargetChanged(TargetDiverged):
     pass
 
 

@@ -132,6 +132,9 @@ class Capabilities:
     features: Mapping[str, str]
     """Feature name to `disabled`, `enabled` or `active`."""
     clock: int | None = None
+    sector_bytes: int | None = None
+    """The smallest piece that the pool writes (the largest of its vdevs); asked only of a target with changed copies.
+    None: unknown."""
 
     def has_feature(self, name: str) -> bool:
         return self.features.get(name, "disabled") != "disabled"
@@ -212,3 +215,5 @@ class PlanContext:
     has_bookmarks: bool = False
     """Whether the source pool supports bookmarks."""
     is_clock_doubtful: bool = False
+    sector_bytes: int | None = None
+    """See Capabilities; of the target."""

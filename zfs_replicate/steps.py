@@ -47,7 +47,8 @@ class Release:
 class Rollback:
     """Roll the target back to `snapshot` (full name), which discards `byte_count` bytes and the snapshots in `lost`.
 
-    `lost`: full names, oldest first. `release`: the holds of ours on them, released first.
+    `lost`: full names, oldest first. `bookmarks`: full names of those that must go too, since they are newer.
+    `release`: the holds of ours on the lost snapshots, released first.
     """
 
     target: str
@@ -55,12 +56,14 @@ class Rollback:
     byte_count: int
     lost: tuple[str, ...] = ()
     release: Release | None = None
+    bookmarks: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
         """The rollback in words: `roll back to off/a@x: discards 64.0 KiB written since then`."""
         lost = f", and the snapshots {', '.join(self.lost)}" if self.lost else ""
-        return f"roll back to {self.snapshot}: discards {size(self.byte_count)} written since then{lost}"
+        bookmarks = f", and the bookmarks {', '.join(self.bookmarks)}" if self.bookmarks else ""
+        return f"roll back to {self.snapshot}: discards {size(self.byte_count)} written since then{lost}{bookmarks}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +237,7 @@ class DatasetPlan:
     `base`: the newest common snapshot now; `tip`: the newest one afterwards, which is the newest of the source.
     `held`: the source snapshots that have our hold once it is placed, oldest first. `arrivals` None: no
     streams. `kept`: the target snapshots that have expired but stay. `reserve`: what expires early only if the target
-    proves to be full.
+    proves to be full. `unforeseen`: the conflict to report if zfs finds a change that the plan could not see.
     """
 
     source: str
@@ -248,6 +251,7 @@ class DatasetPlan:
     held: tuple[Snapshot, ...] = ()
     arrivals: Arrivals | None = None
     reserve: MakeRoom | None = None
+    unforeseen: Conflict | None = None
 
     @property
     def snapshot_count(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.support.contract.zfs import Zfs
 from tests.support.exits import failed
-from zfs_replicate.errors import DatasetBusy, DatasetMissing
+from zfs_replicate.errors import DatasetBusy, DatasetMissing, TargetDiverged
 from zfs_replicate.zfs import commands, refusals
 
 
@@ -120,6 +120,27 @@ def test_rollback_past_a_newer_bookmark_needs_r(zfs: Zfs) -> None:
     assert zfs.zfs("rollback", f"{zfs.source}@a").status == 1
     zfs.ok("rollback", "-r", f"{zfs.source}@a")
     assert not zfs.exists(f"{zfs.source}#b")
+
+
+def test_rollback_to_the_newest_passes_older_bookmarks(zfs: Zfs) -> None:
+    zfs.make_source("a", "b", "c")
+    for short in ("a", "b"):
+        zfs.ok("bookmark", f"{zfs.source}@{short}", f"{zfs.source}#{short}")
+    zfs.write(zfs.source)
+    zfs.ok("rollback", f"{zfs.source}@c")
+    assert zfs.snapshots(zfs.source) == ["a", "b", "c"]
+
+
+def test_rollback_without_r_names_what_is_newer(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("bookmark", f"{zfs.source}@b", f"{zfs.source}#b")
+    result = zfs.run(commands.rollback(f"{zfs.source}@a"))
+    assert result.error is TargetDiverged
+    assert "more recent snapshots or bookmarks exist" in result.stderr
+    zfs.ok("destroy", f"{zfs.source}@b")
+    assert zfs.run(commands.rollback(f"{zfs.source}@a")).error is TargetDiverged
+    zfs.ok("destroy", f"{zfs.source}#b")
+    zfs.ok("rollback", f"{zfs.source}@a")
 
 
 def test_rollback_past_a_held_snapshot_destroys_the_others(zfs: Zfs) -> None:

@@ -170,6 +170,24 @@ def test_logical_bytes_grow_with_the_first_file(zfs: Zfs) -> None:
     assert logical_bytes(zfs) >= empty + 4096
 
 
+def test_bookmarks_of_some_datasets_are_listed(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("create", f"{zfs.source}/child")
+    zfs.ok("snapshot", f"{zfs.source}/child@c")
+    for name in (f"{zfs.source}@a", f"{zfs.source}@b", f"{zfs.source}/child@c"):
+        zfs.ok("bookmark", name, name.replace("@", "#"))
+    listed = parse.bookmarks(zfs.run(commands.list_bookmarks((zfs.source,))).lines)
+    assert [(bookmark.name, bookmark.guid) for bookmark in listed[zfs.source]] == [
+        (short, zfs.guid(f"{zfs.source}@{short}")) for short in ("a", "b")
+    ]
+    assert list(listed) == [zfs.source]
+
+
+def test_sectors_of_a_pool_are_listed(zfs: Zfs) -> None:
+    assert parse.sector_bytes(zfs.run(commands.list_sectors("coff")).lines) == 512
+    assert parse.sector_bytes(zfs.run(commands.list_sectors("nopool")).lines) is None
+
+
 def test_parent_must_exist(zfs: Zfs) -> None:
     assert zfs.zfs("create", "-o", "canmount=off", f"{zfs.target}/child").stderr == (
         f"cannot create '{zfs.target}/child': parent does not exist\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.contract.zfs import MIB, Zfs
-from zfs_replicate.errors import DatasetMissing, OutOfSpace, StreamBroken, TargetDiverged
+from zfs_replicate.errors import DatasetMissing, OutOfSpace, StreamBroken, TargetChanged, TargetDiverged
 
 
 def test_first_copy_keeps_guid_and_creation(zfs: Zfs) -> None:
@@ -94,13 +94,26 @@ def test_base_is_found_by_guid(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.target) == ["other", "b"]
 
 
+def test_a_refusal_of_a_changed_target_leaves_nothing(zfs: Zfs) -> None:
+    """So an increment may be tried where only zfs knows whether the target was changed."""
+    zfs.make_source("a", "b", size=MIB)
+    zfs.copy_first()
+    zfs.ok("set", "readonly=off", zfs.target)
+    zfs.write(zfs.target)
+    zfs.ok("list", zfs.target)
+    assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").error is TargetChanged
+    assert (zfs.snapshots(zfs.target), zfs.token(zfs.target)) == (["a"], "")
+    zfs.ok("rollback", f"{zfs.target}@a")
+    assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").status == 0
+
+
 def test_modified_target_is_refused(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.copy_first()
     zfs.ok("set", "readonly=off", zfs.target)
     zfs.write(zfs.target)
     received = zfs.send("-I", f"{zfs.source}@a", f"{zfs.source}@b")
-    assert received.error is TargetDiverged
+    assert received.error is TargetChanged
     assert "has been modified\nsince most recent snapshot" in received.stderr
     assert zfs.snapshots(zfs.target) == ["a"]
 
@@ -121,7 +134,7 @@ def test_own_snapshot_with_data_on_the_target_is_refused(zfs: Zfs) -> None:
     zfs.ok("set", "readonly=off", zfs.target)
     zfs.write(zfs.target)
     zfs.ok("snapshot", f"{zfs.target}@own")
-    assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").error is TargetDiverged
+    assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").error is TargetChanged
     assert zfs.snapshots(zfs.target) == ["a", "own"]
 
 
@@ -148,7 +161,7 @@ def test_older_snapshot_is_refused_after_a_newer_one(zfs: Zfs) -> None:
     zfs.make_source("a", "b", "c")
     zfs.copy_first()
     assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@c").status == 0
-    assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").error is TargetDiverged
+    assert zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b").error is TargetChanged
     assert zfs.snapshots(zfs.target) == ["a", "c"]
 
 

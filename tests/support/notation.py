@@ -20,6 +20,7 @@ Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe t
     used                512 bytes were written to the placeholder (sectors of 512 bytes)
     changed             65536 bytes were written since its newest snapshot
     room(80)            80 bytes are available to it
+    touched             1024 bytes: no more than a rollback leaves (sectors of 512 bytes)
     encrypted, volume   it is encrypted, or a volume
     resume(b)           a first receive of b was interrupted
     resume(a..b)        a receive of b on top of a was interrupted; resume(a..b,raw): of a raw stream
@@ -85,6 +86,7 @@ TARGET = "off/copy"
 TAG = "offsite"
 TARGET_TAG = "offsite:target"
 OTHER_TAG = "other"
+SECTOR_BYTES = 512
 CLONE = "tank/clone"
 
 SOURCE_TXG, TARGET_TXG = 1000, 10
@@ -98,6 +100,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "placeholder": {"is_placeholder": True},
     "used": {"written": 24576 + 512, "logical_bytes": 12288 + 512},
     "changed": {"written": 65536},
+    "touched": {"written": 1024},
     "encrypted": {"is_encrypted": True},
     "resume(unread)": {"resume_token": ResumeToken("1-token", None, "zfs on off1 did not say")},
     "resume(damaged)": {"resume_token": ResumeToken("1-token", None)},
@@ -121,7 +124,7 @@ def context(
     is_decrypting: bool = False,
 ) -> PlanContext:
     policy = Policy(TAG, keep_days, excludes, may_roll_back, is_decrypting)
-    return PlanContext(policy, StreamOptions(), NOW, has_bookmarks)
+    return PlanContext(policy, StreamOptions(), NOW, has_bookmarks, sector_bytes=SECTOR_BYTES)
 
 
 # --- text → worlds ---
@@ -267,7 +270,8 @@ def _step(plan: DatasetPlan, step: Step) -> str:
         case Verify(snapshot, _guid):
             return _many("verify", plan.target, (snapshot,))
         case Rollback(target=_where, snapshot=snapshot):
-            return _many("rollback", plan.target, (snapshot, *(f"-{_short(name, plan.target)}" for name in step.lost)))
+            gone = (*step.lost, *step.bookmarks)
+            return _many("rollback", plan.target, (snapshot, *(f"-{_short(name, plan.target)}" for name in gone)))
         case BookmarkSource():
             return _bookmark(plan, step)
         case Expire() | MakeRoom():

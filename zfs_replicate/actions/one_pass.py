@@ -10,6 +10,7 @@ from zfs_replicate.config import MirrorRequest
 from zfs_replicate.output.display import follow_live
 from zfs_replicate.plan.planner import make_plan
 from zfs_replicate.report.text import detail_lines
+from zfs_replicate.run.changes import settle
 from zfs_replicate.run.connect import carrier, connected, here
 from zfs_replicate.run.context import RunContext, choose_pipe
 from zfs_replicate.run.executor import execute
@@ -27,6 +28,8 @@ def one_pass(request: MirrorRequest) -> Attempt:
         with connected(request.connection) as source:
             began = time.monotonic()  # a password may have been typed until now
             target, carry = here(request.connection), carrier(request, source)
+            if request.policy.may_roll_back:
+                settle(target, request.local)
             survey = read_both(Place(source, request.remote), Place(target, request.local), at_once=request.jobs > 1)
             plan = make_plan(survey, request, int(time.time()))
             attempt = Attempt(plan)

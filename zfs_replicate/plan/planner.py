@@ -11,16 +11,15 @@ from dataclasses import replace
 
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
-from zfs_replicate.model import Capabilities, Inventory, PlanContext, Policy, Snapshot, StreamOptions, Survey
+from zfs_replicate.model import Capabilities, Inventory, PlanContext, Policy, StreamOptions, Survey
 from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
-from zfs_replicate.plan.conflicts import below_conflict, find_conflict, rolled_back
-from zfs_replicate.plan.encryption import conflict_of_encryption
+from zfs_replicate.plan.conflicts import below_conflict, unforeseen_change
 from zfs_replicate.plan.pair import Pair, match_trees
+from zfs_replicate.plan.preparation import prepare
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
-from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.plan.room import with_room
-from zfs_replicate.plan.route import arriving_snapshots, cleared_mark, route_to_tip
-from zfs_replicate.steps import AbortReceive, Conflict, CreateParent, DatasetPlan, Plan, Step
+from zfs_replicate.plan.route import cleared_mark, route_to_tip
+from zfs_replicate.steps import CreateParent, DatasetPlan, Plan
 from zfs_replicate.zfs import names
 
 
@@ -42,6 +41,7 @@ def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
         earliest_clock(survey, now),
         source_capabilities.has_feature("bookmarks"),
         doubt is not None,
+        target_capabilities.sector_bytes,
     )
     plan = plan_trees(survey.source, survey.target, context)
     is_kept = any(kept.reason == CLOCK_DOUBT for dataset in plan.datasets for kept in dataset.kept)
@@ -93,41 +93,19 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
     `a`: hold b, send a..b, verify b, hold b on the target, release a on both sides. The same, with the target changed
     since a: a conflict, and hold a on both sides.
     """
-    found = pair
-    before: tuple[Step, ...] = ()
-    resumed = None
-    if pair.target is not None and pair.target.resume_token is not None:
-        if pair.target.resume_token.unread:
-            unread = Conflict(pair.target.resume_token.unread, "run again", is_transient=True)
-            return conflict_plan(pair, unread, context.policy)
-        resumed, stale_reason = resumable(pair, pair.target.resume_token)
-        if resumed is None:
-            before = (AbortReceive(pair.target_name, stale_reason),)
-            pair = pair.with_target(after_abort(pair.target))
-    conflict = _conflict_of(pair, resumed, context)
-    if conflict is not None and conflict.rollback is not None and pair.target and context.policy.may_roll_back:
-        if resumed is not None:
-            before, resumed = (AbortReceive(pair.target_name, "the target will be rolled back"),), None
-        before = (*before, conflict.rollback)
-        pair = pair.with_target(rolled_back(pair.target, conflict.rollback))
-        conflict = _conflict_of(pair, None, context)
-    source = pair.source
-    if conflict is not None:
-        return conflict_plan(found, conflict, context.policy)
+    prepared = prepare(pair, context)
+    if prepared.conflict is not None:
+        return conflict_plan(pair, prepared.conflict, context.policy)
+    source, pair, before = pair.source, prepared.pair, prepared.steps
     if not source.snapshots:
         needs_parent = pair.target is None and is_parent
         placeholder = CreateParent(pair.target_name, is_placeholder=True, is_kept_plain=pair.is_below_raw)
         create = (placeholder,) if needs_parent else ()
         return DatasetPlan(source.name, pair.target_name, (*before, *create, *cleared_mark(pair)), notes=_notes(pair))
-    route = route_to_tip(pair, resumed, context)
+    route = route_to_tip(pair, prepared.resumed, context)
     plan = protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)
-    return replace(plan, notes=(*plan.notes, *_left_out_notes(pair)))
-
-
-def _conflict_of(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> Conflict | None:
-    arriving = arriving_snapshots(pair, resumed, context)
-    conflict = find_conflict(pair, arriving, resumed is not None, context.policy.target_tag)
-    return conflict or conflict_of_encryption(pair)
+    unforeseen = unforeseen_change(pair, context) if route.arriving else None
+    return replace(plan, notes=(*plan.notes, *_left_out_notes(pair)), unforeseen=unforeseen)
 
 
 def _left_out_notes(pair: Pair) -> tuple[str, ...]:

@@ -53,7 +53,11 @@ def describe(step: Step, plan: DatasetPlan) -> Description:
         case Expire() | MakeRoom():
             return _describe_expire(step)
         case Rollback():
-            keys: Fields = {"discarded_bytes": step.byte_count, "discarded_snapshots": list(step.lost)}
+            keys: Fields = {
+                "discarded_bytes": step.byte_count,
+                "discarded_snapshots": list(step.lost),
+                "discarded_bookmarks": list(step.bookmarks),
+            }
             why = "the copy was changed, and --rollback allows discarding the changes"
             return Description(why, (step.text,), {"action": "rollback", "snapshot": step.snapshot, **keys})
         case AbortReceive():

@@ -29,9 +29,9 @@ from zfs_replicate.run.parallel import run_parallel
 from zfs_replicate.run.parents import create_parent
 from zfs_replicate.run.stream_steps import (
     STREAM_STEPS,
-    add_free_space,
     bundled,
     bundles,
+    explained,
     is_before_streams,
     run_step,
 )
@@ -244,8 +244,7 @@ class _Execution:
             if isinstance(step, BEST_EFFORT):
                 log.info("%s (the mark does no harm; the next run tries again)", error)
                 return True
-            is_full = isinstance(error, OutOfSpace)
-            self._ledger.fail(plan, add_free_space(plan, error, context.target) if is_full else error, step)
+            self._ledger.fail(plan, explained(plan, error, context.target), step)
             return False
         self._ledger.record_done(plan, step, byte_count, time.monotonic() - began)
         return True

@@ -7,10 +7,11 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from zfs_replicate.errors import OutOfSpace, ReplicateError
+from zfs_replicate.errors import OutOfSpace, ReplicateError, TargetChanged
 from zfs_replicate.hosts.base import TargetHost, run
 from zfs_replicate.hosts.bundled import Bundled
 from zfs_replicate.run.context import RunContext
+from zfs_replicate.run.holds import destroy_bookmarks
 from zfs_replicate.run.parents import create_parent
 from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, transfer
 from zfs_replicate.steps import (
@@ -91,8 +92,16 @@ def run_step(step: Step, context: RunContext, cancellation: Cancellation) -> int
 
 
 def _roll_back(step: Rollback, context: RunContext) -> None:
+    """Discard what is beyond a snapshot, but no snapshot of the copy before a rollback is known to be possible.
+
+    For that, it first goes back to the newest snapshot, which discards what is to be discarded anyway.
+    """
     log.warning("%s: as requested with --rollback, %s", step.target, step.text)
     target = context.target
+    for error in destroy_bookmarks(target, step.bookmarks).values():
+        raise error
+    for newest in step.lost[-1:]:
+        run_on_target(target, commands.rollback(newest), step.target, "roll back")
     if step.release is not None:
         release = commands.release(step.release.tag, step.release.snapshots)
         run_on_target(target, release, step.target, "release our own holds")
@@ -108,7 +117,20 @@ def run_on_target(target: TargetHost, command: commands.Command, subject: str, d
         raise messages.explain(target.name, subject, ended, doing)
 
 
-def add_free_space(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> OutOfSpace:
+def explained(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> ReplicateError:
+    """Given why a stream failed, return the error with what the plan and the target know about it."""
+    if isinstance(error, OutOfSpace):
+        return _with_free_space(plan, error, target)
+    if isinstance(error, TargetChanged) and plan.unforeseen is not None:
+        conflict = plan.unforeseen
+        return TargetChanged(
+            f"{plan.target} on {target.name}: cannot receive, since {conflict.what}; {conflict.next_step} (zfs: it has"
+            " been modified since most recent snapshot)"
+        )
+    return error
+
+
+def _with_free_space(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> OutOfSpace:
     """Given the error of a full target, return it with the free space and what expires once the stream arrives."""
     datasets = (*names.ancestors(plan.target), plan.target)
     free = [text.strip() for text, _ended in (run(target, commands.available(name)) for name in datasets)]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from zfs_replicate.errors import PoolMissing
 from zfs_replicate.hosts.base import Host
 from zfs_replicate.model import Capabilities, Survey
+from zfs_replicate.run.changes import with_changes
 from zfs_replicate.run.inventory import probe, read_source, read_target
 from zfs_replicate.run.parallel import threads
 
@@ -36,7 +37,8 @@ def read_both(source: Place, target: Place, at_once: bool = True, is_exact: bool
         source_tree = pool.submit(read_source, source.host, source.root)
         target_tree = pool.submit(read_target, target.host, target.root, is_exact)
         capabilities = source_probe.result(), target_probe.result()
-        return Survey(source.host.name, source_tree.result(), target_tree.result(), *capabilities)
+        survey = Survey(source.host.name, source_tree.result(), target_tree.result(), *capabilities)
+    return with_changes(target.host, survey)
 
 
 def _probe_target(target: Place) -> Capabilities | PoolMissing:

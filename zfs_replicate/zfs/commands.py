@@ -117,6 +117,16 @@ def sync(pool: str) -> Command:
     return ("zpool", "sync", pool)
 
 
+def list_bookmarks(datasets: Sequence[str]) -> Command:
+    """List the bookmarks of these datasets (see parse.bookmarks)."""
+    return ("zfs", "list", "-Hp", "-d", "1", "-t", "bookmark", "-o", "name,guid,createtxg,creation", *datasets)
+
+
+def list_sectors(pool: str) -> Command:
+    """List how large the sectors of each vdev are (see parse.sector_bytes). Fails before OpenZFS 2.2."""
+    return ("zpool", "get", "-Hp", "-o", "name,value", "ashift", pool, "all-vdevs")
+
+
 def list_contents(datasets: Sequence[str]) -> Command:
     """List how many bytes each dataset holds, before compression and padding and after (see parse.contents)."""
     return ("zfs", "list", "-Hp", "-o", "name,logicalreferenced,written", *datasets)

@@ -56,7 +56,7 @@ KNOWN = (
     ),
     _known(
         r"has been modified\s+since most recent snapshot",
-        errors.TargetDiverged,
+        errors.TargetChanged,
         "the target was changed since the newest common snapshot",
         "see what changed with 'zfs diff', then discard the changes with 'zfs rollback' to the common snapshot,"
         " or keep them under another name with 'zfs rename'",
@@ -84,6 +84,18 @@ KNOWN = (
         errors.TargetDiverged,
         "the target exists already and may hold data of its own",
         "move it aside with 'zfs rename {subject} NEWNAME', or choose another target",
+    ),
+    _known(
+        r"more recent snapshots or bookmarks exist",
+        errors.TargetDiverged,
+        "a snapshot or a bookmark was made on the target meanwhile",
+        "run again with --rollback: it is planned anew",
+    ),
+    _known(
+        r"clones of previous snapshots exist",
+        errors.DatasetBusy,
+        "a snapshot that was to be discarded has been cloned meanwhile",
+        "see 'zfs list -o name,origin'; destroy or promote the clone, then run again",
     ),
     _known(
         r"permission denied|must be run as root|insufficient privileges|operation not permitted",

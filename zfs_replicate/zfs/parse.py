@@ -5,6 +5,7 @@ An unexpected line is an OutputError that quotes it. `-H` output is split on TAB
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -27,6 +28,8 @@ LIST_COLUMNS = (
 
 COPY_COLUMNS = (*LIST_COLUMNS, "available")
 """Of a target tree. Not of a source: an older gate there does not let another command through."""
+
+MAX_ASHIFT = 16
 
 PARTIAL_RECEIVE = "/%recv"
 """The hidden clone X/%recv is the saved state of a cut receive into X. It does not count as a clone: it is resumed or
@@ -236,6 +239,34 @@ def contents(lines: Iterable[str]) -> dict[str, tuple[int, int]]:
 def encrypted(lines: Iterable[str]) -> dict[str, bool]:
     """Given lines of `zfs list -Hp -o name,encryption`, return whether each dataset is encrypted, by name, in order."""
     return {name: value not in ("off", "-") for name, value in (columns(line, 2) for line in lines)}
+
+
+def bookmarks(lines: Iterable[str]) -> dict[str, tuple[Bookmark, ...]]:
+    """Given lines of `zfs list -Hp -t bookmark -o name,guid,createtxg,creation`, return the bookmarks by dataset.
+
+    Oldest first. Raises: OutputError.
+    """
+    marks: dict[str, list[Bookmark]] = {}
+    for line in lines:
+        name, *numbers = columns(line, 4)
+        dataset, _, short = name.partition("#")
+        marks.setdefault(dataset, []).append(Bookmark(short, *(number(text, line) for text in numbers)))
+    return {name: tuple(sorted(entries, key=lambda entry: entry.createtxg)) for name, entries in marks.items()}
+
+
+def sector_bytes(lines: Iterable[str]) -> int | None:
+    """Given lines of `zpool get -Hp -o name,value ashift POOL all-vdevs`, return the largest sectors; None: no vdev.
+
+    A dRAID writes to all disks of a group at least: `draid1:4d:6c:1s-0` with ashift 12 counts as 16 KiB.
+    """
+    sizes = []
+    for line in lines:
+        name, value = columns(line, 2)
+        ashift = number(value, line) if value.isdigit() else 0
+        data_disks = re.match(r"draid[1-3]?:([0-9]+)d", name)
+        if 0 < ashift <= MAX_ASHIFT:
+            sizes.append((int(data_disks[1]) if data_disks else 1) << ashift)
+    return max(sizes, default=None)
 
 
 def first_column(lines: Iterable[str], count: int) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tests.support.simulator.machine import Machine, Refused, Reply, parse_flags
 from tests.support.simulator.world import Dataset, Pool, Snapshot
 
-ROLLBACK_RESIDUE = 1024
+RESIDUE_SECTORS = 2
 """`written` after a rollback to a snapshot that was taken here, not received; nothing is modified (lab)."""
 
 
@@ -153,7 +153,8 @@ def zfs_rollback(machine: Machine, arguments: Sequence[str]) -> Reply:
     if held:
         raise Refused("\n".join(f"cannot destroy '{dataset.name}@{other.name}': dataset is busy" for other in held))
     dataset.blocks = list(snapshot.blocks)
-    dataset.residue = ROLLBACK_RESIDUE if snapshot.blocks and not snapshot.is_received else 0
+    is_left = bool(snapshot.blocks) and not snapshot.is_received
+    dataset.residue = RESIDUE_SECTORS * pool.sector_bytes if is_left else 0
     return Reply()
 
 

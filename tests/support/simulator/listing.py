@@ -266,5 +266,13 @@ def zpool_get(machine: Machine, arguments: Sequence[str]) -> Reply:
     return Reply(text(f"{key}\t{value}" for key, value in values.items() if requested in ("all", key)))
 
 
+def vdev_sectors(machine: Machine, name: str) -> Reply:
+    """`zpool get -Hp -o name,value ashift POOL all-vdevs`, of a pool with one disk."""
+    pool = machine.pool(name)
+    if pool is None:
+        return Reply(stderr=f"Cannot get properties of {name}: no such pool available.\n", status=1)
+    return Reply(text(("root-0\t0", f"/dev/sda\t{pool.sector_bytes.bit_length() - 1}")))
+
+
 def text(lines: Iterable[str]) -> str:
     return "".join(f"{line}\n" for line in lines)

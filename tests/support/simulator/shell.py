@@ -60,6 +60,8 @@ def _run(machine: Machine, command: Sequence[str]) -> tuple[bytes, str, int]:
     match tuple(command):
         case ("sh", "-c", script, _name, *arguments):
             reply = run_script(machine, script, arguments)
+        case ("zpool", "get", "-Hp", "-o", "name,value", "ashift", pool, "all-vdevs"):
+            reply = listing.vdev_sectors(machine, pool)
         case ("zpool", "get", *arguments):
             reply = listing.zpool_get(machine, arguments)
         case ("zpool", "sync", pool):

@@ -146,6 +146,7 @@ class Pool:
     capacity: int
     features: dict[str, str]
     txg: int = 4
+    sector_bytes: int = 512
     datasets: dict[str, Dataset] = field(default_factory=dict)
 
     def next_txg(self) -> int:

@@ -32,6 +32,12 @@ def test_a_raw_copy_is_rolled_back_through_its_own_snapshots(target: str, expect
     [
         # bytes written since the base
         ("a^ changed", "rollback a; send a..b"),
+        # even if zfs may not take them for a change
+        ("a^ touched", "rollback a; send a..b"),
+        ("a^ x+512", "rollback a -x; send a..b"),
+        # bookmarks that are newer than the base would stop it; one of the base stays
+        ("a^ #a=base x #x=mark touched", "rollback a -x -#mark; send a..b"),
+        ("a^ #x=mark touched", "rollback a -#mark; send a..b"),
         # newer snapshots of its own, with bytes
         ("a^ x+20000 y", "rollback a -x -y; send a..b"),
         # an arriving name is taken
@@ -41,9 +47,12 @@ def test_a_raw_copy_is_rolled_back_through_its_own_snapshots(target: str, expect
         # a token is useless after a rollback
         ("a^ changed resume(a..b)", "abort; rollback a; send a..b"),
         ("a^ changed resume(damaged)", "abort; rollback a; send a..b"),
-        # without a conflict nothing is rolled back
+        # what has arrived of a stream is worth more than the little that a rollback may have left
+        ("a^ touched resume(a..b)", "resume b"),
+        # where nothing was written, nothing is rolled back
         ("a^", "send a..b"),
         ("a^ x", "send a..b"),
+        ("a^ #x=mark", "send a..b"),
     ],
 )
 def test_a_rollback_discards_down_to_the_base_and_no_further(target: str, expected: str) -> None:
@@ -74,6 +83,7 @@ def test_a_rollback_never_goes_through_what_others_need(source: str, target: str
 
 def test_a_rollback_that_cannot_help_leaves_the_holds() -> None:
     assert steps("volume a b", "a changed", plan_context=ROLLING_BACK) == "conflict; hold a; hold-target a"
+    assert "rollback" not in steps("a! b", "a^ x+512%", plan_context=ROLLING_BACK)
     assert steps("a b c=z", "z=z~ b x+20000", plan_context=ROLLING_BACK) == "conflict; hold b; hold-target b"
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from tests.support.executing import DENIED, NEXT, TWO, guid_answer, outcomes_of, run_plan
 from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import context, plan_of, planned, target_tree, tree
+from zfs_replicate.errors import PermissionDenied, TargetChanged
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.ledger import ConflictFound
 from zfs_replicate.run.transfer import Pipe
@@ -77,18 +80,45 @@ def test_placeholders_are_created_filled_and_cleared() -> None:
     assert "zfs inherit zfs_replicate:placeholder o/q" in run.target.asked
 
 
-def test_a_rollback_first_releases_our_own_holds() -> None:
-    plan = planned("a! b", "a^ x^ changed", plan_context=context(may_roll_back=True))
+def test_a_rollback_is_tried_before_a_snapshot_goes() -> None:
+    plan = planned("a! b", "a^ x^ #x=mark changed", plan_context=context(may_roll_back=True))
     target = FakeHost("here", {"zfs list": Answer(b"off/copy@b\t7098\n")})
     run_context = RunContext(FakeHost("nas1"), target, 1, Pipe())
     (outcome,) = outcomes_of(Plan(datasets=(plan,)), run_context)
     assert outcome.error is None
-    assert target.asked[:4] == [
+    assert [command for command in target.asked if not command.startswith("sh -c")][:5] == [
+        "zfs rollback off/copy@x",
         "zfs release offsite:target off/copy@x",
         "zfs destroy off/copy@x",
         "zfs rollback off/copy@a",
         "zfs receive -s -u off/copy",
     ]
+    assert target.asked[0].startswith("sh -c")
+    assert target.asked[0].endswith("-- off/copy#mark")
+
+
+@pytest.mark.parametrize("refused", ["sh -c", "zfs rollback off/copy@x"])
+def test_a_rollback_that_cannot_succeed_destroys_nothing(refused: str) -> None:
+    plan = planned("a! b", "a^ x^ #x=mark changed", plan_context=context(may_roll_back=True))
+    line = "cannot destroy 'off/copy#mark': permission denied"
+    target = FakeHost("here", {refused: Answer(status=1, stderr=line)})
+    run_context = RunContext(FakeHost("nas1"), target, 1, Pipe())
+    (outcome,) = outcomes_of(Plan(datasets=(plan,)), run_context)
+    assert isinstance(outcome.error, PermissionDenied)
+    assert target.asked_for("zfs destroy") == target.asked_for("zfs release") == []
+
+
+def test_an_unforeseen_change_names_base_and_command() -> None:
+    plan = planned("a! b", "a^ x")
+    stderr = "cannot receive incremental stream: destination off/copy has been modified\nsince most recent snapshot"
+    target = FakeHost("here", {"zfs receive": Answer(status=1, stderr=stderr)})
+    (outcome,) = outcomes_of(Plan(datasets=(plan,)), RunContext(FakeHost("nas1"), target, 1, Pipe()))
+    assert isinstance(outcome.error, TargetChanged)
+    assert str(outcome.error).startswith(
+        "off/copy on here: cannot receive, since it was changed since the newest common snapshot @a (2023-11-14 22:13"
+        " UTC); it has newer snapshots of its own: @x (2023-11-14 22:13 UTC); to discard the changes: zfs rollback -r"
+        " off/copy@a (or run once with --rollback)"
+    )
 
 
 def test_a_stale_state_is_cleared_before_the_stream() -> None:

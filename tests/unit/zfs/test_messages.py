@@ -31,7 +31,7 @@ from zfs_replicate.zfs import messages
         ),
         (
             "cannot receive incremental stream: destination off/a has been modified\nsince most recent snapshot\n",
-            errors.TargetDiverged,
+            errors.TargetChanged,
         ),
         (
             "cannot receive new filesystem stream: destination 'off/a' exists\nmust specify -F to overwrite it",

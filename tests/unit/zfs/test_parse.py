@@ -193,6 +193,32 @@ def test_an_unexpected_guid_is_quoted(bad: str) -> None:
     assert repr(bad) in str(caught.value)
 
 
+# --- changed copies ---
+
+
+def test_bookmarks_are_sorted_by_dataset_and_age() -> None:
+    lines = ["off/a#y\t2\t20\t5", "off/a b#z\t3\t30\t6", "off/a#x\t1\t10\t4"]
+    assert parse.bookmarks(lines) == {
+        "off/a": (Bookmark("x", 1, 10, 4), Bookmark("y", 2, 20, 5)),
+        "off/a b": (Bookmark("z", 3, 30, 6),),
+    }
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (["root-0\t0", "/dev/sda\t12", "/dev/sdb\t9"], 4096),
+        (["root-0\t0", "raidz1-0\t13", "/dev/sda\t13"], 8192),
+        (["root-0\t0", "draid2:8d:11c:1s-0\t12", "/dev/sda\t12"], 32768),
+        (["root-0\t0", "/dev/sda\t-"], None),
+        (["/dev/sda\t64"], None),
+        ([], None),
+    ],
+)
+def test_the_largest_sectors_of_a_pool_count(lines: list[str], expected: int | None) -> None:
+    assert parse.sector_bytes(lines) == expected
+
+
 # --- capabilities ---
 
 

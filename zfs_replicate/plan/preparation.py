@@ -1,0 +1,72 @@
+"""Plan what a copy needs before a stream can arrive, or find the conflict. (Pair, PlanContext) → Prepared. Pure.
+
+Saved state that cannot be resumed is cleared; what lies beyond the base is rolled back, if the user allows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from zfs_replicate.model import PlanContext, Snapshot
+from zfs_replicate.plan.conflicts import find_conflict, rolled_back, small_rollback
+from zfs_replicate.plan.encryption import conflict_of_encryption
+from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.resume import after_abort, resumable
+from zfs_replicate.plan.route import arriving_snapshots
+from zfs_replicate.steps import AbortReceive, Conflict, Rollback, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A pair as it will be after `steps`. `resumed`: the snapshot that its saved state continues.
+
+    `conflict`: what a person must decide all the same; then no step is carried out.
+    """
+
+    pair: Pair
+    steps: tuple[Step, ...] = ()
+    resumed: Snapshot | None = None
+    conflict: Conflict | None = None
+
+
+def prepare(pair: Pair, context: PlanContext) -> Prepared:
+    """Given a source dataset and its counterpart, return the steps that let a stream arrive, or the conflict.
+
+    Source `a b`, target `a x`, with something written and --rollback: roll back to a, which destroys x.
+    """
+    token = pair.target.resume_token if pair.target else None
+    if token is not None and token.unread:
+        return Prepared(pair, conflict=Conflict(token.unread, "run again", is_transient=True))
+    cleared = _without_stale_state(pair)
+    is_resuming = cleared.resumed is not None
+    conflict = _conflict_of(cleared.pair, cleared.resumed, context)
+    if context.policy.may_roll_back:
+        rollback = conflict.rollback if conflict else None if is_resuming else small_rollback(cleared.pair, context)
+        if rollback is not None:
+            return _rolled_back(cleared, rollback, context)
+    return replace(cleared, conflict=conflict)
+
+
+def _without_stale_state(pair: Pair) -> Prepared:
+    """Return the pair without saved state, unless that can be resumed."""
+    if pair.target is None or pair.target.resume_token is None:
+        return Prepared(pair)
+    resumed, stale_reason = resumable(pair, pair.target.resume_token)
+    if resumed is not None:
+        return Prepared(pair, resumed=resumed)
+    return Prepared(pair.with_target(after_abort(pair.target)), (AbortReceive(pair.target_name, stale_reason),))
+
+
+def _rolled_back(prepared: Prepared, rollback: Rollback, context: PlanContext) -> Prepared:
+    pair, steps = prepared.pair, prepared.steps
+    if pair.target is None:
+        raise AssertionError("only a target that exists can be rolled back")
+    if prepared.resumed is not None:
+        steps = (AbortReceive(pair.target_name, "the target will be rolled back"),)
+    after = pair.with_target(rolled_back(pair.target, rollback))
+    return Prepared(after, (*steps, rollback), conflict=_conflict_of(after, None, context))
+
+
+def _conflict_of(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> Conflict | None:
+    arriving = arriving_snapshots(pair, resumed, context)
+    return find_conflict(pair, arriving, resumed is not None, context) or conflict_of_encryption(pair)
