@@ -113,13 +113,15 @@ class Inventory:
     """All datasets at and below `root`, by name, parents first. On a target, `root` itself may not exist.
 
     `missing_ancestors`: the parents of `root` that do not exist either, top first. `is_in_encrypted`: the dataset that
-    the root of a target lies in is encrypted; it may also be False where the root is not encrypted.
+    the root of a target lies in is encrypted, not counting parents that we created in between; it may also be False
+    where the root is not encrypted. `is_parent_plain`: the nearest of those parents is not.
     """
 
     root: str
     datasets: Mapping[str, Dataset]
     missing_ancestors: tuple[str, ...] = ()
     is_in_encrypted: bool = False
+    is_parent_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

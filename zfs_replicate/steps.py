@@ -71,12 +71,14 @@ class CreateParent:
     """Create a dataset that only serves as a parent: unmounted, with canmount=off, and marked as a placeholder.
 
     `is_placeholder`: it stands for a dataset of the source; otherwise it only lies above the target.
-    `is_kept_plain`: whatever the encryption of the dataset above, whose key need not be loaded then.
+    `is_kept_plain`: whatever the encryption of the dataset above, whose key need not be loaded then. `may_be_plain`:
+    only if that key is not loaded, since all that arrives below is encrypted by itself.
     """
 
     target: str
     is_placeholder: bool
     is_kept_plain: bool = False
+    may_be_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

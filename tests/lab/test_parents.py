@@ -46,3 +46,25 @@ def test_a_parent_above_the_target_becomes_a_copy_later(world: World) -> None:
     assert world.guids("offsite/far/data/a") == guids
     assert marked("offsite") == ["offsite/far"]
     assert world.read("offsite/far/data", "file") == world.read("tank/data", "file")
+
+
+def test_parents_in_a_locked_vault(world: World) -> None:
+    """Raw copies need no key for their parents. Plain data needs it, and is never stored in plain there."""
+    world.create_encrypted("tank/safe")
+    zfs("create", "tank/safe/a")
+    world.snapshot("tank/safe/a@one", "tank/data@one")
+    world.create_encrypted("offsite/vault", "another phrase for the vault")
+    zfs("unload-key", "offsite/vault")
+    world.replicate_from("tank/safe", "offsite/vault/far/safe")
+    assert world.guids("offsite/vault/far/safe/a") == world.guids("tank/safe/a")
+    assert marked("offsite") == ["offsite/vault/far", "offsite/vault/far/safe"]
+
+    refused = world.replicate_from("tank/data", "offsite/vault/data/plain", expect=1).stderr
+    assert "load the key: zfs load-key offsite/vault, then run again" in refused
+    zfs("load-key", "offsite/vault")
+    for _time in range(2):
+        refused = world.replicate_from("tank/data", "offsite/vault/far/plain", expect=1).stderr
+        assert "the parent of its copy was created in plain" in refused
+        assert not world.exists("offsite/vault/far/plain")
+    world.replicate_from("tank/data", "offsite/vault/data/plain")
+    assert world.get("offsite/vault/data/plain", "encryptionroot") == "offsite/vault"

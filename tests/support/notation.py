@@ -146,11 +146,17 @@ def tree(root: str, *lines: str) -> Inventory:
     return Inventory(root, {dataset.name: dataset for dataset in datasets})
 
 
-def target_tree(root: str, *lines: str, missing: tuple[str, ...] = (), is_in_encrypted: bool = False) -> Inventory:
+def target_tree(
+    root: str,
+    *lines: str,
+    missing: tuple[str, ...] = (),
+    is_in_encrypted: bool = False,
+    is_parent_plain: bool = False,
+) -> Inventory:
     """Given lines `PATH: words`, return a target's inventory; `missing`: ancestors that do not exist."""
     datasets = (target(text, name) for name, text in _named(root, lines))
     by_name = {dataset.name: dataset for dataset in datasets if dataset is not None}
-    return Inventory(root, by_name, missing, is_in_encrypted)
+    return Inventory(root, by_name, missing, is_in_encrypted, is_parent_plain)
 
 
 def _named(root: str, lines: tuple[str, ...]) -> list[tuple[str, str]]:

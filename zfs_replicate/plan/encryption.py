@@ -18,8 +18,9 @@ def conflict_of_encryption(pair: Pair) -> Conflict | None:
     if not source.snapshots:
         return None
     if pair.base is None:
-        is_plain = not source.is_encrypted and pair.is_in_encrypted and _would_be_plain(pair)
-        return _plain_in_encrypted(pair) if is_plain else None
+        if source.is_encrypted or not pair.is_in_encrypted:
+            return None
+        return _plain_in_encrypted(pair) if _would_be_plain(pair) else _plain_parent(pair)
     would_leave_in_plain = source.is_encrypted and not pair.is_raw and not pair.is_decrypting
     if would_leave_in_plain and pair.newer_than(pair.base):
         return _copy_is_plain(pair)
@@ -42,6 +43,24 @@ def _plain_in_encrypted(pair: Pair) -> Conflict:
         " stored in plain, although the target lies in an encrypted dataset",
         f"mirror the tree to a target (-l) that does not lie in an encrypted dataset, or exclude {pair.source.name}"
         " with -x and mirror it separately",
+    )
+
+
+def _plain_parent(pair: Pair) -> Conflict | None:
+    """Return the conflict of a copy for which only an unencrypted parent of ours is there, or None."""
+    at: Pair | None = pair
+    while at is not None and at.target is None:
+        at = at.parent
+    if at is None:
+        is_plain = pair.is_parent_plain
+    else:
+        is_plain = at.target is not None and at.target.is_placeholder and not at.target.is_encrypted
+    if not is_plain:
+        return None
+    return Conflict(
+        f"{pair.source.name} is not encrypted, but the parent of its copy was created in plain, because the key of the"
+        " encrypted dataset above it was not loaded",
+        "load that key and mirror it to a target (-l) directly in that encrypted dataset, or mirror it elsewhere",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Bookmark, Dataset, Inventory, Snapshot
@@ -15,6 +16,7 @@ class Pair:
     `base`: the newest source snapshot or bookmark whose guid is on the target, preferably a snapshot; None: they have
     nothing in common. `parent`: the pair of the source's parent, None at the root of the tree. `is_in_encrypted`: the
     target's tree lies in a dataset of its own that is encrypted. `is_decrypting`: new copies are plain.
+    `is_above_raw_only`: nothing plain will arrive below it. `is_parent_plain`: as in an Inventory.
     """
 
     source: Dataset
@@ -24,6 +26,8 @@ class Pair:
     parent: Pair | None = None
     is_in_encrypted: bool = False
     is_decrypting: bool = False
+    is_above_raw_only: bool = False
+    is_parent_plain: bool = False
 
     @classmethod
     def of(cls, source: Dataset, target_name: str, target: Dataset | None) -> Pair:
@@ -75,6 +79,12 @@ def not_excluded(inventory: Inventory, excludes: tuple[str, ...]) -> tuple[Datas
     )
 
 
+def above_plain_data(datasets: Iterable[Dataset], is_decrypting: bool) -> frozenset[str]:
+    """Given source datasets, return the names above those that arrive in plain: `a` and `a/b` for a plain `a/b/c`."""
+    plain = (dataset for dataset in datasets if dataset.snapshots and (is_decrypting or not dataset.is_encrypted))
+    return frozenset(name for dataset in plain for name in names.ancestors(dataset.name))
+
+
 def match_trees(
     source: Inventory, target: Inventory, excludes: tuple[str, ...], is_decrypting: bool = False
 ) -> tuple[tuple[Pair, ...], tuple[Dataset, ...]]:
@@ -83,10 +93,19 @@ def match_trees(
     With roots `tank/a` and `off/b`, `tank/a/c` is paired with `off/b/c`. Both are parents first, without the excluded.
     """
     pairs: dict[str, Pair] = {}
-    for dataset in not_excluded(source, excludes):
+    datasets = not_excluded(source, excludes)
+    above_plain = above_plain_data(datasets, is_decrypting)
+    for dataset in datasets:
         name = target.root + dataset.name[len(source.root) :]
         pair = Pair.of(dataset, name, target.datasets.get(name))
         parent = pairs.get(name.rpartition("/")[0])
-        pairs[name] = replace(pair, parent=parent, is_in_encrypted=target.is_in_encrypted, is_decrypting=is_decrypting)
+        pairs[name] = replace(
+            pair,
+            parent=parent,
+            is_in_encrypted=target.is_in_encrypted,
+            is_decrypting=is_decrypting,
+            is_above_raw_only=dataset.name not in above_plain,
+            is_parent_plain=target.is_parent_plain,
+        )
     orphans = tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in pairs)
     return tuple(pairs.values()), orphans

@@ -7,6 +7,7 @@ plan together.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from zfs_replicate.config import MirrorRequest
@@ -64,8 +65,16 @@ def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Pl
     planned = [(pair, plan_dataset(pair, pair.source.name in parents, context)) for pair in pairs]
     plans = with_room(_below_no_conflict(planned, context.policy), pairs, target, context.policy.target_tag)
     creates = any(plan.creates_target for plan in plans)
-    missing = tuple(CreateParent(name, is_placeholder=False) for name in target.missing_ancestors) if creates else ()
-    return Plan(missing, plans, tuple(orphan.name for orphan in orphans))
+    return Plan(_missing_parents(target, pairs) if creates else (), plans, tuple(orphan.name for orphan in orphans))
+
+
+def _missing_parents(target: Inventory, pairs: Sequence[Pair]) -> tuple[CreateParent, ...]:
+    """Return the steps that create what is missing above the target's root."""
+    has_plain = any(pair.source.snapshots and not pair.is_raw for pair in pairs)
+    may_be_plain = target.is_in_encrypted and not has_plain
+    return tuple(
+        CreateParent(name, is_placeholder=False, may_be_plain=may_be_plain) for name in target.missing_ancestors
+    )
 
 
 def _below_no_conflict(planned: list[tuple[Pair, DatasetPlan]], policy: Policy) -> tuple[DatasetPlan, ...]:
@@ -99,7 +108,8 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
     source, pair, before = pair.source, prepared.pair, prepared.steps
     if not source.snapshots:
         needs_parent = pair.target is None and is_parent
-        placeholder = CreateParent(pair.target_name, is_placeholder=True, is_kept_plain=pair.is_below_raw)
+        may_be_plain = pair.is_in_encrypted and pair.is_above_raw_only
+        placeholder = CreateParent(pair.target_name, True, pair.is_below_raw, may_be_plain)
         create = (placeholder,) if needs_parent else ()
         return DatasetPlan(source.name, pair.target_name, (*before, *create, *cleared_mark(pair)), notes=_notes(pair))
     route = route_to_tip(pair, prepared.resumed, context)

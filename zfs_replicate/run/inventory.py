@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import dropwhile
 
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
 from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for_bytes
@@ -63,8 +64,7 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
     """
     listing = _read_tree(host, root, commands.list_copies(root))
     if listing is None:
-        missing, is_in_encrypted = _above(host, root)
-        return Inventory(root, {}, missing, is_in_encrypted)
+        return Inventory(root, {}, *_above(host, root))
     marked = _marked(host, root)
     empty = [dataset.name for dataset in listing.datasets if dataset.name in marked and not dataset.snapshots]
     if empty and is_exact:
@@ -81,7 +81,7 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
             for dataset in _with_holds(host, listing)
         ),
     )
-    if not inventory.datasets[root].is_encrypted:
+    if not inventory.datasets[root].is_encrypted and root not in empty:
         return inventory
     return replace(inventory, is_in_encrypted=_above(host, root)[1])
 
@@ -166,16 +166,28 @@ def _tagged(dataset: Dataset, tags: Mapping[str, tuple[str, ...]]) -> Dataset:
     return replace(dataset, snapshots=tuple(map(tagged, dataset.snapshots)))
 
 
-def _above(host: Host, root: str) -> tuple[tuple[str, ...], bool]:
-    """Given a target's root, return its ancestors that do not exist, top first, and whether it lies in encryption."""
+def _above(host: Host, root: str) -> tuple[tuple[str, ...], bool, bool]:
+    """Given a target's root, return three fields of its Inventory: missing_ancestors, is_in_encrypted, is_parent_plain.
+
+    Below `off/vault` (encrypted), `off/vault/a` (not encrypted, marked) the root lies in encryption.
+    """
     ancestors = names.ancestors(root)
     if not ancestors:
-        return (), False
+        return (), False, False
     text, ended = run(host, commands.list_existing(ancestors))
     absent = absent_names(host, ended, ancestors[-1])
     with parse_errors_of(host, root, "zfs list"):
         existing = parse.encrypted(text.splitlines())
-    return tuple(name for name in ancestors if name in absent), any([*existing.values()][-1:])
+    missing = tuple(name for name in ancestors if name in absent)
+    nearest_first = [*reversed(existing)]
+    is_plain = any(existing.values()) and not existing[nearest_first[0]]
+    if is_plain:
+        text, ended = run(host, commands.list_marked(nearest_first))
+        absent_names(host, ended, root)
+        marked = text.splitlines()
+        nearest_first = [*dropwhile(lambda name: name in marked and not existing[name], nearest_first)]
+    is_in_encrypted = any(existing[name] for name in nearest_first[:1])
+    return missing, is_in_encrypted, is_plain and is_in_encrypted
 
 
 def _decode(host: Host, token: str) -> ResumeToken:

@@ -112,6 +112,16 @@ def list_placeholders(root: str) -> Command:
     return ("zfs", "get", "-Hp", "-r", *kinds, "-s", "local", "-o", "name", PLACEHOLDER_PROPERTY, root)
 
 
+def list_marked(datasets: Sequence[str]) -> Command:
+    """List those of the datasets on which the property is set locally."""
+    return ("zfs", "get", "-Hp", "-s", "local", "-o", "name", PLACEHOLDER_PROPERTY, *datasets)
+
+
+def encryption_root(dataset: str) -> Command:
+    """Print the dataset whose key encrypts this one; `-` if none does."""
+    return ("zfs", "get", "-Hp", "-o", "value", "encryptionroot", dataset)
+
+
 def sync(pool: str) -> Command:
     """Wait until what was written is on disk: only then is it counted. Every user may do it."""
     return ("zpool", "sync", pool)

@@ -161,7 +161,7 @@ KNOWN = (
         "move the target aside with 'zfs rename {subject} NEWNAME', then run again for a new full copy",
     ),
     _known(
-        r"key must be loaded",
+        r"key must be loaded|encryption root's key is not loaded",
         errors.KeyUnavailable,
         "an encryption key is not loaded",
         "load it with 'zfs load-key', then run again",

@@ -110,3 +110,52 @@ def test_placeholder_elsewhere_is_created_as_its_parent_is() -> None:
     datasets = tree(SOURCE, ":encrypted empty", "secret:encrypted a")
     plans = {plan.target: plan for plan in plan_of(datasets, target_tree(TARGET)).datasets}
     assert plans[TARGET].steps == (CreateParent(TARGET, True),)
+
+
+# --- parents in an encrypted vault whose key may not be loaded ---
+
+
+@pytest.mark.parametrize(
+    ("lines", "may_be_plain"),
+    [
+        ((":encrypted empty", "secret:encrypted a"), True),
+        ((":empty", "secret:encrypted a", "bare:empty"), True),
+        ((":encrypted empty", "secret:encrypted a", "plain:a"), False),
+    ],
+)
+def test_parents_may_be_plain_where_only_raw_copies_follow(lines: tuple[str, ...], may_be_plain: bool) -> None:
+    plan = plan_of(tree(SOURCE, *lines), target_tree("off/v/copy", missing=("off/v",), is_in_encrypted=True))
+    assert plan.ancestors == (CreateParent("off/v", False, may_be_plain=may_be_plain),)
+    assert plan.datasets[0].steps == (CreateParent("off/v/copy", True, may_be_plain=may_be_plain),)
+
+
+def test_parents_outside_of_a_vault_are_created_as_usual() -> None:
+    plan = plan_of(tree(SOURCE, ":encrypted a"), target_tree("off/v/copy", missing=("off/v",)))
+    assert plan.ancestors == (CreateParent("off/v", False),)
+
+
+def test_only_what_is_below_counts_for_a_parent() -> None:
+    datasets = tree(SOURCE, ":empty", "p:empty", "p/secret:encrypted a", "plain:a")
+    plans = {plan.target: plan for plan in plan_of(datasets, target_tree(TARGET, is_in_encrypted=True)).datasets}
+    assert plans[TARGET].steps == (CreateParent(TARGET, True),)
+    assert plans[f"{TARGET}/p"].steps == (CreateParent(f"{TARGET}/p", True, may_be_plain=True),)
+
+
+@pytest.mark.parametrize(
+    ("copies", "is_parent_plain"),
+    [((":placeholder",), False), ((":placeholder", "plain:placeholder"), False), ((), True)],
+)
+def test_a_plain_parent_in_a_vault_takes_no_plain_data(copies: tuple[str, ...], is_parent_plain: bool) -> None:
+    datasets = tree(SOURCE, ":empty", "plain:a", "secret:encrypted a")
+    target = target_tree(TARGET, *copies, is_in_encrypted=True, is_parent_plain=is_parent_plain)
+    plans = {plan.target: plan for plan in plan_of(datasets, target).datasets}
+    conflict = plans[f"{TARGET}/plain"].conflict
+    assert conflict is not None
+    assert "the parent of its copy was created in plain" in conflict.what
+    assert rendered(plans[f"{TARGET}/secret"]) == RAW
+
+
+def test_an_encrypted_parent_in_a_vault_takes_plain_data() -> None:
+    datasets = tree(SOURCE, ":empty", "plain:a")
+    target = target_tree(TARGET, ":encrypted placeholder", is_in_encrypted=True)
+    assert tree_steps(datasets, target)[f"{TARGET}/plain"] == PLAIN

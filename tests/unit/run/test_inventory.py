@@ -209,7 +209,10 @@ def test_the_mark_is_read_of_datasets_with_snapshots_too() -> None:
 def test_a_status_does_not_wait_for_the_pool_to_write() -> None:
     """A suspended pool would keep it waiting for ever."""
     answers = {"zfs list": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a"))}
-    host = FakeHost("here", {**answers, "zfs list -Hp -o name,logicalreferenced": Answer(text("off/a\t12800\t25088"))})
+    contents = Answer(text("off/a\t12800\t25088"))
+    above = Answer(text("off\toff"))
+    answers |= {"zfs list -Hp -o name,logicalreferenced": contents, "zfs list -Hp -o name,encryption": above}
+    host = FakeHost("here", answers)
     assert read_target(host, "off/a", is_exact=False).datasets["off/a"].logical_bytes == 12800
     assert host.asked_for("zpool") == []
 
@@ -298,6 +301,29 @@ def test_a_target_lies_in_what_the_dataset_above_it_is(above: str, is_in_encrypt
     for tree in (missing, Answer(text(line("filesystem", "off/v/a", encryption="aes-256-gcm")))):
         host = FakeHost("here", {"zfs list -Hp -r": tree, "zfs list -Hp -o name,encryption": ancestors})
         assert read_target(host, "off/v/a").is_in_encrypted is is_in_encrypted
+
+
+@pytest.mark.parametrize(
+    ("above", "marked", "is_in_encrypted", "is_parent_plain"),
+    [
+        (("off\toff", "off/v\ton", "off/v/p\toff", "off/v/p/q\toff"), "off/v/p off/v/p/q", True, True),
+        (("off\toff", "off/v\ton", "off/v/p\toff"), "off/v/p", True, True),
+        (("off\toff", "off/v\ton", "off/v/p\ton"), "off/v/p", True, False),
+        # somebody else made it plain
+        (("off\toff", "off/v\ton", "off/v/p\toff"), "", False, False),
+        (("off\ton", "off/v\toff", "off/v/p\toff"), "off/v/p", False, False),
+    ],
+)
+def test_a_plain_parent_with_our_mark_lies_in_encryption(
+    above: tuple[str, ...], marked: str, is_in_encrypted: bool, is_parent_plain: bool
+) -> None:
+    answers = {
+        "zfs list -Hp -r": Answer(status=1, stderr="cannot open 'off/v/p/q/a': dataset does not exist\n"),
+        "zfs list -Hp -o name,encryption": Answer(text(*above)),
+        "zfs get": Answer(text(*marked.split())),
+    }
+    inventory = read_target(FakeHost("here", answers), "off/v/p/q/a")
+    assert (inventory.is_in_encrypted, inventory.is_parent_plain) == (is_in_encrypted, is_parent_plain)
 
 
 def test_a_plain_target_is_asked_no_more() -> None:

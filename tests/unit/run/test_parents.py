@@ -7,7 +7,7 @@ import pytest
 from tests.support.executing import DENIED, run_plan
 from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import target_tree, tree
-from zfs_replicate.errors import CommandFailed, PermissionDenied
+from zfs_replicate.errors import CommandFailed, KeyUnavailable, PermissionDenied
 from zfs_replicate.run.parents import create_parent
 from zfs_replicate.steps import ClearPlaceholder, CreateParent
 
@@ -72,3 +72,27 @@ def test_a_parent_that_another_run_has_just_created_serves() -> None:
 def test_a_parent_that_is_missing_afterwards_is_an_error(answers: dict[str, Answer], error: type[Exception]) -> None:
     with pytest.raises(error, match="o/my parent on here: cannot create it"):
         commands_of(answers)
+
+
+# --- below an encrypted dataset whose key is not loaded ---
+
+KEY = "cannot create 'o/my parent': encryption root's key is not loaded or provided\n"
+LOCKED = Answer(status=1, stderr=KEY)
+IN_PLAIN = "zfs create -o canmount=off -o encryption=off -o zfs_replicate:placeholder=on o/my parent"
+
+
+def test_a_parent_of_raw_copies_is_created_without_the_key() -> None:
+    step = CreateParent("o/my parent", is_placeholder=True, may_be_plain=True)
+    for answers, asked in (({}, [MARKED]), ({MARKED: LOCKED}, [MARKED, IN_PLAIN])):
+        host = FakeHost("here", {"zfs get": Answer(b"o\n"), **answers})
+        create_parent(host, step)
+        assert host.asked_for("zfs create") == asked
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [("my vault", "zfs load-key 'my vault'"), ("-", "an encryption key is not loaded")],
+)
+def test_a_parent_of_plain_copies_needs_the_key_by_name(root: str, message: str) -> None:
+    with pytest.raises(KeyUnavailable, match=message):
+        commands_of({MARKED: LOCKED, "zfs get -Hp -o value encryptionroot o": Answer(f"{root}\n".encode())})
