@@ -95,12 +95,16 @@ class JobsRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseRequest:
-    """Retire a mirror. `local` None: do not look at the target."""
+    """Retire a mirror. `local` None: do not look at the target.
+
+    `is_target`: release the holds of the copies in `local`, on this machine; then `remote` is None.
+    """
 
     connection: Connection
-    remote: str
+    remote: str | None
     local: str | None
     tag: str
+    is_target: bool
     is_dry_run: bool
     is_confirmed: bool
     reporting: Reporting

@@ -20,9 +20,9 @@ def blocks(page: str) -> Iterator[str]:
         yield match[1]
 
 
-def typed(text: str) -> None:
-    """Run text line by line in one shell that ends at the first failure, as a person would type it."""
-    run("bash", "-euo", "pipefail", "-c", f"PATH={TOP}/bin:$PATH\n{text}")
+def typed(text: str) -> str:
+    """Run text line by line in one shell that ends at the first failure, as a person would type it; return stdout."""
+    return run("bash", "-euo", "pipefail", "-c", f"PATH={TOP}/bin:$PATH\n{text}").stdout
 
 
 @pytest.fixture
@@ -82,9 +82,12 @@ def test_chains_and_retiring(hosts: World) -> None:
     assert hosts.guids("offsite/vault/data") == hosts.guids("tank/data")
 
     hosts.replicate_from("tank/data", "offsite/data", host="localhost", tag="offsite")
-    release, destroy = blocks("retiring.md")
+    release, destroy, part = blocks("retiring.md")
+    assert "tank/data/web@wednesday: held by offsite" in typed(part)
     typed(release)
     assert "offsite" not in {tag for tags in hosts.holds("tank/data").values() for tag in tags}
+    hosts.program("release", "-h", "backup", "-r", "offsite/data", "-t", "hop2", "--yes")
+    hosts.program("release", "--target", "-l", "offsite/data", "-t", "hop1", "--yes")
     typed(destroy)
     assert not hosts.exists("offsite/data")
     assert hosts.exists("offsite/vault/data")

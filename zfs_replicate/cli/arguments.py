@@ -25,7 +25,8 @@ _EXPECTED = {
     "run": "run: takes job names, --config, and options for all jobs; what to mirror, -k and -x belong in the file",
     "check": "check: takes only --config",
     "status": "status: -l is required, once; -h, -r, -t, -x, --warn and --crit are optional",
-    "release": "release: -h, -r and -t are required, each once; besides them only options are allowed",
+    "release": "release: -h, -r and -t, or --target, -l and -t are required, each once; besides them only options are"
+    " allowed",
 }
 """The message for a line that matches no usage pattern, by its first word."""
 

@@ -12,6 +12,7 @@ Usage:
   zfs_replicate check [--config FILE]
   zfs_replicate status -l DATASET [-h HOST -r DATASET] [-t TAG] [-x PATTERN]... [--warn AGE] [--crit AGE] [options]
   zfs_replicate release -h HOST -r DATASET -t TAG [-l DATASET] [options]
+  zfs_replicate release --target -l DATASET -t TAG [options]
   zfs_replicate --help
   zfs_replicate --version
 
@@ -24,7 +25,7 @@ so that the next run always finds a base. Nothing is rolled back unless you ask 
 days are destroyed. Received datasets are read-only and not mounted.
 
 run mirrors the jobs in a file, one after another; check only reads the file. status prints how old each copy is, as a
-monitoring plugin. release retires a mirror: it lists the holds of its tag on the source, asks, and releases them.
+monitoring plugin. release retires a mirror, or a part of it: it lists the holds of its tag, asks, and releases them.
 """
 
 _TAIL = """

@@ -212,6 +212,15 @@ SECTIONS = (
         (
             Option(
                 None,
+                "--target",
+                None,
+                "release the holds TAG:target of the copies in -l here, not those on the source",
+                field="is_target",
+                is_for_jobs=False,
+                not_for=("status",),
+            ),
+            Option(
+                None,
                 "--yes",
                 None,
                 "do not ask; required without a terminal",

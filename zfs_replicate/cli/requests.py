@@ -10,6 +10,7 @@ from zfs_replicate.cli.option import Option
 from zfs_replicate.cli.options import OPTIONS
 from zfs_replicate.cli.values import ValueProblem
 from zfs_replicate.config import (
+    THIS_MACHINE,
     Connection,
     MirrorRequest,
     ReleaseRequest,
@@ -42,7 +43,10 @@ def mirror_request(given: Given) -> MirrorRequest:
 
 def release_request(given: Given) -> ReleaseRequest:
     _refuse_what_does_not_apply("release", given)
-    return _fill(ReleaseRequest, given, connection=_fill(Connection, given), reporting=_fill(Reporting, given))
+    if given["--target"] and (given["--host"] is not None or given["--local"] is None):
+        raise UsageError("release: --target is about the copies here: it needs -l and -t, without -h and -r")
+    connection = _fill(Connection, {**given, "--host": THIS_MACHINE} if given["--target"] else given)
+    return _fill(ReleaseRequest, given, connection=connection, reporting=_fill(Reporting, given))
 
 
 def status_request(given: Given) -> StatusRequest:

@@ -17,6 +17,7 @@ from tests.support.simulator import SimulatedHost, World
 from tests.support.simulator.faults import Fail, HangUp
 from zfs_replicate.actions import mirror, one_pass, release, status
 from zfs_replicate.cli import main
+from zfs_replicate.config import Connection
 from zfs_replicate.errors import PoolMissing
 from zfs_replicate.model import SECONDS_PER_DAY
 
@@ -25,6 +26,7 @@ Capture = pytest.CaptureFixture[str]
 MIRROR = ("-h", "nas1", "-r", "tank/data", "-l", "off/data", "-t", "offsite", "-j", "1")
 STATUS = ("status", "-l", "off/data", "-h", "nas1", "-r", "tank/data", "-t", "offsite")
 RELEASE = ("release", "-h", "nas1", "-r", "tank/data", "-t", "offsite", "--yes")
+RELEASE_HERE = ("release", "--target", "-t", "offsite", "--yes")
 
 
 @dataclass
@@ -54,9 +56,9 @@ def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Site:
     new_site = Site()
 
     @contextlib.contextmanager
-    def connected(_connection: object) -> Iterator[SimulatedHost]:
+    def connected(connection: Connection) -> Iterator[SimulatedHost]:
         new_site.source.reconnect()
-        yield new_site.source
+        yield new_site.target if connection.is_local else new_site.source
 
     @contextlib.contextmanager
     def locked(_root: str) -> Iterator[None]:
@@ -237,6 +239,43 @@ def test_an_internal_error_of_status_is_unknown_too(capsys: Capture, monkeypatch
 
 
 # --- release ---
+
+
+def test_release_below_the_root_leaves_the_others_held(site: Site) -> None:
+    site.snapshot("one")
+    main.main([*MIRROR])
+    assert main.main(["release", "-h", "nas1", "-r", "tank/data/a", "-t", "offsite", "--yes"]) == 0
+    assert (site.world.holds("tank/data/a"), site.world.dataset("tank/data/a").bookmarks) == ({}, {})
+    assert site.world.holds("tank/data/b") == {"one": {"offsite"}}
+
+
+def test_release_of_the_target_leaves_the_source_held(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    main.main([*MIRROR])
+    site.target.run("zfs", "rename", "off/data/a", "off/data/a b.old")
+    site.target.run("zfs", "hold", "admin", "off/data/a b.old@one")
+    assert main.main([*RELEASE_HERE, "-l", "off/data/a b.old", "-n"]) == 0
+    assert capsys.readouterr().out.startswith("off/data/a b.old@one: held by offsite:target; taken ")
+    assert main.main([*RELEASE_HERE, "-l", "off/data/a b.old"]) == 0
+    assert site.world.holds("off/data/a b.old") == {"one": {"admin"}}
+    assert site.world.holds("off/data/b") == {"one": {"offsite:target"}}
+    assert site.world.holds("tank/data/a") == {"one": {"offsite"}}
+
+
+@pytest.mark.usefixtures("site")
+@pytest.mark.parametrize("name", ["off/no", "no/data"])
+def test_release_of_a_target_that_does_not_exist_says_so(capsys: Capture, name: str) -> None:
+    assert main.main([*RELEASE_HERE, "-l", name]) == 1
+    assert f"{name} on localhost: there is no such dataset; check -l" in capsys.readouterr().err
+
+
+def test_holds_that_remain_on_the_target_are_counted(site: Site, capsys: Capture) -> None:
+    site.snapshot("one")
+    main.main([*MIRROR])
+    refused = "cannot release hold from snapshot 'off/data/a@one': permission denied\n"
+    site.world.faults.arm(Fail(refused), "zfs release", host="localhost", at="after")
+    assert main.main([*RELEASE_HERE, "-l", "off/data"]) == 1
+    assert "1 of 3 holds remain on the target" in capsys.readouterr().err
 
 
 def test_release_shows_the_copies_and_releases_the_holds(site: Site, capsys: Capture) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.command_lines import LEAST, parsed, refused
 from zfs_replicate.cli.arguments import parse
-from zfs_replicate.config import Reporting
+from zfs_replicate.config import THIS_MACHINE, Connection, ReleaseRequest, Reporting
 
 
 def reporting(*more: str) -> Reporting:
@@ -78,3 +78,17 @@ def test_retiring_leaves_nothing_behind(option: str) -> None:
     parse(retiring)
     assert "does not apply here" in refused([*retiring, option])
     assert "does not apply here" in refused([*retiring, "--json"])
+
+
+@pytest.mark.parametrize(
+    "words", ["-h nas1 -r tank/a -t offsite", "-h nas1 -r tank/a -l off/a -t offsite", "-l off/a", "-t offsite"]
+)
+def test_release_of_the_target_takes_only_the_target(words: str) -> None:
+    assert "release: " in refused(["release", "--target", *words.split()])
+
+
+def test_release_of_the_target_asks_this_machine() -> None:
+    request = parse(["release", "--target", "-l", "off/a", "-t", "offsite", "--sudo"])
+    assert isinstance(request, ReleaseRequest)
+    assert request.connection == Connection(THIS_MACHINE, is_elevated=True)
+    assert (request.is_target, request.local, request.remote) == (True, "off/a", None)
