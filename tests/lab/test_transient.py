@@ -136,14 +136,20 @@ def test_permanent_errors_are_not_retried(world: World, kind: str) -> None:
     assert "trying again" not in done.stderr
 
 
-def test_snapshot_that_vanishes_between_list_and_hold_is_retried(world: World, tmp_path: Path) -> None:
-    world.snapshot("tank/data@one", "tank/data@two")
-    vanish = 'case "$SSH_ORIGINAL_COMMAND" in *" zfs hold "*) zfs destroy tank/data@two 2>/dev/null;; esac'
+def test_what_vanishes_between_list_and_hold_fails_nothing(world: World, tmp_path: Path) -> None:
+    for name in ("gone", "stays"):
+        zfs("create", "-u", f"tank/data/{name}")
+    for name in ("one", "two"):
+        world.snapshot(f"tank/data@{name}", recursive=True)
+    destroy = "{ zfs destroy tank/data@two; zfs destroy -r tank/data/gone; } 2>/dev/null"
+    vanish = f'case "$SSH_ORIGINAL_COMMAND" in *" zfs hold "*) {destroy};; esac'
     with sshd(tmp_path, 2232, wrapper=f'{vanish}\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
         trust(2232, KNOWN_HOSTS)
-        done = world.replicate("-p", "2232", "--retries", "1", "-v")
-    assert "trying again" in done.stderr
+        done = world.replicate("-p", "2232", "--retries", "0", "-v")
+    assert "it does not exist, or has just vanished" in done.stderr
     assert world.snapshots("offsite/data") == ["one"]
+    assert world.datasets("offsite/data") == ["offsite/data", "offsite/data/stays"]
+    assert world.guids("offsite/data/stays") == world.guids("tank/data/stays")
 
 
 def test_full_target_says_what_is_free_and_others_go_on(world: World) -> None:

@@ -9,7 +9,7 @@ import time
 
 from zfs_replicate.actions.one_pass import one_pass
 from zfs_replicate.config import JobsRequest, MirrorRequest, Reporting
-from zfs_replicate.errors import AlreadyRunning, OutOfSpace, ReplicateError
+from zfs_replicate.errors import AlreadyRunning, DatasetMissing, OutOfSpace, ReplicateError
 from zfs_replicate.log_context import about, new_identity
 from zfs_replicate.output.display import announce
 from zfs_replicate.output.failure import describe_failure
@@ -78,8 +78,8 @@ def _make_attempts(request: MirrorRequest, attempts: list[Attempt]) -> int:
         for left in range(request.retries, -1, -1):
             attempt = one_pass(request)
             attempts.append(attempt)
-            if _has_made_room(attempt):
-                log.info("the target was full, and overdue snapshots have expired; trying again")
+            if change := _welcome_change(attempt):
+                log.info("%s; trying again", change)
                 attempt = one_pass(request)
                 attempts.append(attempt)
             problem = _temporary_error(attempt)
@@ -95,10 +95,17 @@ def _make_attempts(request: MirrorRequest, attempts: list[Attempt]) -> int:
     return _show_result(request.reporting, attempt)
 
 
-def _has_made_room(attempt: Attempt) -> bool:
-    """Whether a stream found the target full, and snapshots have expired since then or shortly before."""
-    is_full = any(isinstance(outcome.error, OutOfSpace) for outcome in attempt.outcomes)
-    return attempt.error is None and is_full and any(outcome.expired for outcome in attempt.outcomes)
+def _welcome_change(attempt: Attempt) -> str:
+    """Return what has changed so that another pass, at once, will do better than this one; empty if nothing has.
+
+    A stream found the target full, and snapshots have expired since then or shortly before; or a dataset or snapshot
+    has vanished, and what is left is planned anew.
+    """
+    errors = [] if attempt.error is not None else [outcome.error for outcome in attempt.outcomes]
+    if any(isinstance(error, OutOfSpace) for error in errors) and any(outcome.expired for outcome in attempt.outcomes):
+        return "the target was full, and overdue snapshots have expired"
+    vanished = next((error for error in errors if isinstance(error, DatasetMissing)), None)
+    return "" if vanished is None else str(vanished)
 
 
 def _temporary_error(attempt: Attempt) -> ReplicateError | None:

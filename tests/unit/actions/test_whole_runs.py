@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support.simulator import SimulatedHost, World
-from tests.support.simulator.faults import Fail, HangUp
+from tests.support.simulator.faults import Call, Fail, HangUp
 from zfs_replicate.actions import mirror, one_pass, release, status
 from zfs_replicate.cli import main
 from zfs_replicate.config import Connection
@@ -115,6 +115,37 @@ def test_a_dry_run_as_json_prints_nothing_else(site: Site, capsys: Capture) -> N
     site.snapshot("one")
     assert main.main([*MIRROR, "-n", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["run"]["kind"] == "plan"
+
+
+VANISHING = {
+    "a dataset": ("-r", "tank/data/a"),
+    "the snapshot to be sent": ("tank/data/a@two",),
+    "all snapshots of a dataset": ("tank/data/a@one,two",),
+}
+
+
+@pytest.mark.parametrize("what", VANISHING)
+@pytest.mark.parametrize("command", ["zfs holds", "zfs hold ", "zfs send"])
+def test_what_vanishes_meanwhile_fails_nothing(site: Site, capsys: Capture, what: str, command: str) -> None:
+    """Also without --retries: what is left is planned anew at once."""
+
+    def vanish() -> None:
+        for snapshot in site.world.dataset("tank/data/a").snapshots:
+            snapshot.holds.clear()
+        site.source.run("zfs", "destroy", *VANISHING[what])
+
+    site.snapshot("one")
+    main.main([*MIRROR])
+    site.snapshot("two")
+    site.world.faults.arm(Call(vanish), command, host="nas1")
+    data = report("--retries", "0")
+    assert (data["run"]["exit_status"], site.pauses) == (0, [])
+    assert capsys.readouterr().err == ""
+    assert [site.world.snapshots(f"off/data{name}") for name in ("", "/a", "/b")] == [
+        ["one", "two"],
+        ["one"],
+        ["one", "two"],
+    ]
 
 
 def test_a_conflict_is_one_paragraph_and_leaves_the_others_alone(site: Site, capsys: Capture) -> None:
