@@ -114,7 +114,8 @@ class Inventory:
 
     `missing_ancestors`: the parents of `root` that do not exist either, top first. `is_in_encrypted`: the dataset that
     the root of a target lies in is encrypted, not counting parents that we created in between; it may also be False
-    where the root is not encrypted. `is_parent_plain`: the nearest of those parents is not.
+    where the root is not encrypted. `is_parent_plain`: the nearest of those parents is not. `is_read_only`: the pool
+    was imported so.
     """
 
     root: str
@@ -122,11 +123,15 @@ class Inventory:
     missing_ancestors: tuple[str, ...] = ()
     is_in_encrypted: bool = False
     is_parent_plain: bool = False
+    is_read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one side can do, as read by one probe command. `clock`: its Unix time then; None if it is not known."""
+    """What one side can do, as read by one probe command. `clock`: its Unix time then; None if it is not known.
+
+    `is_read_only`: the pool was imported so.
+    """
 
     zfs_version: str
     programs: frozenset[str]
@@ -137,6 +142,12 @@ class Capabilities:
     sector_bytes: int | None = None
     """The smallest piece that the pool writes (the largest of its vdevs); asked only of a target with changed copies.
     None: unknown."""
+    is_read_only: bool = False
+
+    @property
+    def can_resume(self) -> bool:
+        """Whether a receive can save its state (zfs-receive(8), -s)."""
+        return self.features.get("extensible_dataset") != "disabled"
 
     def has_feature(self, name: str) -> bool:
         return self.features.get(name, "disabled") != "disabled"

@@ -223,11 +223,11 @@ class KeptSnapshot:
 class Arrivals:
     """The source snapshots that the streams of a dataset bring, oldest first, and the tags that hold one on each side.
 
-    If not all of them arrive, the newest that did is held.
+    If not all of them arrive, the newest that did is held. `source_tag` None: nothing can be held on the source.
     """
 
     snapshots: tuple[Snapshot, ...]
-    source_tag: str
+    source_tag: str | None
     target_tag: str
 
 

@@ -136,7 +136,7 @@ def test_permanent_errors_are_not_retried(world: World, kind: str) -> None:
     assert "trying again" not in done.stderr
 
 
-def test_what_vanishes_between_list_and_hold_fails_nothing(world: World, tmp_path: Path) -> None:
+def test_vanishing_between_list_and_hold_fails_nothing(world: World, tmp_path: Path) -> None:
     for name in ("gone", "stays"):
         zfs("create", "-u", f"tank/data/{name}")
     for name in ("one", "two"):

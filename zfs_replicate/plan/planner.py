@@ -7,6 +7,7 @@ plan together.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,7 +16,8 @@ from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
 from zfs_replicate.model import Capabilities, Inventory, PlanContext, Policy, StreamOptions, Survey
 from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
 from zfs_replicate.plan.conflicts import below_conflict, unforeseen_change
-from zfs_replicate.plan.pair import Pair, match_trees
+from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
+from zfs_replicate.plan.pools import check_target_is_writable, leaving_source, pool_warnings
 from zfs_replicate.plan.preparation import prepare
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
 from zfs_replicate.plan.room import with_room
@@ -28,7 +30,7 @@ def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
     """Given both sides, return what a mirror run will do. `now` is Unix seconds.
 
     Raises: PoolMissing if the target's pool does not exist; UsageError if source and target overlap; ReplicateError if
-    the source has no snapshots, or a rate limit is asked for without mbuffer.
+    there is nothing to mirror, the target's pool is read-only, or a rate limit is asked for without mbuffer.
     """
     target_capabilities = survey.target_capabilities
     if isinstance(target_capabilities, PoolMissing):
@@ -46,7 +48,8 @@ def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
     )
     plan = plan_trees(survey.source, survey.target, context)
     is_kept = any(kept.reason == CLOCK_DOUBT for dataset in plan.datasets for kept in dataset.kept)
-    return replace(plan, warnings=(str(doubt),)) if doubt is not None and (doubt.is_certain or is_kept) else plan
+    doubts = (str(doubt),) if doubt is not None and (doubt.is_certain or is_kept) else ()
+    return replace(plan, warnings=(*doubts, *pool_warnings(survey, target_capabilities)))
 
 
 def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:
@@ -64,6 +67,8 @@ def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Pl
     parents = {name for pair in pairs if pair.source.snapshots for name in names.ancestors(pair.source.name)}
     planned = [(pair, plan_dataset(pair, pair.source.name in parents, context)) for pair in pairs]
     plans = with_room(_below_no_conflict(planned, context.policy), pairs, target, context.policy.target_tag)
+    if source.is_read_only:
+        plans = tuple(map(leaving_source, plans))
     creates = any(plan.creates_target for plan in plans)
     return Plan(_missing_parents(target, pairs) if creates else (), plans, tuple(orphan.name for orphan in orphans))
 
@@ -143,8 +148,14 @@ def _check_request(survey: Survey, target_capabilities: Capabilities, request: M
             f"{source.root} on {host} is in the same pool as {survey.target.root}, and they overlap; choose a target"
             " outside the source"
         )
+    check_target_is_writable(survey.target.root, target_capabilities)
     if not any(dataset.snapshots for dataset in source.datasets.values()):
         raise ReplicateError(
             f"{source.root} on {host}: there are no snapshots to mirror; take one there: zfs snapshot -r"
-            f" {source.root}@NAME"
+            f" {shlex.quote(f'{source.root}@NAME')}"
+        )
+    if not any(dataset.snapshots for dataset in not_excluded(source, request.policy.excludes)):
+        raise ReplicateError(
+            f"{source.root} on {host}: only datasets that -x excludes have snapshots, so there is nothing to mirror;"
+            " correct -x, or take snapshots of others there"
         )

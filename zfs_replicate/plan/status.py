@@ -109,7 +109,7 @@ def _with_source(target: Inventory, source: Inventory, options: StatusOptions, n
     pairs, orphans = match_trees(source, target, options.excludes)
     for pair in pairs:
         if pair.source.snapshots or pair.target is not None:
-            yield _compare(pair, options, now)
+            yield _compare(pair, options, now, source.is_read_only)
     for dataset in orphans:
         newest = dataset.snapshots[-1] if dataset.snapshots else None
         yield replace(
@@ -121,7 +121,7 @@ def _with_source(target: Inventory, source: Inventory, options: StatusOptions, n
         )
 
 
-def _compare(pair: Pair, options: StatusOptions, now: int) -> DatasetStatus:
+def _compare(pair: Pair, options: StatusOptions, now: int, is_read_only: bool) -> DatasetStatus:
     source, target, base = pair.source, pair.target, pair.base
     status = DatasetStatus(pair.target_name) if target is None else _initial_status(target)
     status = replace(status, source=source.name)
@@ -136,7 +136,7 @@ def _compare(pair: Pair, options: StatusOptions, now: int) -> DatasetStatus:
         behind=len(newer),
         behind_seconds=max(0, newer[-1].creation - newest.creation) if newer else 0,
     )
-    return _check_holds(status, source, target, options.tag)
+    return _check_holds(status, source, target, options.tag, is_read_only)
 
 
 def _compare_without_base(
@@ -152,7 +152,9 @@ def _compare_without_base(
     return _add_problem(status, level, f"not mirrored yet; its first snapshot is {age(waiting)} old")
 
 
-def _check_holds(status: DatasetStatus, source: Dataset, target: Dataset, tag: str | None) -> DatasetStatus:
+def _check_holds(
+    status: DatasetStatus, source: Dataset, target: Dataset, tag: str | None, is_read_only: bool
+) -> DatasetStatus:
     """A hold on any common snapshot is enough: during a run it may still be on an older one than the newest."""
     common = {snapshot.guid for snapshot in source.snapshots} & {snapshot.guid for snapshot in target.snapshots}
     if not common:
@@ -167,6 +169,8 @@ def _check_holds(status: DatasetStatus, source: Dataset, target: Dataset, tag: s
     status = replace(status, has_source_hold=on_source)
     if on_source:
         return status
+    if is_read_only:
+        return _add_problem(status, Level.OK, "no hold is needed on the source, whose pool was imported read-only")
     return _add_problem(status, Level.WARNING, f"the hold {tag} on the source is missing")
 
 

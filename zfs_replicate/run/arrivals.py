@@ -85,7 +85,8 @@ def _missing_hold(plan: DatasetPlan, side: Side, snapshot: Snapshot, name_here: 
     if plan.arrivals is None or (side is Side.SOURCE and snapshot in plan.held):
         return []
     if side is Side.SOURCE:
-        return [Hold(side, plan.arrivals.source_tag, (f"{plan.source}@{snapshot.name}",))]
+        tag = plan.arrivals.source_tag
+        return [] if tag is None else [Hold(side, tag, (f"{plan.source}@{snapshot.name}",))]
     return [Hold(side, plan.arrivals.target_tag, (name_here,))]
 
 

@@ -68,8 +68,12 @@ def choose_pipe(request: MirrorRequest, survey: Survey, plan: Plan, is_root: boo
         request.stall_seconds,
         limit,
         compressor,
-        settings=Settings(request.properties, is_root),
+        settings=Settings(request.properties, is_root, _can_resume(survey.target_capabilities)),
     )
+
+
+def _can_resume(capabilities: Capabilities | Exception) -> bool:
+    return not isinstance(capabilities, Capabilities) or capabilities.can_resume
 
 
 def _programs(capabilities: Capabilities | Exception) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zfs_replicate.errors import PoolMissing
 from zfs_replicate.hosts.base import Host
@@ -37,7 +37,8 @@ def read_both(source: Place, target: Place, at_once: bool = True, is_exact: bool
         source_tree = pool.submit(read_source, source.host, source.root)
         target_tree = pool.submit(read_target, target.host, target.root, is_exact)
         capabilities = source_probe.result(), target_probe.result()
-        survey = Survey(source.host.name, source_tree.result(), target_tree.result(), *capabilities)
+        source_inventory = replace(source_tree.result(), is_read_only=capabilities[0].is_read_only)
+        survey = Survey(source.host.name, source_inventory, target_tree.result(), *capabilities)
     return with_changes(target.host, survey)
 
 

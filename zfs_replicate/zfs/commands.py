@@ -216,10 +216,11 @@ def decompress(compressor: str) -> Command:
 
 def receive(receiving: Receiving, settings: properties.Settings = PLAIN) -> Command:
     """Receive a stream; save the state when it is cut (-s), never mount (-u), -F only to fill our empty placeholder."""
+    save = ("-s",) if settings.can_resume else ()
     force = ("-F",) if receiving.onto_placeholder else ()
     plain = KEEP_PLAIN if receiving.is_kept_plain else ()
     options = properties.receive_options(settings, receiving.kind, receiving.is_first)
-    return ("zfs", "receive", "-s", "-u", *force, *plain, *options, receiving.target)
+    return ("zfs", "receive", *save, "-u", *force, *plain, *options, receiving.target)
 
 
 def abort_receive(target: str) -> Command:

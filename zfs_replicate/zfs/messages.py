@@ -104,6 +104,18 @@ KNOWN = (
         "connect as root, or grant it: on a source 'zfs allow USER send,hold,release DATASET' (see 'man zfs-allow')",
     ),
     _known(
+        r"pool is read-only",
+        errors.CommandFailed,
+        "the pool was imported read-only",
+        "run again once 'zpool export' and 'zpool import' have made it writable",
+    ),
+    _known(
+        r"cannot hold: pool must be upgraded",
+        errors.FeatureMissing,
+        "the pool there is too old for holds",
+        "see 'zpool upgrade -v', and upgrade it with 'zpool upgrade' unless an old system has to read it",
+    ),
+    _known(
         r"no such pool",
         errors.PoolMissing,
         "there is no such pool",

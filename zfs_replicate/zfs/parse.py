@@ -303,6 +303,7 @@ def capabilities(lines: Iterable[str], pool: str) -> Capabilities:
         pool_guid=_property(properties, "guid", pool),
         features=features,
         clock=int(clock) if clock.isascii() and clock.isdigit() else None,
+        is_read_only=properties.get("readonly") == "on",
     )
 
 

@@ -31,11 +31,12 @@ class Settings:
     """`properties`: `PROPERTY=VALUE` to set at the first receive. `is_root`: zfs receive runs as root.
 
     Only root excludes properties. Other users cannot receive properties that zfs does not allow them, and have no
-    right to exclude them either.
+    right to exclude them either. `can_resume`: the pool can save the state of a receive that is cut.
     """
 
     properties: tuple[str, ...] = ()
     is_root: bool = False
+    can_resume: bool = True
 
 
 def setting_problem(text: str) -> str | None:

@@ -126,7 +126,7 @@ VANISHING = {
 
 @pytest.mark.parametrize("what", VANISHING)
 @pytest.mark.parametrize("command", ["zfs holds", "zfs hold ", "zfs send"])
-def test_what_vanishes_meanwhile_fails_nothing(site: Site, capsys: Capture, what: str, command: str) -> None:
+def test_vanishing_from_the_source_fails_nothing(site: Site, capsys: Capture, what: str, command: str) -> None:
     """Also without --retries: what is left is planned anew at once."""
 
     def vanish() -> None:

@@ -50,6 +50,13 @@ def test_a_source_without_snapshots_is_an_error_with_a_remedy() -> None:
         plan_between(tree("tank/a", ":empty"), target_tree("off"))
 
 
+def test_a_source_with_excluded_snapshots_only_is_an_error() -> None:
+    source = tree("tank/a", ":empty", "tmp:x")
+    with pytest.raises(errors.ReplicateError, match=r"tank/a on nas1: only datasets that -x excludes have snapshots"):
+        plan_between(source, target_tree("off"), "-x", "tmp")
+    assert len(plan_between(source, target_tree("off"), "-x", "other").datasets) == 2
+
+
 @pytest.mark.parametrize(("remote", "local"), [("tank/a", "tank/a"), ("tank/a", "tank/a/b"), ("tank/a/b", "tank/a")])
 def test_a_mirror_within_itself_is_refused_even_over_ssh(remote: str, local: str) -> None:
     """The guid of the pool shows that both hosts are the same machine."""

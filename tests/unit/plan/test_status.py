@@ -75,6 +75,13 @@ def test_status_of_a_target_beside_its_source(source: str, target: str, expected
     assert as_text(status_of(source, target)) == expected
 
 
+def test_a_read_only_source_needs_no_hold() -> None:
+    source, target = inventories("a b", "a^ b")
+    (dataset,) = evaluate(target, replace(source, is_read_only=True), LIMITS, NOW).datasets
+    assert (dataset.level, dataset.problems, dataset.has_source_hold) == (Level.OK, (), False)
+    assert dataset.notes == ("no hold is needed on the source, whose pool was imported read-only",)
+
+
 def test_without_limits_what_was_never_mirrored_is_a_warning() -> None:
     assert status_of("a", "absent", StatusOptions(TAG)).level is Level.WARNING
 

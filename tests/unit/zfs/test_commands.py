@@ -9,7 +9,7 @@ import pytest
 
 from zfs_replicate.model import Kind, StreamOptions
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
-from zfs_replicate.zfs import commands, parse
+from zfs_replicate.zfs import commands, parse, properties
 
 RECEIVING = Receiving("off/a b", Kind.FILESYSTEM)
 
@@ -68,6 +68,11 @@ def test_a_resumed_send_has_the_token_and_nothing_else() -> None:
 )
 def test_receive_never_mounts_and_forces_only_our_placeholder(receiving: Receiving, expected: str) -> None:
     assert " ".join(commands.receive(receiving)) == f"zfs receive {expected}"
+
+
+def test_a_pool_that_cannot_save_a_receive_is_not_asked_to() -> None:
+    command = commands.receive(Receiving("off/a", Kind.VOLUME), properties.Settings(can_resume=False))
+    assert " ".join(command) == "zfs receive -u off/a"
 
 
 def test_names_with_spaces_stay_one_argument() -> None:

@@ -69,6 +69,8 @@ from zfs_replicate.zfs import messages
         ),
         ("cannot receive new filesystem stream: permission denied", errors.PermissionDenied),
         # the rest
+        ("cannot hold: pool is read-only", errors.CommandFailed),
+        ("cannot hold: pool must be upgraded", errors.FeatureMissing),
         ("cannot open 'nopool/a': no such pool", errors.PoolMissing),
         ("cannot create 'off/a': no such pool 'off'", errors.PoolMissing),
         ("cannot destroy snapshot off/a@b: dataset is busy", errors.DatasetBusy),

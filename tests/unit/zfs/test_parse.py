@@ -252,6 +252,11 @@ def test_a_probe_without_the_guid_of_the_pool_is_an_error() -> None:
         parse.capabilities([line for line in PROBE if not line.startswith("guid\t")], "tank")
 
 
+@pytest.mark.parametrize(("lines", "is_read_only"), [(["readonly\ton"], True), (["readonly\toff"], False), ([], False)])
+def test_a_pool_may_be_imported_read_only(lines: list[str], is_read_only: bool) -> None:
+    assert parse.capabilities([*PROBE, *lines], "tank").is_read_only is is_read_only
+
+
 def test_user_properties_of_the_pool_change_nothing() -> None:
     """Their values contain tabs and line breaks, and can look like the lines that count."""
     forged = ["a", "", "b\tc\td", "guid\t7", "program\tpigz", "clock\t1", "feature@large_blocks\tdisabled"]
