@@ -36,6 +36,11 @@ def age(seconds: int) -> str:
     return " ".join(filter(None, parts[:2])) or "0 s"
 
 
+def stamp(seconds: int) -> str:
+    """Given Unix seconds, return the time to the minute, as a part of a name: `20260110-0600`, in UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y%m%d-%H%M}"
+
+
 def date(seconds: int) -> str:
     """Given Unix seconds, return the date to the minute: `2026-01-10 06:00 UTC`."""
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

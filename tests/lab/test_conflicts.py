@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+
 from tests.support.lab.world import World, run, zfs
 
 
@@ -13,6 +16,13 @@ def refused(world: World, *options: str) -> str:
     return done.stderr
 
 
+def printed(text: str, verb: str) -> list[str]:
+    """Run the first command `zfs VERB …` that a message gives; return its words."""
+    words = shlex.split(re.split(r"[,;]| \(", text[text.index(f"zfs {verb} ") :])[0])
+    run(*words)
+    return words
+
+
 def test_conflict_target_with_data_of_its_own_and_no_snapshot(world: World) -> None:
     zfs("create", "offsite/data")
     world.write("offsite/data", "precious")
@@ -20,8 +30,11 @@ def test_conflict_target_with_data_of_its_own_and_no_snapshot(world: World) -> N
     world.snapshot("tank/data@one")
     stderr = refused(world)
     assert "may hold data of its own" in stderr
-    assert "zfs rename offsite/data offsite/data.old" in stderr
     assert world.read("offsite/data", "precious") == before
+    zfs("create", "offsite/data.old")  # from an earlier conflict
+    moved = printed(stderr, "rename")
+    assert world.read(moved[-1], "precious") == before
+    world.replicate()
 
 
 def test_conflict_placeholder_with_data_keeps_it(world: World) -> None:
@@ -36,7 +49,8 @@ def test_conflict_placeholder_with_data_keeps_it(world: World) -> None:
     world.snapshot("tank/data/a@two")
     stderr = refused(world)
     assert "data has been written to it since" in stderr
-    assert "move it aside: zfs rename offsite/data/a offsite/data/a.old (which moves all datasets below" in stderr
+    assert "zfs rename offsite/data/a offsite/data/a.old-20" in stderr
+    assert "(which takes along the 1 dataset below it)" in stderr
     assert world.read("offsite/data/a", "precious") == before
     with world.mounted("offsite/data/a") as directory:
         (directory / "precious").unlink()
@@ -108,6 +122,26 @@ def test_conflict_volume_against_filesystem(world: World) -> None:
     world.replicate("-x", "thing")
     zfs("create", "offsite/data/thing")
     assert "it is a filesystem, but tank/data/thing is a volume" in refused(world)
+
+
+def test_conflict_moved_aside_gives_its_children_back(world: World) -> None:
+    """As in docs/troubleshooting.md; they are not sent again."""
+    zfs("create", "tank/data/home")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate()
+    home = world.get("offsite/data/home", "guid")
+    zfs("set", "readonly=off", "offsite/data")
+    world.write("offsite/data", "change")
+    world.snapshot("tank/data@two", recursive=True)
+    stderr = refused(world, "-x", "home")
+    assert "(which takes along the 1 dataset below it)" in stderr
+    moved = printed(stderr, "rename")
+    zfs("create", "-o", "canmount=off", "-o", "zfs_replicate:placeholder=on", "offsite/data")
+    zfs("rename", f"{moved[-1]}/home", "offsite/data/home")
+    world.replicate()
+    assert world.guids("offsite/data") == world.guids("tank/data")
+    assert world.get("offsite/data/home", "guid") == home
+    assert world.snapshots("offsite/data/home") == ["one", "two"]
 
 
 def test_conflict_keeps_anything_from_being_begun_below_it(world: World) -> None:

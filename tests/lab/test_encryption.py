@@ -64,7 +64,7 @@ def test_encrypted_source_never_leaves_in_plain_unasked(safe: World) -> None:
         done = safe.replicate_from(moved, "offsite/data", *options, expect=1)
         assert "tank/safe/data is encrypted, but this copy of it is not" in done.stdout + done.stderr
         assert safe.snapshots("offsite/data") == ["one"]
-    command = re.search(r"zfs rename \S+ \S+?(?=\))", done.stderr)
+    command = re.search(r"zfs rename \S+ \S+?(?=,)", done.stderr)
     assert command is not None
     run("sh", "-c", command[0])
     safe.replicate_from(moved, "offsite/data")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
+
+import pytest
 
 from tests.support.lab.faults import REAL
-from tests.support.lab.world import World, zfs
+from tests.support.lab.world import World, run, zfs
 
 RIVAL = f"""#!/bin/sh
 case "$*" in
@@ -46,6 +49,24 @@ def test_a_parent_above_the_target_becomes_a_copy_later(world: World) -> None:
     assert world.guids("offsite/far/data/a") == guids
     assert marked("offsite") == ["offsite/far"]
     assert world.read("offsite/far/data", "file") == world.read("tank/data", "file")
+
+
+@pytest.mark.parametrize("root", ["offsite/my copies", "offsite"])
+def test_an_empty_parent_without_our_mark_is_marked_by_hand(world: World, root: str) -> None:
+    """Then its size decides, and the datasets below it stay. The root of a pool is such a parent, too."""
+    zfs("create", "tank/data/a")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate_from("tank/data/a", f"{root}/a")
+    guids = world.guids(f"{root}/a")
+    zfs("inherit", "zfs_replicate:placeholder", root)
+    refused = world.replicate_from("tank/data", root, tag="later", expect=1).stderr
+    assert "it exists but has no snapshots" in refused
+    command = re.search(r"zfs set .*?(?=, then)", refused)
+    assert command is not None
+    run("sh", "-c", command[0])
+    world.replicate_from("tank/data", root, tag="later")
+    assert world.guids(root) == world.guids("tank/data")
+    assert world.guids(f"{root}/a") == guids
 
 
 def test_parents_in_a_locked_vault(world: World) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from zfs_replicate.model import Dataset, PlanContext, Snapshot
-from zfs_replicate.plan.divergence import Divergence, dated, move_aside, residue_limit
+from zfs_replicate.model import Dataset, Kind, PlanContext, Snapshot
+from zfs_replicate.plan.aside import marked_by_hand, move_aside
+from zfs_replicate.plan.divergence import Divergence, dated, residue_limit
 from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.steps import Conflict, Rollback
@@ -30,15 +31,15 @@ def find_conflict(
         return problem
     if target.kind is not source.kind:
         return Conflict(
-            f"it is a {target.kind.value}, but {source.name} is a {source.kind.value}", move_aside(target.name)
+            f"it is a {target.kind.value}, but {source.name} is a {source.kind.value}", move_aside(pair, context)
         )
     if not source.snapshots:
         return None  # nothing will arrive, whatever is on the target
     if base is None:
-        return _without_base(source, target, is_resuming)
+        return _without_base(pair, target, is_resuming, move_aside(pair, context))
     if not arriving:
         return None
-    divergence = Divergence.of(target, base.guid)
+    divergence = Divergence.of(target, base.guid, move_aside(pair, context))
     target_tag = context.policy.target_tag
     if divergence.byte_count > residue_limit(context.sector_bytes):
         return divergence.changed(target_tag)
@@ -54,7 +55,7 @@ def unforeseen_change(pair: Pair, context: PlanContext) -> Conflict | None:
     """
     if pair.target is None or pair.base is None:
         return None
-    return Divergence.of(pair.target, pair.base.guid).refused(context.policy.target_tag)
+    return Divergence.of(pair.target, pair.base.guid, move_aside(pair, context)).refused(context.policy.target_tag)
 
 
 def small_rollback(pair: Pair, context: PlanContext) -> Rollback | None:
@@ -64,7 +65,7 @@ def small_rollback(pair: Pair, context: PlanContext) -> Rollback | None:
     """
     if pair.target is None or pair.base is None or not pair.newer_than(pair.base):
         return None
-    divergence = Divergence.of(pair.target, pair.base.guid)
+    divergence = Divergence.of(pair.target, pair.base.guid, move_aside(pair, context))
     return divergence.rollback(context.policy.target_tag) if divergence.byte_count else None
 
 
@@ -93,28 +94,28 @@ def _path_problem(source: Dataset, target_name: str, arriving: tuple[Snapshot, .
     return Conflict(f"the target name {problem}", f"choose a shorter -l, or exclude {source.name} with -x")
 
 
-def _without_base(source: Dataset, target: Dataset, is_resuming: bool) -> Conflict | None:
+def _without_base(pair: Pair, target: Dataset, is_resuming: bool, aside: str) -> Conflict | None:
     if target.snapshots:
-        return _no_common_snapshot(source, target)
+        return _no_common_snapshot(pair.source, target, aside)
     if target.is_placeholder and (target.odd_snapshots or not is_untouched(target)):
         return Conflict(
             "it was created as an empty parent, but data has been written to it since",
-            f"move its files elsewhere and delete them here, then run again; or {move_aside(target.name)}"
-            " (which moves all datasets below it, too)",
+            f"move its files elsewhere and delete them here, then run again; or {aside}",
         )
     if not target.is_placeholder and not is_resuming:
+        is_parent = pair.below_count and target.kind is Kind.FILESYSTEM
         return Conflict(
             "it exists but has no snapshots, and may hold data of its own",
-            f"{move_aside(target.name)}, or choose another -l",
+            "; or ".join((marked_by_hand(pair), aside)) if is_parent else f"{aside}, or choose another -l",
         )
     return None
 
 
-def _no_common_snapshot(source: Dataset, target: Dataset) -> Conflict:
+def _no_common_snapshot(source: Dataset, target: Dataset, aside: str) -> Conflict:
     return Conflict(
         f"no common snapshot is left: the newest on the target is {dated(target.snapshots[-1])}, the newest on the"
         f" source is {dated(source.snapshots[-1])}",
-        f"{move_aside(target.name)}, then run again for a new full copy",
+        f"{aside}, then run again for a new full copy",
     )
 
 
@@ -128,7 +129,14 @@ def _name_taken(
             whole_name = f"{target.name}@{existing.name}"
             return Conflict(
                 f"its snapshot {dated(existing)} is not the source's {dated(snapshot)}",
-                f"rename it: zfs rename {shlex.quote(whole_name)} {shlex.quote(whole_name + '.local')}",
+                f"rename it: zfs rename {shlex.quote(whole_name)} {shlex.quote(_free_name(whole_name, target))}",
                 divergence.rollback(target_tag) if existing in divergence.newer else None,
             )
     return None
+
+
+def _free_name(snapshot: str, target: Dataset) -> str:
+    """Given the full name of a snapshot, return one that its dataset does not have: with .local, .local2, .local3 …"""
+    taken = {f"{target.name}@{other.name}" for other in target.snapshots}
+    endings = (".local", *(f".local{number}" for number in range(2, len(taken) + 2)))
+    return next(snapshot + ending for ending in endings if snapshot + ending not in taken)

@@ -29,23 +29,24 @@ def residue_limit(sector_bytes: int | None) -> int:
 class Divergence:
     """What a target has that is newer than the newest common snapshot: snapshots and bookmarks of its own, and bytes.
 
-    `base`: the newest common snapshot, as the target has it.
+    `base`: the newest common snapshot, as the target has it. `aside`: how to keep the target under another name.
     """
 
     target: str
     base: Snapshot
     newer: tuple[Snapshot, ...]
     byte_count: int
+    aside: str
     bookmarks: tuple[Bookmark, ...] = ()
 
     @classmethod
-    def of(cls, target: Dataset, base_guid: int) -> Divergence:
+    def of(cls, target: Dataset, base_guid: int, aside: str) -> Divergence:
         place = next(index for index, snapshot in enumerate(target.snapshots) if snapshot.guid == base_guid)
         newer = target.snapshots[place + 1 :]
         written = target.written + sum(snapshot.written for snapshot in newer)
         base = target.snapshots[place]
         bookmarks = tuple(bookmark for bookmark in target.bookmarks if bookmark.createtxg > base.createtxg)
-        return cls(target.name, base, newer, written, bookmarks)
+        return cls(target.name, base, newer, written, aside, bookmarks)
 
     def changed(self, target_tag: str) -> Conflict:
         """Return the conflict of a copy that was written to."""
@@ -106,19 +107,10 @@ class Divergence:
             )
         ]
         if guards:
-            return (
-                f"it cannot be rolled back while {', '.join(guards)}; resolve that first, or {move_aside(self.target)}"
-            )
+            return f"it cannot be rolled back while {', '.join(guards)}; resolve that first, or {self.aside}"
         flag = "-r " if self.newer or self.bookmarks else ""
         command = f"zfs rollback {flag}{shlex.quote(f'{self.target}@{self.base.name}')}"
-        return (
-            f"to discard the changes: {command} (or run once with --rollback); to keep them, {move_aside(self.target)}"
-        )
-
-
-def move_aside(target: str) -> str:
-    """Return the command that renames a target, with what it is for."""
-    return f"move it aside: zfs rename {shlex.quote(target)} {shlex.quote(target + '.old')}"
+        return f"to discard the changes: {command} (or run once with --rollback); to keep them, {self.aside}"
 
 
 def dated(snapshot: Snapshot) -> str:

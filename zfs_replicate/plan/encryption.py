@@ -6,13 +6,13 @@ plain where the target encrypts.
 
 from __future__ import annotations
 
-import shlex
-
+from zfs_replicate.model import PlanContext
+from zfs_replicate.plan.aside import move_aside
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.steps import Conflict
 
 
-def conflict_of_encryption(pair: Pair) -> Conflict | None:
+def conflict_of_encryption(pair: Pair, context: PlanContext) -> Conflict | None:
     """Given a source dataset and its counterpart, return what their encryption prevents, or None."""
     source = pair.source
     if not source.snapshots:
@@ -23,7 +23,7 @@ def conflict_of_encryption(pair: Pair) -> Conflict | None:
         return _plain_in_encrypted(pair) if _would_be_plain(pair) else _plain_parent(pair)
     would_leave_in_plain = source.is_encrypted and not pair.is_raw and not pair.is_decrypting
     if would_leave_in_plain and pair.newer_than(pair.base):
-        return _copy_is_plain(pair)
+        return _copy_is_plain(pair, context)
     return None
 
 
@@ -64,11 +64,10 @@ def _plain_parent(pair: Pair) -> Conflict | None:
     )
 
 
-def _copy_is_plain(pair: Pair) -> Conflict:
-    aside = f"zfs rename {shlex.quote(pair.target_name)} {shlex.quote(f'{pair.target_name}.plain')}"
+def _copy_is_plain(pair: Pair, context: PlanContext) -> Conflict:
     return Conflict(
         f"{pair.source.name} is encrypted, but this copy of it is not, so the next stream would leave the source in"
         " plain",
-        f"for a new copy that is encrypted as the source is, move this one aside ({aside}) and run again, or choose"
+        f"for a new copy that is encrypted as the source is, {move_aside(pair, context)}, and run again, or choose"
         " another -l; to go on in plain, add --decrypt to this mirror",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -17,6 +18,7 @@ class Pair:
     nothing in common. `parent`: the pair of the source's parent, None at the root of the tree. `is_in_encrypted`: the
     target's tree lies in a dataset of its own that is encrypted. `is_decrypting`: new copies are plain.
     `is_above_raw_only`: nothing plain will arrive below it. `is_parent_plain`: as in an Inventory.
+    `below_count`: how many datasets the target has below it.
     """
 
     source: Dataset
@@ -28,6 +30,7 @@ class Pair:
     is_decrypting: bool = False
     is_above_raw_only: bool = False
     is_parent_plain: bool = False
+    below_count: int = 0
 
     @classmethod
     def of(cls, source: Dataset, target_name: str, target: Dataset | None) -> Pair:
@@ -41,6 +44,11 @@ class Pair:
     def with_target(self, target: Dataset | None) -> Pair:
         """Return the same source paired with the target as it will be."""
         return replace(self, target=target, base=Pair.of(self.source, self.target_name, target).base)
+
+    @property
+    def is_pool(self) -> bool:
+        """Whether the target is the root of a pool, which can neither be renamed nor replaced."""
+        return "/" not in self.target_name
 
     @property
     def is_raw(self) -> bool:
@@ -94,6 +102,7 @@ def match_trees(
     """
     pairs: dict[str, Pair] = {}
     datasets = not_excluded(source, excludes)
+    below = Counter(above for name in target.datasets for above in names.ancestors(name))
     above_plain = above_plain_data(datasets, is_decrypting)
     for dataset in datasets:
         name = target.root + dataset.name[len(source.root) :]
@@ -106,6 +115,7 @@ def match_trees(
             is_decrypting=is_decrypting,
             is_above_raw_only=dataset.name not in above_plain,
             is_parent_plain=target.is_parent_plain,
+            below_count=below[name],
         )
     orphans = tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in pairs)
     return tuple(pairs.values()), orphans

@@ -69,4 +69,4 @@ def _rolled_back(prepared: Prepared, rollback: Rollback, context: PlanContext) -
 
 def _conflict_of(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> Conflict | None:
     arriving = arriving_snapshots(pair, resumed, context)
-    return find_conflict(pair, arriving, resumed is not None, context) or conflict_of_encryption(pair)
+    return find_conflict(pair, arriving, resumed is not None, context) or conflict_of_encryption(pair, context)

@@ -6,11 +6,26 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.notation import TARGET, context, guid_of, planned, rendered, source, steps, target
+from tests.support.notation import (
+    SOURCE,
+    TARGET,
+    context,
+    guid_of,
+    plan_of,
+    planned,
+    rendered,
+    source,
+    steps,
+    target,
+    target_tree,
+    tree,
+)
 from zfs_replicate.model import Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.steps import Conflict, Hold
+
+ASIDE = "zfs rename off/copy off/copy.old-20231114-2213"
 
 
 def conflict_of(source_text: str, target_text: str) -> Conflict:
@@ -126,14 +141,43 @@ def test_there_is_no_conflict_if_nothing_prevents_the_mirror(source: str, target
 def test_a_target_with_data_is_moved_aside() -> None:
     conflict = conflict_of("a", "empty")
     assert "may hold data" in conflict.what
-    assert conflict.next_step == "move it aside: zfs rename off/copy off/copy.old, or choose another -l"
+    assert conflict.next_step == f"move it aside: {ASIDE}, or choose another -l"
+
+
+def step_in_tree(target_root: str, *lines: str) -> str:
+    """Return the next step for the root of a target's tree."""
+    plan = plan_of(tree(SOURCE, ":a b", "p:a"), target_tree(target_root, *lines)).datasets[0]
+    assert plan.conflict is not None
+    return plan.conflict.next_step
+
+
+@pytest.mark.parametrize("root", ["x", "volume a", "a changed", "placeholder used"])
+def test_advice_to_move_a_tree_counts_the_datasets_below_it(root: str) -> None:
+    assert f"{ASIDE} (which takes along the 2 datasets below it)" in step_in_tree(TARGET, f":{root}", "p:a", "p/q:a")
+
+
+@pytest.mark.parametrize("root", ["x", "volume a", "a changed", "empty"])
+def test_the_root_of_a_pool_is_not_to_be_renamed(root: str) -> None:
+    step = step_in_tree("off", f":{root}", "p:a")
+    assert "zfs rename" not in step
+    assert "-l off/data" in step
+
+
+def test_an_empty_parent_without_our_mark_can_get_it() -> None:
+    assert step_in_tree("off/my copy", ":empty", "p:a").startswith(
+        "if it is only an empty parent of those below it: zfs set zfs_replicate:placeholder=on 'off/my copy'"
+    )
+
+
+def test_a_name_for_a_snapshot_that_is_in_the_way_is_free() -> None:
+    assert "zfs rename off/copy@b off/copy@b.local3" in conflict_of("a b", "a y=b z=b.local x=b.local2").next_step
 
 
 def test_a_used_placeholder_is_emptied_or_moved_as_a_tree() -> None:
     conflict = conflict_of("a", "placeholder used")
     assert "data has been written to it" in conflict.what
     assert "move its files elsewhere" in conflict.next_step
-    assert "zfs rename off/copy off/copy.old (which moves all datasets below it, too)" in conflict.next_step
+    assert conflict.next_step.endswith(f"; or move it aside: {ASIDE}")
 
 
 def test_no_common_snapshot_names_the_newest_of_both_sides() -> None:
@@ -154,7 +198,7 @@ def test_a_changed_target_names_its_size_and_both_ways_out() -> None:
     conflict = conflict_of("a b", "a changed")
     assert "@a (2023-11-14 22:13 UTC): 64.0 KiB" in conflict.what
     assert "zfs rollback off/copy@a" in conflict.next_step
-    assert "zfs rename off/copy off/copy.old" in conflict.next_step
+    assert ASIDE in conflict.next_step
 
 
 def test_a_changed_target_names_the_snapshots_a_rollback_loses() -> None:
@@ -169,7 +213,7 @@ def test_own_snapshots_of_a_raw_copy_are_named_with_ways_out() -> None:
     conflict = conflict_of("encrypted a b", "encrypted a x:1 y=z")
     assert "a raw stream needs that to be the newest: @x (2023-11-13 22:13 UTC), @z (" in conflict.what
     assert "zfs rollback -r off/copy@a (or run once with --rollback)" in conflict.next_step
-    assert "zfs rename off/copy off/copy.old" in conflict.next_step
+    assert ASIDE in conflict.next_step
 
 
 def test_a_taken_name_is_freed_by_a_rename() -> None:
@@ -194,7 +238,7 @@ def test_commands_quote_names_with_spaces() -> None:
         Pair.of(source("a"), "off/my copy", target("empty", "off/my copy")), False, context()
     ).conflict
     assert conflict is not None
-    assert "zfs rename 'off/my copy' 'off/my copy.old'" in conflict.next_step
+    assert "zfs rename 'off/my copy' 'off/my copy.old-20231114-2213'" in conflict.next_step
 
 
 # --- names that the target cannot have ---

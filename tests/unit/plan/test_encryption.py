@@ -81,7 +81,7 @@ def test_conflict_of_a_plain_copy_names_the_ways_out() -> None:
     conflict = planned("encrypted a! b", "a^").conflict
     assert conflict is not None
     assert conflict.what.startswith(f"{SOURCE} is encrypted, but this copy of it is not")
-    assert f"zfs rename {TARGET} {TARGET}.plain" in conflict.next_step
+    assert f"zfs rename {TARGET} {TARGET}.old-20231114-2213" in conflict.next_step
     assert "--decrypt" in conflict.next_step
 
 
