@@ -168,6 +168,10 @@ class Survey:
     target: Inventory
     source_capabilities: Capabilities
     target_capabilities: Capabilities | PoolMissing
+    moved: tuple[str, ...] = ()
+    """Held snapshots in the source's pool that were moved out of the tree; only if they were looked for."""
+    aside: tuple[str, ...] = ()
+    """Held snapshots in the target's pool whose dataset was moved aside, out of the tree; likewise."""
 
 
 # --- how a command ended --------------------------------------------------------------------------

@@ -274,6 +274,19 @@ class DatasetPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Leftover:
+    """Holds of a mirror that none of its datasets needs, on a dataset and those below it (full names), and why."""
+
+    side: Side
+    dataset: str
+    tag: str
+    snapshots: tuple[str, ...]
+    reason: str
+    command: str = ""
+    """What releases them, ready to paste into a shell here."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The plans of all datasets, parents first, the ancestors to create, and the orphans.
 
@@ -284,6 +297,7 @@ class Plan:
     datasets: tuple[DatasetPlan, ...] = ()
     orphans: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    leftovers: tuple[Leftover, ...] = ()
 
     @property
     def stream_count(self) -> int:

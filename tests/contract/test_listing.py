@@ -221,3 +221,18 @@ def test_rename_of_a_dataset_keeps_guids(zfs: Zfs) -> None:
     zfs.ok("rename", zfs.source, f"{zfs.source}-new")
     assert (zfs.guid(f"{zfs.source}-new"), zfs.guid(f"{zfs.source}-new@a")) == before
     assert not zfs.exists(zfs.source)
+
+
+def test_held_snapshots_of_a_whole_pool_are_counted(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.ok("create", f"{zfs.source}/my child")
+    zfs.ok("snapshot", f"{zfs.source}/my child@c")
+    for tag in ("one", "two"):
+        zfs.ok("hold", tag, f"{zfs.source}/my child@c")
+    zfs.ok("hold", "one", f"{zfs.source}@a")
+    held = parse.held_snapshots(zfs.run(commands.list_held(zfs.source.partition("/")[0])).lines)
+    expected = {f"{zfs.source}@a": 1, f"{zfs.source}/my child@c": 2}
+    assert {name: held[name] for name in expected} == {
+        name: (zfs.guid(name), count) for name, count in expected.items()
+    }
+    assert f"{zfs.source}@b" not in held

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import signal
@@ -135,3 +136,30 @@ def test_release_ends_at_a_signal_while_the_pool_here_hangs(world: World, tmp_pa
         if mark.exists():
             os.kill(int(mark.read_text()), signal.SIGKILL)
     assert "ended by SIGTERM" in log.read_text()
+
+
+def test_leftover_holds_go_by_the_commands_that_status_prints(world: World) -> None:
+    """One dataset was excluded, one was moved out of the tree, and the copy of one was renamed."""
+    for name in ("left out", "moved", "aside"):
+        zfs("create", f"tank/data/{name}")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate()
+    zfs("rename", "tank/data/moved", "tank/was moved")
+    zfs("rename", "offsite/data/aside", "offsite/data/aside.old")
+    options = ("-x", "left out")
+    assert world.replicate(*options).stdout == ""
+    where = ("-h", "127.0.0.1", "-r", "tank/data", "-l", "offsite/data", "-t", "mirror", *options)
+    data = json.loads(world.program("status", *where, "--json").stdout)
+    plan = world.replicate(*options, "-n").stdout
+    assert {leftover["dataset"] for leftover in data["leftover_holds"]} == {
+        *("tank/data/left out", "offsite/data/left out"),
+        *("tank/was moved", "offsite/data/moved", "offsite/data/aside.old"),
+    }
+    for leftover in data["leftover_holds"]:
+        assert leftover["command"] in plan
+        run("sh", "-c", f"{sys.executable} {os.path.dirname(PROGRAM)}/{leftover['command']} --yes")
+        assert world.holds(leftover["dataset"]) == {}
+    assert json.loads(world.program("status", *where, "--json").stdout)["leftover_holds"] == []
+    zfs("destroy", "-r", "offsite/data/aside.old")
+    assert world.holds("tank/data") == world.holds("tank/data/aside") == {"one": {"mirror"}}
+    assert world.holds("offsite/data/aside") == {"one": {"mirror:target"}}

@@ -90,6 +90,7 @@ BUILDERS = {
     commands.probe: st.builds(commands.probe, st.just("tank"), st.booleans()),
     commands.list_tree: st.builds(commands.list_tree, datasets),
     commands.list_guids: st.builds(commands.list_guids, many),
+    commands.list_held: st.builds(commands.list_held, datasets),
     commands.list_holds: st.builds(commands.list_holds, many),
     commands.hold: st.builds(commands.hold, st.just(TAG), many),
     commands.release: st.builds(commands.release, st.just(TAG), many),
@@ -120,6 +121,7 @@ _SAFE = re.compile(
             *(re.escape("\0".join(commands.probe("tank", has_clock))) for has_clock in (True, False)),
             re.escape("\0".join(commands.list_tree("tank/data"))) + rf"(?:/{_COMPONENT})*",
             rf"zfs\0list\0-Hp\0-t\0snapshot\0-o\0name,guid(?:\0{_SNAPSHOT})+",
+            re.escape("\0".join(commands.list_held("tank/data"))) + rf"(?:/{_COMPONENT})*",
             rf"zfs\0holds\0-H(?:\0{_SNAPSHOT})+",
             rf"zfs\0(?:hold|release)\0offsite(?:\0{_SNAPSHOT})+",
             r"zfs\0send(?:\0-vP)?(?:\0-L)?(?:\0-w)?(?:\0-c)?"

@@ -6,6 +6,7 @@ import logging
 import time
 from dataclasses import replace
 
+from zfs_replicate.actions.elsewhere import with_elsewhere
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.output.display import follow_live
 from zfs_replicate.plan.planner import make_plan
@@ -30,7 +31,10 @@ def one_pass(request: MirrorRequest) -> Attempt:
             target, carry = here(request.connection), carrier(request, source)
             if request.policy.may_roll_back:
                 settle(target, request.local)
-            survey = read_both(Place(source, request.remote), Place(target, request.local), at_once=request.jobs > 1)
+            places = Place(source, request.remote), Place(target, request.local)
+            survey = read_both(*places, at_once=request.jobs > 1)
+            if request.is_dry_run or request.reporting.is_verbose:
+                survey = with_elsewhere(survey, *places, request.policy.excludes, request.policy.tag)
             plan = make_plan(survey, request, int(time.time()))
             attempt = Attempt(plan)
             if not request.is_dry_run:

@@ -12,12 +12,14 @@ import sys
 import time
 from dataclasses import replace
 
+from zfs_replicate.actions.elsewhere import with_elsewhere
 from zfs_replicate.config import THIS_MACHINE, StatusRequest
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.log_context import new_identity
 from zfs_replicate.output.failure import describe_failure
 from zfs_replicate.output.logs import Subject, logging_as
 from zfs_replicate.plan.clocks import HERE, clock_doubt, newest_in_future
+from zfs_replicate.plan.leftovers import find_leftovers
 from zfs_replicate.plan.pair import not_excluded
 from zfs_replicate.plan.status import Level, Status, evaluate
 from zfs_replicate.report.status import as_data, first_line, table, unknown_data, unknown_line
@@ -58,15 +60,19 @@ def show_unknown(problem: str) -> int:
 
 
 def _read(request: StatusRequest, now: int) -> Status:
-    target = Place(LocalHost(), request.local)
+    target, options = Place(LocalHost(), request.local), request.options
     if request.connection is None or request.remote is None:
         tree = read_target(target.host, target.root, is_exact=False)
-        copies = not_excluded(tree, request.options.excludes)
-        return replace(evaluate(tree, None, request.options, now), clock=newest_in_future(HERE, copies, now))
+        copies = not_excluded(tree, options.excludes)
+        return replace(evaluate(tree, None, options, now), clock=newest_in_future(HERE, copies, now))
     with connected(request.connection) as source:
-        survey = read_both(Place(source, request.remote), target, is_exact=False)
-    status = evaluate(survey.target, survey.source, request.options, now)
-    return replace(status, clock=clock_doubt(survey, request.options.excludes, now))
+        place = Place(source, request.remote)
+        survey = read_both(place, target, is_exact=False)
+        if options.tag is not None:
+            survey = with_elsewhere(survey, place, target, options.excludes, options.tag)
+    leftovers = () if options.tag is None else find_leftovers(survey, options.excludes, options.tag, request.connection)
+    status = evaluate(survey.target, survey.source, options, now)
+    return replace(status, clock=clock_doubt(survey, options.excludes, now), leftovers=leftovers)
 
 
 def _print_json(data: dict[str, object]) -> None:

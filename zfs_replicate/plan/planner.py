@@ -16,6 +16,7 @@ from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
 from zfs_replicate.model import Capabilities, Inventory, PlanContext, Policy, StreamOptions, Survey
 from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
 from zfs_replicate.plan.conflicts import below_conflict, unforeseen_change
+from zfs_replicate.plan.leftovers import find_leftovers
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.plan.pools import check_target_is_writable, leaving_source, pool_warnings
 from zfs_replicate.plan.preparation import prepare
@@ -46,7 +47,8 @@ def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
         doubt is not None,
         target_capabilities.sector_bytes,
     )
-    plan = plan_trees(survey.source, survey.target, context)
+    leftovers = find_leftovers(survey, request.policy.excludes, request.policy.tag, request.connection)
+    plan = replace(plan_trees(survey.source, survey.target, context), leftovers=leftovers)
     is_kept = any(kept.reason == CLOCK_DOUBT for dataset in plan.datasets for kept in dataset.kept)
     doubts = (str(doubt),) if doubt is not None and (doubt.is_certain or is_kept) else ()
     return replace(plan, warnings=(*doubts, *pool_warnings(survey, target_capabilities)))

@@ -15,6 +15,7 @@ from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
 from zfs_replicate.plan.clocks import ClockDoubt
 from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
+from zfs_replicate.steps import Leftover
 from zfs_replicate.units import age
 
 
@@ -52,11 +53,15 @@ class DatasetStatus:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All copies below a target root, parents first. `clock`: why a clock may be wrong, and with it all ages."""
+    """All copies below a target root, parents first. `clock`: why a clock may be wrong, and with it all ages.
+
+    `leftovers`: holds that the mirror does not need; they are no problem of a copy.
+    """
 
     root: str
     datasets: tuple[DatasetStatus, ...] = ()
     clock: ClockDoubt | None = None
+    leftovers: tuple[Leftover, ...] = ()
 
     @property
     def level(self) -> Level:

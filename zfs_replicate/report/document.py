@@ -15,7 +15,7 @@ from zfs_replicate.config import THIS_MACHINE
 from zfs_replicate.model import Bookmark, Snapshot
 from zfs_replicate.report.record import DatasetRun, Problem, Run, StepRun
 from zfs_replicate.report.wording import describe, parent_reason
-from zfs_replicate.steps import Conflict, DatasetPlan, Expire, MakeRoom, Resume, Send
+from zfs_replicate.steps import Conflict, DatasetPlan, Expire, Leftover, MakeRoom, Resume, Send
 
 SCHEMA = "zfs_replicate-report"
 VERSION = 1
@@ -64,6 +64,19 @@ def document(run: Run) -> Object:
         "datasets": [_dataset(dataset) for dataset in datasets],
         "orphans": list(plan.orphans if plan else ()),
         "warnings": list(plan.warnings if plan else ()),
+        "leftover_holds": [leftover_data(leftover) for leftover in (plan.leftovers if plan else ())],
+    }
+
+
+def leftover_data(leftover: Leftover) -> Object:
+    """Return holds that the mirror does not need, as an object for JSON."""
+    return {
+        "side": leftover.side.value,
+        "dataset": leftover.dataset,
+        "tag": leftover.tag,
+        "snapshots": list(leftover.snapshots),
+        "reason": leftover.reason,
+        "command": leftover.command,
     }
 
 

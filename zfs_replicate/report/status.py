@@ -10,6 +10,8 @@ from collections.abc import Iterator, Sequence
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.plan.status import DatasetStatus, Level, Status
 from zfs_replicate.printable import visible
+from zfs_replicate.report.document import leftover_data
+from zfs_replicate.report.text import leftover_line
 from zfs_replicate.units import age, counted
 
 SERVICE = "ZFS_REPLICATE"
@@ -45,6 +47,7 @@ def table(status: Status, is_coloured: bool) -> Iterator[str]:
         remarks = visible("; ".join((*dataset.problems, *dataset.notes)))
         yield f"{_aligned(row, widths)}  {state}{f': {remarks}' if remarks else ''}"
     yield from (visible(f"warning: {warning}") for warning in _warnings(status))
+    yield from (visible(leftover_line(leftover)) for leftover in status.leftovers)
 
 
 def as_data(status: Status, options: StatusOptions, source_root: str | None, now: int) -> dict[str, object]:
@@ -58,6 +61,7 @@ def as_data(status: Status, options: StatusOptions, source_root: str | None, now
         "summary": _text(status),
         "datasets": [_dataset_data(dataset) for dataset in status.datasets],
         "warnings": _warnings(status),
+        "leftover_holds": [leftover_data(leftover) for leftover in status.leftovers],
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from zfs_replicate.report.wording import describe, parent_reason
-from zfs_replicate.steps import Attempt, DatasetPlan, Expire, Hold, MakeRoom, Outcome, Plan, Release
+from zfs_replicate.steps import Attempt, DatasetPlan, Expire, Hold, Leftover, MakeRoom, Outcome, Plan, Release
 from zfs_replicate.units import counted, rate, size
 
 
@@ -23,6 +23,16 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         yield from (f"    keep @{kept.name}: {kept.reason}" for kept in dataset.kept)
         yield from (f"    note: {note}" for note in dataset.notes)
     yield from (f"{orphan}: not on the source; kept" for orphan in plan.orphans)
+    yield from map(leftover_line, plan.leftovers)
+
+
+def leftover_line(leftover: Leftover) -> str:
+    """Return the line for holds that the mirror does not need: which, why, and what releases them."""
+    held = f"{leftover.snapshots[0]}{f' and {len(leftover.snapshots) - 1} more' if len(leftover.snapshots) > 1 else ''}"
+    return (
+        f"{leftover.dataset}: this mirror no longer needs its hold {leftover.tag} on {held}, because {leftover.reason};"
+        f" if nothing else does, release it: {leftover.command}"
+    )
 
 
 def _is_up_to_date(plan: DatasetPlan) -> bool:
@@ -56,11 +66,12 @@ def arrival_line(outcome: Outcome) -> str:
 
 
 def detail_lines(plan: Plan) -> Iterator[str]:
-    """Given a plan, return a line for each snapshot that is kept past its time, each note and each orphan."""
+    """Given a plan, return a line for each snapshot that is kept past its time, each note, orphan and unneeded hold."""
     for dataset in plan.datasets:
         yield from (f"{dataset.target}@{kept.name}: kept: {kept.reason}" for kept in dataset.kept)
         yield from (f"{dataset.target}: {note}" for note in dataset.notes)
     yield from (f"{orphan}: not on the source; kept" for orphan in plan.orphans)
+    yield from map(leftover_line, plan.leftovers)
 
 
 def summary_line(attempt: Attempt) -> str:

@@ -106,6 +106,11 @@ def list_guids_in(datasets: Sequence[str]) -> Command:
     return ("zfs", "list", "-Hp", "-d", "1", "-t", "snapshot", "-o", "name,guid", *datasets)
 
 
+def list_held(pool: str) -> Command:
+    """List all snapshots of a pool, or of a tree, with their guids and numbers of holds (see parse.held_snapshots)."""
+    return ("zfs", "list", "-Hp", "-r", "-t", "snapshot", "-o", "name,guid,userrefs", pool)
+
+
 def list_placeholders(root: str) -> Command:
     """List the datasets of a tree on which the property is set locally, since children inherit user properties."""
     kinds = ("-t", "filesystem,volume")

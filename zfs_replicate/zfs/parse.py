@@ -230,6 +230,12 @@ def guids(lines: Iterable[str]) -> dict[str, int]:
     return {name: number(guid, line) for line, (name, guid) in pairs}
 
 
+def held_snapshots(lines: Iterable[str]) -> dict[str, tuple[int, int]]:
+    """Given lines of `zfs list -Hp -o name,guid,userrefs`, return guid and number of holds of each held snapshot."""
+    rows = ((line, columns(line, 3)) for line in lines)
+    return {name: (number(guid, line), number(count, line)) for line, (name, guid, count) in rows if count != "0"}
+
+
 def contents(lines: Iterable[str]) -> dict[str, tuple[int, int]]:
     """Given lines of `zfs list -Hp -o name,logicalreferenced,written`, return both numbers by name."""
     rows = ((line, columns(line, 3)) for line in lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import shlex
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -331,3 +332,72 @@ def test_a_mirror_into_a_missing_pool_is_refused(site: Site, capsys: Capture) ->
     assert main.main([*MIRROR[:4], "-l", "elsewhere/data", *MIRROR[6:], "--report", "report.json"]) == 1
     assert json.loads(Path("report.json").read_text())["run"]["error"]["kind"] == PoolMissing.__name__
     assert "there is no such pool" in capsys.readouterr().err
+
+
+# --- leftovers ---
+
+
+def leave_out(site: Site, how: str) -> tuple[str, ...]:
+    """Mirror, then do something to tank/data/a or its copy; return the options that the mirror has from then on."""
+    site.snapshot("one")
+    main.main([*MIRROR])
+    match how:
+        case "excluded":
+            return ("-x", "a")
+        case "moved out of the tree":
+            site.source.run("zfs", "rename", "tank/data/a", "tank/my a")
+        case "renamed here":
+            site.target.run("zfs", "rename", "off/data/a", "off/data/a.old")
+        case "moved aside with its root":
+            site.target.run("zfs", "rename", "off/data", "off/data.old")
+        case "gone":
+            site.source.run("zfs", "release", "offsite", "tank/data/a@one")
+            site.source.run("zfs", "destroy", "-r", "tank/data/a")
+    return ()
+
+
+LEFT = {
+    "excluded": {"tank/data/a", "off/data/a"},
+    "moved out of the tree": {"tank/my a", "off/data/a"},
+    "renamed here": {"off/data/a.old"},
+    "moved aside with its root": {"off/data.old"},
+    "gone": {"off/data/a"},
+}
+
+
+@pytest.mark.parametrize("how", LEFT)
+def test_leftover_holds_go_by_the_commands_that_are_printed(site: Site, capsys: Capture, how: str) -> None:
+    options = leave_out(site, how)
+    main.main([*MIRROR, *options])
+    capsys.readouterr()
+    assert main.main([*MIRROR, *options]) == 0
+    assert capsys.readouterr() == ("", ""), "a run without -v is silent"
+    main.main([*STATUS, *options, "--json"])
+    leftovers = json.loads(capsys.readouterr().out)["leftover_holds"]
+    assert {leftover["dataset"] for leftover in leftovers} == LEFT[how]
+    assert main.main([*MIRROR, *options, "-n"]) == 0
+    plan = capsys.readouterr().out
+    main.main([*STATUS, *options])
+    table = capsys.readouterr().out
+    main.main([*MIRROR, *options, "-v"])
+    log = capsys.readouterr().err
+    for leftover in leftovers:
+        assert all(leftover["command"] in text for text in (plan, table, log))
+        assert main.main([*shlex.split(leftover["command"])[1:], "--yes"]) == 0
+    capsys.readouterr()
+    main.main([*STATUS, *options, "--json"])
+    assert json.loads(capsys.readouterr().out)["leftover_holds"] == []
+    assert main.main([*MIRROR, *options]) == 0
+    assert site.world.holds("tank/data/b") == {"one": {"offsite"}}
+    assert site.world.holds("off/data/b") == {"one": {"offsite:target"}}
+
+
+def test_a_report_lists_leftover_holds_within_the_trees(site: Site) -> None:
+    leave_out(site, "excluded")
+    assert [leftover["side"] for leftover in report("-x", "a")["leftover_holds"]] == ["source", "target"]
+
+
+def test_a_status_without_a_tag_lists_no_leftover_holds(site: Site, capsys: Capture) -> None:
+    leave_out(site, "excluded")
+    main.main([*STATUS[:-2], "-x", "a", "--json"])
+    assert json.loads(capsys.readouterr().out)["leftover_holds"] == []

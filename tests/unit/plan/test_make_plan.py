@@ -41,7 +41,7 @@ def test_streams_are_written_as_the_target_takes_them(
 
 
 def plan_between(source: Inventory, target: Inventory, *more: str, pool_guids: tuple[int, int] = (1, 2)) -> Plan:
-    survey = Survey("nas1", source, target, *map(capabilities, pool_guids))
+    survey = Survey("nas1", source, target, capabilities(pool_guids[0]), capabilities(pool_guids[1]))
     return make_plan(survey, parsed(*more), 0)
 
 

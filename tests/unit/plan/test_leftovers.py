@@ -1,0 +1,120 @@
+"""Holds that no dataset of the mirror needs are listed with the command that releases them."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from tests.support.notation import TAG, guid_of, target_tree, tree
+from zfs_replicate.cli.arguments import parse
+from zfs_replicate.config import THIS_MACHINE, Connection, ReleaseRequest
+from zfs_replicate.model import Capabilities, Inventory, Survey
+from zfs_replicate.plan.leftovers import find_leftovers, orphaned_guids
+from zfs_replicate.steps import Leftover
+
+NAS1 = Connection("nas1")
+CAPABILITIES = Capabilities("2.4", frozenset(), 1, {})
+
+
+def survey(source: Inventory, target: Inventory) -> Survey:
+    return Survey("nas1", source, target, CAPABILITIES, CAPABILITIES)
+
+
+def listed(source: Inventory, target: Inventory, *excludes: str) -> list[str]:
+    return [text(leftover) for leftover in find_leftovers(survey(source, target), excludes, TAG, NAS1)]
+
+
+def text(leftover: Leftover) -> str:
+    return f"{leftover.side.value} {leftover.dataset}: {' '.join(leftover.snapshots)}: {leftover.reason}"
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        (("tank:a!", "tank/x:a! b!"), ("off:a^", "off/x:a^")),
+        # what is not mirrored yet, or has no snapshots
+        (("tank:a!", "tank/x:a!"), ("off:a^",)),
+        (("tank:a!", "tank/x:empty"), ("off:a^", "off/x:a^")),
+        # holds of others, and each side's own tag
+        (("tank:a!",), ("off:a^", "off/old:a% b!")),
+    ],
+)
+def test_holds_of_mirrored_datasets_are_no_leftovers(source: tuple[str, ...], target: tuple[str, ...]) -> None:
+    assert listed(at("tank", *source), here("off", *target)) == []
+
+
+def at(root: str, *lines: str) -> Inventory:
+    return tree(root, *(line.removeprefix(root).removeprefix("/") for line in lines))
+
+
+def here(root: str, *lines: str) -> Inventory:
+    return target_tree(root, *(line.removeprefix(root).removeprefix("/") for line in lines))
+
+
+def test_holds_of_excluded_datasets_are_listed_on_both_sides() -> None:
+    source, target = at("tank", "tank:a!", "tank/x:a! b!"), here("off", "off:a^", "off/x:b^")
+    assert listed(source, target, "x") == [
+        "source tank/x: tank/x@a tank/x@b: it is excluded by -x",
+        "target off/x: off/x@b: it is excluded by -x",
+    ]
+
+
+def test_holds_of_copies_that_the_source_lacks_are_listed() -> None:
+    target = here("off", "off:a^", "off/gone:a b^", "off/x.old:a^")
+    assert listed(at("tank", "tank:a!"), target) == [
+        "target off/gone: off/gone@b: it is not on the source",
+        "target off/x.old: off/x.old@a: it is not on the source",
+    ]
+
+
+def test_holds_below_a_listed_dataset_are_listed_with_it() -> None:
+    source = at("tank", "tank:a!", "tank/x:a!", "tank/x/y:b!", "tank/x2:c!")
+    assert listed(source, here("off", "off:a^"), "x", "x2") == [
+        "source tank/x: tank/x@a tank/x/y@b: it is excluded by -x",
+        "source tank/x2: tank/x2@c: it is excluded by -x",
+    ]
+
+
+def test_holds_in_a_pool_that_is_read_only_are_not_listed() -> None:
+    both = survey(at("tank", "tank:a!", "tank/x:a!"), here("off", "off:a^", "off/x:a^"))
+    both = replace(both, source_capabilities=replace(CAPABILITIES, is_read_only=True))
+    assert [leftover.dataset for leftover in find_leftovers(both, ("x",), TAG, NAS1)] == ["off/x"]
+
+
+def test_holds_that_were_moved_away_are_listed() -> None:
+    both = survey(at("tank/d", "tank/d:a!"), here("off/d", "off/d:a^"))
+    both = replace(both, moved=("tank/x@a", "tank/x/y@a"), aside=("off/d.old@a",))
+    assert [text(leftover) for leftover in find_leftovers(both, (), TAG, NAS1)] == [
+        "source tank/x: tank/x@a tank/x/y@a: it was moved out of the mirrored tree",
+        "target off/d.old: off/d.old@a: it was moved aside",
+    ]
+
+
+def test_only_held_orphans_are_looked_for_on_the_source() -> None:
+    target = here("off", "off:a^", "off/gone:b c^", "off/free:d", "off/other:e%")
+    guids = orphaned_guids(survey(at("tank", "tank:a!"), target), (), TAG)
+    assert guids == {guid_of("b"), guid_of("c")}
+
+
+@pytest.mark.parametrize(
+    "connection",
+    [NAS1, Connection("root@nas 1", 2222, "/keys/my key", is_elevated=True), Connection(THIS_MACHINE)],
+)
+def test_the_command_of_a_leftover_asks_for_what_it_names(connection: Connection) -> None:
+    source, target = at("tank", "tank:a!", "tank/my x:a!"), here("off", "off:a^", "off/my x:a^")
+    on_source, on_target = find_leftovers(survey(source, target), ("my x",), TAG, connection)
+    program, *words = shlex.split(on_source.command)
+    request = parse(words) if connection.identity is None else None
+    assert program == "zfs_replicate"
+    if isinstance(request, ReleaseRequest):
+        assert (request.connection, request.remote, request.tag) == (connection, "tank/my x", TAG)
+    assert words[:3] == ["release", "-h", connection.host]
+    assert ("--sudo" in words, "/keys/my key" in words, "2222" in words) == (
+        (connection.is_elevated, connection.identity is not None, connection.port is not None)
+    )
+    request = parse(shlex.split(on_target.command)[1:])
+    assert isinstance(request, ReleaseRequest)
+    assert (request.is_target, request.local, request.tag) == (True, "off/my x", TAG)
+    assert request.connection.is_elevated == connection.is_elevated

@@ -1,0 +1,89 @@
+"""List holds with a mirror's tags that no dataset of the mirror needs. (Survey, …) → Leftovers. Pure.
+
+A run touches only the datasets that it mirrors. One that was excluded later, moved out of the tree, renamed here, or is
+gone on the source keeps its holds, and with them its space: only a person knows whether they may go.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Iterator
+
+from zfs_replicate.config import Connection
+from zfs_replicate.model import TARGET_SUFFIX, Inventory, Survey
+from zfs_replicate.plan.pair import match_trees
+from zfs_replicate.steps import Leftover, Side
+from zfs_replicate.zfs import names
+
+EXCLUDED = "it is excluded by -x"
+NOT_ON_SOURCE = "it is not on the source"
+MOVED_AWAY = "it was moved out of the mirrored tree"
+MOVED_ASIDE = "it was moved aside"
+
+
+def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connection: Connection) -> tuple[Leftover, ...]:
+    """Given both sides, return the holds that the mirror does not need, by dataset, first those of the source.
+
+    Holds of datasets below another one of the result are part of it, since `release` takes whole trees. With `-x b`,
+    source `a! b! b/c!`, target `a^ b^ old^`: `b` with two holds on the source, and `b` and `old` on the target.
+    """
+    target_tag = f"{tag}{TARGET_SUFFIX}"
+    pairs, orphans = match_trees(survey.source, survey.target, excludes)
+    mirrored = frozenset(name for pair in pairs for name in (pair.source.name, pair.target_name))
+    orphan_names = {orphan.name for orphan in orphans}
+    on_source = [(name, EXCLUDED) for name in _held(survey.source, mirrored, tag)]
+    on_source += [(name, MOVED_AWAY) for name in survey.moved]
+    if survey.source_capabilities.is_read_only:
+        on_source = []  # nothing can be released there now
+    on_target = [
+        (name, NOT_ON_SOURCE if name.partition("@")[0] in orphan_names else EXCLUDED)
+        for name in _held(survey.target, mirrored, target_tag)
+    ]
+    on_target += [(name, MOVED_ASIDE) for name in survey.aside]
+    return (
+        *_by_topmost(Side.SOURCE, tag, on_source, _releasing(connection, tag)),
+        *_by_topmost(Side.TARGET, target_tag, on_target, _releasing_here(connection, tag)),
+    )
+
+
+def orphaned_guids(survey: Survey, excludes: tuple[str, ...], tag: str) -> frozenset[int]:
+    """Return the guids of the snapshots of all copies that are not on the source, but are held for the mirror.
+
+    What has one of these guids elsewhere in the source's pool was moved there.
+    """
+    _pairs, orphans = match_trees(survey.source, survey.target, excludes)
+    target_tag = f"{tag}{TARGET_SUFFIX}"
+    held = [orphan for orphan in orphans if any(target_tag in snapshot.holds for snapshot in orphan.snapshots)]
+    return frozenset(snapshot.guid for orphan in held for snapshot in orphan.snapshots)
+
+
+def _releasing(connection: Connection, tag: str) -> tuple[str, ...]:
+    """Return the words of the command that releases the holds of a dataset on the source, which is the last word."""
+    port = () if connection.port is None else ("-p", str(connection.port))
+    identity = () if connection.identity is None else ("-i", connection.identity)
+    sudo = ("--sudo",) if connection.is_elevated else ()
+    return ("zfs_replicate", "release", "-h", connection.host, *port, *identity, *sudo, "-t", tag, "-r")
+
+
+def _releasing_here(connection: Connection, tag: str) -> tuple[str, ...]:
+    sudo = ("--sudo",) if connection.is_elevated else ()
+    return ("zfs_replicate", "release", "--target", *sudo, "-t", tag, "-l")
+
+
+def _held(tree: Inventory, mirrored: frozenset[str], tag: str) -> Iterator[str]:
+    """Yield the held snapshots of what is not mirrored, parents first."""
+    for dataset in tree.datasets.values():
+        if dataset.name not in mirrored:
+            yield from (f"{dataset.name}@{snapshot.name}" for snapshot in dataset.snapshots if tag in snapshot.holds)
+
+
+def _by_topmost(side: Side, tag: str, held: Iterable[tuple[str, str]], command: tuple[str, ...]) -> Iterator[Leftover]:
+    """Given held snapshots with their reasons, parents first, yield them by the topmost of their datasets."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for snapshot, reason in held:
+        dataset = snapshot.partition("@")[0]
+        top = next((name for name in groups if names.is_within(dataset, name)), dataset)
+        groups.setdefault(top, []).append((snapshot, reason))
+    for dataset, members in groups.items():
+        snapshots = tuple(snapshot for snapshot, _reason in members)
+        yield Leftover(side, dataset, tag, snapshots, members[0][1], shlex.join((*command, dataset)))

@@ -1,0 +1,58 @@
+"""Find held snapshots in the pool of a tree, but outside of it. held_elsewhere(Place, tag, guids) → names.
+
+Changes nothing. What a host does not let us list is not found: the gate, for example, shows only the mirrored trees.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from zfs_replicate.errors import ReplicateError
+from zfs_replicate.hosts.base import run
+from zfs_replicate.run.hold_tags import read_tags
+from zfs_replicate.run.survey import Place
+from zfs_replicate.zfs import commands, names, parse
+
+log = logging.getLogger(__name__)
+
+
+def held_elsewhere(place: Place, tag: str, guids: frozenset[int], beginning: str = "") -> tuple[str, ...]:
+    """Given a tree, return the held snapshots outside of it, parents first, of datasets that begin with `beginning`.
+
+    They have one of these guids. Where the tag also holds others, on the same dataset or below it, none of that is
+    returned: another mirror works there.
+    """
+    if not guids:
+        return ()
+    try:
+        held = _held_outside(place)
+        tops = {_dataset(name) for name, (guid, _count) in held.items() if guid in guids}
+        tops = {top for top in tops if top.startswith(beginning)}
+        counts = {name: count for name, (_guid, count) in held.items() if _is_within_any(_dataset(name), tops)}
+        tags = read_tags(place.host, counts)
+    except ReplicateError as error:
+        log.debug("%s: not looked for holds outside %s: %s", place.host.name, place.root, error)
+        return ()
+    tagged = [name for name in counts if tag in tags.get(name, ())]
+    foreign = {_dataset(name) for name in tagged if held[name][0] not in guids}
+    ours = {top for top in tops if not any(names.is_within(dataset, top) for dataset in foreign)}
+    return tuple(
+        sorted((name for name in tagged if _dataset(name) in ours), key=lambda name: _dataset(name).split("/"))
+    )
+
+
+def _held_outside(place: Place) -> dict[str, tuple[int, int]]:
+    """Return guid and number of holds of each held snapshot of the pool that is not in the tree."""
+    text, ended = run(place.host, commands.list_held(names.pool_of(place.root)))
+    if ended.exit_status != 0:
+        raise ReplicateError(ended.stderr.strip())
+    held = parse.held_snapshots(text.splitlines())
+    return {name: numbers for name, numbers in held.items() if not names.is_within(_dataset(name), place.root)}
+
+
+def _dataset(snapshot: str) -> str:
+    return snapshot.partition("@")[0]
+
+
+def _is_within_any(dataset: str, tops: set[str]) -> bool:
+    return any(names.is_within(dataset, top) for top in tops)
