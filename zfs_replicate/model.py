@@ -92,7 +92,8 @@ class Dataset:
     means nothing once it has snapshots. `logical_bytes`: what it holds before compression (logicalreferenced), known of
     placeholders without snapshots only. `available`: how many bytes pool and quotas leave free for it and all below it;
     known of a target. `odd_snapshots`: those with a name that zfs takes neither in a command nor in a stream, such as
-    @a%b; only a channel program can give one (zfs-program(8)).
+    @a%b; only a channel program can give one (zfs-program(8)). `origin`: the snapshot that it is a clone of; known of a
+    target where no snapshot is held by a mirror.
     """
 
     name: str
@@ -106,6 +107,7 @@ class Dataset:
     logical_bytes: int = 0
     available: int | None = None
     odd_snapshots: tuple[Snapshot, ...] = ()
+    origin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,6 +149,14 @@ def test_placeholder_property_is_listed_only_where_it_was_set(zfs: Zfs) -> None:
     assert zfs.setting(f"{zfs.target}/child", PLACEHOLDER_PROPERTY) == ("on", f"inherited from {zfs.target}")
 
 
+def test_origin_of_a_clone_is_listed(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.ok("clone", f"{zfs.source}@a", f"{zfs.source}-clone")
+    result = zfs.run(commands.list_origins([zfs.source, f"{zfs.source}-clone"]))
+    assert parse.origins(result.lines) == {f"{zfs.source}-clone": f"{zfs.source}@a"}
+    zfs.ok("destroy", f"{zfs.source}-clone")
+
+
 def test_cleared_placeholder_is_no_longer_listed(zfs: Zfs) -> None:
     zfs.ok("create", "-o", f"{PLACEHOLDER_PROPERTY}=on", zfs.target)
     for _time in range(2):

@@ -144,6 +144,19 @@ def test_conflict_moved_aside_gives_its_children_back(world: World) -> None:
     assert world.snapshots("offsite/data/home") == ["one", "two"]
 
 
+def test_conflict_of_a_promoted_clone_takes_the_snapshots_back(world: World) -> None:
+    world.snapshot("tank/data@one")
+    world.replicate()
+    zfs("clone", "offsite/data@one", "offsite/trial")
+    zfs("promote", "offsite/trial")
+    world.snapshot("tank/data@two")
+    stderr = refused(world)
+    assert "it is a clone of offsite/trial@one" in stderr
+    printed(stderr, "promote")
+    world.replicate()
+    assert world.snapshots("offsite/data") == ["one", "two"]
+
+
 def test_conflict_keeps_anything_from_being_begun_below_it(world: World) -> None:
     """After a typing error in -l, and when a volume became a tree."""
     zfs("create", "offsite/data")

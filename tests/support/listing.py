@@ -53,4 +53,7 @@ def text(*lines: str) -> bytes:
 def side(name: str, root: str, pool_guid: int, *lines: str) -> FakeHost:
     """Return a host that answers a probe, and lists a root and these lines."""
     probe = f"{PROBE_GREETING}\nprogram\tzfs\nguid\t{pool_guid}\nfeature@large_blocks\tenabled\n"
-    return FakeHost(name, {"sh -c": Answer(probe.encode()), "zfs list": Answer(text(line("filesystem", root), *lines))})
+    listing = Answer(text(line("filesystem", root), *lines))
+    return FakeHost(
+        name, {"sh -c": Answer(probe.encode()), "zfs list": listing, "zfs list -Hp -o name,origin": Answer()}
+    )

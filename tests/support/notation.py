@@ -16,6 +16,7 @@ Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe t
 
     absent              the dataset does not exist (target only)
     empty               it exists, without snapshots
+    clone               it is a clone of off/trial@a
     placeholder         it has our placeholder mark
     used                512 bytes were written to the placeholder (sectors of 512 bytes)
     changed             65536 bytes were written since its newest snapshot
@@ -101,6 +102,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
     "used": {"written": 24576 + 512, "logical_bytes": 12288 + 512},
     "changed": {"written": 65536},
     "touched": {"written": 1024},
+    "clone": {"origin": "off/trial@a"},
     "encrypted": {"is_encrypted": True},
     "resume(unread)": {"resume_token": ResumeToken("1-token", None, "zfs on off1 did not say")},
     "resume(damaged)": {"resume_token": ResumeToken("1-token", None)},

@@ -95,6 +95,11 @@ def _path_problem(source: Dataset, target_name: str, arriving: tuple[Snapshot, .
 
 
 def _without_base(pair: Pair, target: Dataset, is_resuming: bool, aside: str) -> Conflict | None:
+    if target.origin is not None:
+        return Conflict(
+            f"it is a clone of {target.origin}: that dataset has its older snapshots, and perhaps the common ones",
+            f"take them back: zfs promote {shlex.quote(target.name)}, then run again; or {aside}",
+        )
     if target.snapshots:
         return _no_common_snapshot(pair.source, target, aside)
     if target.is_placeholder and (target.odd_snapshots or not is_untouched(target)):

@@ -11,7 +11,7 @@ from itertools import dropwhile
 
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
 from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for_bytes
-from zfs_replicate.model import Capabilities, Dataset, Inventory, ResumeToken, Snapshot
+from zfs_replicate.model import TARGET_SUFFIX, Capabilities, Dataset, Inventory, ResumeToken, Snapshot
 from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.run.reading import absent_names, parse_errors_of
 from zfs_replicate.zfs import commands, messages, names, parse, refusals, saved_state
@@ -59,8 +59,8 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
     """Given a host, return its tree at `root` with holds, placeholders and decoded tokens; empty if it does not exist.
 
     `is_exact`: count also what was written to a placeholder a moment ago, for which the pool must be able to write.
-    Two commands; one more if there are holds, one or two if there is a placeholder, one if the root is encrypted, and
-    one per unfinished receive.
+    Two commands; one more if there are holds, one or two if there is a placeholder, one if the root is encrypted, one
+    if no mirror holds a dataset, and one per unfinished receive.
     """
     listing = _read_tree(host, root, commands.list_copies(root))
     if listing is None:
@@ -71,16 +71,13 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
         _sync(host, root)
     contents = _contents(host, root, empty)
     tokens = {name: _decode(host, token) for name, token in listing.tokens.items()}
-    inventory = _inventory(
-        host,
-        root,
-        (
-            _with_contents(
-                replace(dataset, resume_token=tokens.get(dataset.name), is_placeholder=dataset.name in marked), contents
-            )
-            for dataset in _with_holds(host, listing)
-        ),
-    )
+    datasets = [
+        _with_contents(
+            replace(dataset, resume_token=tokens.get(dataset.name), is_placeholder=dataset.name in marked), contents
+        )
+        for dataset in _with_holds(host, listing)
+    ]
+    inventory = _inventory(host, root, _with_origins(host, root, datasets))
     if not inventory.datasets[root].is_encrypted and root not in empty:
         return inventory
     return replace(inventory, is_in_encrypted=_above(host, root)[1])
@@ -144,6 +141,22 @@ def _contents(host: Host, root: str, placeholders: Sequence[str]) -> dict[str, t
         with parse_errors_of(host, root, "zfs list"):
             contents.update(parse.contents(text.splitlines()))
     return contents
+
+
+def _with_origins(host: Host, root: str, datasets: Sequence[Dataset]) -> list[Dataset]:
+    """Return the datasets with their origins. Only those are asked about that no mirror holds: none in a usual run."""
+    origins: dict[str, str] = {}
+    strange = [dataset.name for dataset in datasets if not (dataset.is_placeholder or _is_held_by_mirror(dataset))]
+    for batch in commands.batches(strange):
+        text, ended = run(host, commands.list_origins(batch))
+        absent_names(host, ended, batch[0])
+        with parse_errors_of(host, root, "zfs list"):
+            origins.update(parse.origins(text.splitlines()))
+    return [replace(dataset, origin=origins.get(dataset.name)) for dataset in datasets]
+
+
+def _is_held_by_mirror(dataset: Dataset) -> bool:
+    return any(tag.endswith(TARGET_SUFFIX) for snapshot in dataset.snapshots for tag in snapshot.holds)
 
 
 def _with_contents(dataset: Dataset, contents: Mapping[str, tuple[int, int]]) -> Dataset:

@@ -122,6 +122,11 @@ def list_marked(datasets: Sequence[str]) -> Command:
     return ("zfs", "get", "-Hp", "-s", "local", "-o", "name", PLACEHOLDER_PROPERTY, *datasets)
 
 
+def list_origins(datasets: Sequence[str]) -> Command:
+    """List the snapshot that each dataset is a clone of; `-` for one that is none."""
+    return ("zfs", "list", "-Hp", "-o", "name,origin", *datasets)
+
+
 def encryption_root(dataset: str) -> Command:
     """Print the dataset whose key encrypts this one; `-` if none does."""
     return ("zfs", "get", "-Hp", "-o", "value", "encryptionroot", dataset)

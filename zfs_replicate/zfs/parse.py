@@ -275,6 +275,12 @@ def sector_bytes(lines: Iterable[str]) -> int | None:
     return max(sizes, default=None)
 
 
+def origins(lines: Iterable[str]) -> dict[str, str]:
+    """Given lines of `zfs list -Hp -o name,origin`, return the origins of clones by name."""
+    rows = (columns(line, 2) for line in lines)
+    return {name: origin for name, origin in rows if origin not in ("", "-")}
+
+
 def first_column(lines: Iterable[str], count: int) -> tuple[str, ...]:
     """Given lines of `count` columns, return the first of each, in order."""
     return tuple(columns(line, count)[0] for line in lines)

@@ -129,6 +129,14 @@ def _clones(machine: Machine, entry: Entry) -> str:
     return (",".join(pool.clones_of(entry.snapshot)) or "-") if entry.snapshot and pool else "-"
 
 
+def _origin(machine: Machine, entry: Entry) -> str:
+    pool, origin = machine.pool(entry.name), entry.dataset.origin
+    if entry.snapshot or entry.bookmark or origin is None or pool is None:
+        return "-"
+    owner = next(dataset for dataset in pool.datasets.values() if origin in dataset.snapshots)
+    return f"{owner.name}@{origin.name}"
+
+
 def _written(_machine: Machine, entry: Entry) -> str:
     if entry.bookmark:
         return "-"
@@ -171,6 +179,7 @@ _COLUMNS: dict[str, Callable[[Machine, Entry], str]] = {
     "userrefs": lambda _machine, entry: str(len(entry.snapshot.holds)) if entry.snapshot else "-",
     "defer_destroy": lambda _machine, entry: ("on" if entry.snapshot.is_deferred else "off") if entry.snapshot else "-",
     "clones": _clones,
+    "origin": _origin,
     "written": _written,
     "logicalreferenced": _logical,
     "encryption": _encryption,

@@ -169,6 +169,14 @@ def test_an_empty_parent_without_our_mark_can_get_it() -> None:
     )
 
 
+@pytest.mark.parametrize("target", ["clone empty", "clone x"])
+def test_snapshots_that_a_promoted_clone_has_are_taken_back(target: str) -> None:
+    conflict = conflict_of("a b", target)
+    assert "it is a clone of off/trial@a" in conflict.what
+    assert "zfs promote off/copy, then run again" in conflict.next_step
+    assert planned("a b", "clone a").conflict is None
+
+
 def test_a_name_for_a_snapshot_that_is_in_the_way_is_free() -> None:
     assert "zfs rename off/copy@b off/copy@b.local3" in conflict_of("a b", "a y=b z=b.local x=b.local2").next_step
 

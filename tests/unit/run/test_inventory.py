@@ -199,7 +199,7 @@ def test_a_pool_that_cannot_be_synced_is_an_error() -> None:
 
 def test_the_mark_is_read_of_datasets_with_snapshots_too() -> None:
     lines = (line("filesystem", "off/a"), line("snapshot", "off/a@x"), line("filesystem", "off/a/b"))
-    host = FakeHost("here", {"zfs list": Answer(text(*lines)), "zfs get": Answer(text("off/a"))})
+    host = FakeHost("here", {"zfs list -Hp -r": Answer(text(*lines)), "zfs get": Answer(text("off/a"))})
     datasets = read_target(host, "off/a").datasets.values()
     assert [dataset.is_placeholder for dataset in datasets] == [True, False]
     assert host.asked_for("zfs get") == [" ".join(commands.list_placeholders("off/a"))]
@@ -329,7 +329,26 @@ def test_a_plain_parent_with_our_mark_lies_in_encryption(
 def test_a_plain_target_is_asked_no_more() -> None:
     host = FakeHost("here", {"zfs list -Hp -r": Answer(text(line("filesystem", "off/a")))})
     read_target(host, "off/a")
-    assert host.asked_for("zfs list -Hp -o") == []
+    assert host.asked_for("zfs list -Hp -o name,encryption") == []
+
+
+def test_origins_are_asked_for_where_no_mirror_holds_a_snapshot() -> None:
+    answers = {
+        "zfs list -Hp -r": Answer(
+            text(
+                line("filesystem", "off/a"),
+                line("snapshot", "off/a@x", userrefs="1"),
+                line("filesystem", "off/a/b"),
+                line("filesystem", "off/a/c"),
+            )
+        ),
+        "zfs holds": Answer(text("off/a@x\toffsite:target\tTue")),
+        "zfs list -Hp -o name,origin": Answer(text("off/a/b\toff/trial@x", "off/a/c\t-")),
+    }
+    host = FakeHost("here", answers)
+    origins = [dataset.origin for dataset in read_target(host, "off/a").datasets.values()]
+    assert origins == [None, "off/trial@x", None]
+    assert host.asked_for("zfs list -Hp -o") == ["zfs list -Hp -o name,origin off/a/b off/a/c"]
 
 
 # --- guids ---
