@@ -39,7 +39,8 @@ class Kind(Enum):
 class Snapshot:
     """One snapshot. `name` is the part after the @; `creation` is Unix seconds, copied by receive.
 
-    `has_partial_receive`: an interrupted receive on top of it has saved its state.
+    `has_partial_receive`: an interrupted receive on top of it has saved its state. `ivset_guid`: what zfs compares
+    before it takes a raw increment onto it; 0 if it is not encrypted, or that is not known.
     """
 
     name: str
@@ -50,16 +51,18 @@ class Snapshot:
     holds: tuple[str, ...] = ()
     clones: tuple[str, ...] = ()
     has_partial_receive: bool = False
+    ivset_guid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Bookmark:
-    """One bookmark. `name` is the part after the #; guid, createtxg and creation are those of its snapshot."""
+    """One bookmark. `name` is the part after the #; the rest is that of its snapshot."""
 
     name: str
     guid: int
     createtxg: int
     creation: int
+    ivset_guid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ class Dataset:
     placeholders without snapshots only. `available`: how many bytes pool and quotas leave free for it and all below it;
     known of a target. `odd_snapshots`: those with a name that zfs takes neither in a command nor in a stream, such as
     @a%b; only a channel program can give one (zfs-program(8)). `origin`: the snapshot that it is a clone of; known of a
-    target where no snapshot is held by a mirror.
+    target where no snapshot is held by a mirror. `encryption_root`: the dataset whose key unlocks it; None if it is not
+    encrypted, or that is not known.
     """
 
     name: str
@@ -108,6 +112,8 @@ class Dataset:
     available: int | None = None
     odd_snapshots: tuple[Snapshot, ...] = ()
     origin: str | None = None
+    encryption_root: str | None = None
+    is_key_loaded: bool = True
 
 
 @dataclass(frozen=True, slots=True)

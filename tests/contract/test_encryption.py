@@ -170,3 +170,38 @@ def test_plain_stream_fills_no_placeholder_below_a_locked_parent(encrypted: Zfs)
     zfs.ok("create", "-o", "encryption=off", "-o", "canmount=off", child)
     _sent, received = zfs.pipe((f"{plain}@a",), ("-s", "-u", "-F", child))
     assert received.error is KeyUnavailable
+
+
+def test_raw_copy_has_the_ivset_guids_of_its_source(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#a")
+    zfs.send("-w", f"{zfs.source}@a")
+    source, target = (
+        parse.listing(zfs.run(commands.list_tree(root)).lines).datasets for root in (zfs.source, zfs.target)
+    )
+    (first, second), (copy,) = source[0].snapshots, target[0].snapshots
+    assert 0 not in (first.ivset_guid, second.ivset_guid)
+    assert first.ivset_guid == copy.ivset_guid == source[0].bookmarks[0].ivset_guid != second.ivset_guid
+    assert (source[0].encryption_root, source[0].is_key_loaded) == (zfs.source, True)
+    assert (target[0].encryption_root, target[0].is_key_loaded) == (zfs.target, False)
+
+
+def test_raw_increment_onto_another_key_is_refused(encrypted: Zfs, tmp_path: Path) -> None:
+    """The same snapshots, moved by plain streams into another dataset with a key of its own."""
+    zfs = encrypted
+    zfs.send("-w", f"{zfs.source}@a")
+    other = f"{zfs.source}-vault"
+    create_vault(zfs, other, tmp_path)
+    zfs.pipe((f"{zfs.source}@a",), ("-u", f"{other}/moved"))
+    zfs.ok("snapshot", f"{other}/moved@b")
+    (_vault, moved) = parse.listing(zfs.run(commands.list_tree(other)).lines).datasets
+    assert moved.encryption_root == other
+    refused = zfs.send("-w", "-i", f"{other}/moved@a", f"{other}/moved@b")
+    assert "IV set guid mismatch" in refused.stderr
+    assert refused.error is KeyUnavailable
+
+
+def create_vault(zfs: Zfs, name: str, directory: Path) -> None:
+    key = directory / "other key"
+    key.write_text("another passphrase of this test")
+    zfs.ok("create", "-o", "encryption=on", "-o", "keyformat=passphrase", "-o", f"keylocation=file://{key}", name)

@@ -24,6 +24,13 @@ def replicate(world: World, *options: str, expect: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+def run_printed(pattern: str, text: str, before: str = "") -> None:
+    """Run the command that a message prints."""
+    command = re.search(pattern, text)
+    assert command is not None, text
+    run("sh", "-c", before + command[0])
+
+
 def assert_mirrored(world: World, *children: str) -> None:
     for child in ("", *children):
         assert world.guids(f"{TARGET}{child}") == world.guids(f"{SOURCE}{child}"), child
@@ -64,9 +71,7 @@ def test_encrypted_source_never_leaves_in_plain_unasked(safe: World) -> None:
         done = safe.replicate_from(moved, "offsite/data", *options, expect=1)
         assert "tank/safe/data is encrypted, but this copy of it is not" in done.stdout + done.stderr
         assert safe.snapshots("offsite/data") == ["one"]
-    command = re.search(r"zfs rename \S+ \S+?(?=,)", done.stderr)
-    assert command is not None
-    run("sh", "-c", command[0])
+    run_printed(r"zfs rename \S+ \S+?(?=,)", done.stderr)
     safe.replicate_from(moved, "offsite/data")
     assert safe.guids("offsite/data") == safe.guids(moved)
     assert safe.get("offsite/data", "encryptionroot") == "offsite/data"
@@ -81,6 +86,62 @@ def test_decrypting_goes_on_with_a_plain_copy(safe: World) -> None:
     safe.program("run", "--config", str(file))
     assert safe.snapshots("offsite/data") == ["one", "two"]
     assert safe.get("offsite/data", "encryption") == "off"
+
+
+def test_copy_that_inherits_a_foreign_key_is_kept_readable(safe: World) -> None:
+    """After `zfs change-key -i` on the copy, the next raw stream would make it unreadable for ever."""
+    safe.create_encrypted("offsite/vault", "another phrase for the vault")
+    copy = "offsite/vault/safe"
+    safe.write(SOURCE, "one")
+    safe.snapshot(f"{SOURCE}@one")
+    safe.replicate_from(SOURCE, copy)
+    key = safe.get(SOURCE, "keylocation")
+    zfs("load-key", "-L", key, copy)
+    zfs("change-key", "-i", copy)
+    safe.snapshot(f"{SOURCE}@two")
+    shown = safe.replicate_from(SOURCE, copy, "-n", expect=1).stdout
+    status = ("status", "-h", "127.0.0.1", "-r", SOURCE, "-l", copy, "-t", "mirror")
+    for text in (shown, safe.replicate_from(SOURCE, copy, expect=1).stderr, safe.program(*status, expect=1).stdout):
+        assert "it inherits its key from offsite/vault, which has another one than the source" in text
+    assert safe.snapshots(copy) == ["one"]
+    run_printed("zfs change-key .*?(?=; then)", shown, before="echo any phrase at all | ")
+    safe.replicate_from(SOURCE, copy)
+    zfs("unload-key", copy)
+    zfs("load-key", "-L", key, copy)
+    assert safe.read(copy, "one") == safe.read(SOURCE, "one")
+    safe.program(*status)
+
+
+def test_copy_of_another_key_is_a_conflict(safe: World) -> None:
+    safe.snapshot(f"{SOURCE}@one")
+    replicate(safe)
+    safe.create_encrypted("tank/other", "a second phrase")
+    run("sh", "-c", f"zfs send {SOURCE}@one | zfs receive -u tank/other/safe")
+    safe.snapshot("tank/other/safe@two")
+    for option in ("-n", "-v"):
+        done = safe.replicate_from("tank/other/safe", TARGET, option, expect=1)
+        assert "@one is encrypted with another key than on tank/other/safe" in done.stdout + done.stderr
+    run_printed(r"zfs rename \S+ \S+?(?=,)", done.stderr)
+    safe.replicate_from("tank/other/safe", TARGET)
+    assert safe.guids(TARGET) == safe.guids("tank/other/safe")
+
+
+def test_locked_target_names_the_key_that_it_needs(world: World) -> None:
+    vault = "offsite/my vault"
+    world.create_encrypted(vault, "the phrase of the vault")
+    world.snapshot("tank/data@one")
+    world.replicate_from("tank/data", f"{vault}/data")
+    world.snapshot("tank/data@two")
+    for copy in ("data", "new/data", "data"):
+        zfs("unload-key", vault)
+        refused = world.replicate_from("tank/data", f"{vault}/{copy}", expect=1).stderr
+        run_printed("zfs load-key .*?(?=[;,] then)", refused)
+        world.replicate_from("tank/data", f"{vault}/{copy}")
+        assert world.get(f"{vault}/{copy}", "encryptionroot") == vault
+        if not world.exists("tank/data/empty"):
+            zfs("create", "-p", "tank/data/empty/child")
+            world.snapshot("tank/data/empty/child@one")
+    assert world.guids(f"{vault}/data/empty/child") == world.guids("tank/data/empty/child")
 
 
 def test_plain_data_is_never_plain_in_an_encrypted_target(safe: World) -> None:

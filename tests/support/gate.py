@@ -88,7 +88,7 @@ def bookmarks(draw: st.DrawFn) -> commands.Command:
 many = st.lists(snapshots, min_size=1, max_size=5)
 BUILDERS = {
     commands.probe: st.builds(commands.probe, st.just("tank"), st.booleans()),
-    commands.list_tree: st.builds(commands.list_tree, datasets),
+    commands.list_tree: st.builds(commands.list_tree, datasets, st.booleans()),
     commands.list_guids: st.builds(commands.list_guids, many),
     commands.list_held: st.builds(commands.list_held, datasets),
     commands.list_holds: st.builds(commands.list_holds, many),
@@ -119,7 +119,10 @@ _SAFE = re.compile(
     "|".join(
         (
             *(re.escape("\0".join(commands.probe("tank", has_clock))) for has_clock in (True, False)),
-            re.escape("\0".join(commands.list_tree("tank/data"))) + rf"(?:/{_COMPONENT})*",
+            *(
+                re.escape("\0".join(commands.list_tree("tank/data", has_keys))) + rf"(?:/{_COMPONENT})*"
+                for has_keys in (True, False)
+            ),
             rf"zfs\0list\0-Hp\0-t\0snapshot\0-o\0name,guid(?:\0{_SNAPSHOT})+",
             re.escape("\0".join(commands.list_held("tank/data"))) + rf"(?:/{_COMPONENT})*",
             rf"zfs\0holds\0-H(?:\0{_SNAPSHOT})+",

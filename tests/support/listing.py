@@ -17,6 +17,9 @@ def line(kind: str, name: str, **columns: str) -> str:
         "written": "-" if kind == "bookmark" else "0",
         "encryption": "off",
         "receive_resume_token": "-",
+        "encryptionroot": "-",
+        "keystatus": "-",
+        "ivsetguid": "-",
     }
     return "\t".join([kind, name, *(values | columns).values()])
 

@@ -60,7 +60,25 @@ class Pair:
             return False
         if self.target is None or not self.target.snapshots:
             return not self.is_decrypting
-        return self.target.is_encrypted
+        arrived_in_plain = self.has_other_ivset and self.inherits_from_outside
+        return self.target.is_encrypted and not (self.is_decrypting and arrived_in_plain)
+
+    @property
+    def has_other_ivset(self) -> bool:
+        """Whether the base is encrypted differently on both sides: zfs takes no raw increment then (facts 3)."""
+        if self.base is None or self.target is None or not self.source.is_encrypted:
+            return False
+        here = next(snapshot for snapshot in self.target.snapshots if snapshot.guid == self.base.guid)
+        return 0 not in (here.ivset_guid, self.base.ivset_guid) and here.ivset_guid != self.base.ivset_guid
+
+    @property
+    def inherits_from_outside(self) -> bool:
+        """Whether the target is unlocked by the key of a dataset that its tree lies in."""
+        top = self
+        while top.parent is not None:
+            top = top.parent
+        root = self.target.encryption_root if self.target else None
+        return root is not None and not names.is_within(root, top.target_name)
 
     @property
     def has_raw_copy(self) -> bool:

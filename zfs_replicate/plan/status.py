@@ -14,6 +14,7 @@ from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
 from zfs_replicate.plan.clocks import ClockDoubt
 from zfs_replicate.plan.emptiness import is_untouched
+from zfs_replicate.plan.encryption import foreign_root_problem, other_key_problem
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.steps import Leftover
 from zfs_replicate.units import age
@@ -141,7 +142,7 @@ def _compare(pair: Pair, options: StatusOptions, now: int, is_read_only: bool) -
         behind=len(newer),
         behind_seconds=max(0, newer[-1].creation - newest.creation) if newer else 0,
     )
-    return _check_holds(status, source, target, options.tag, is_read_only)
+    return _check_holds(_check_encryption(status, pair), source, target, options.tag, is_read_only)
 
 
 def _compare_without_base(
@@ -189,6 +190,18 @@ def _check_placeholder(status: DatasetStatus, target: Dataset) -> DatasetStatus:
     return _add_problem(
         status, Level.WARNING, "it was created as an empty parent, but data has been written to it since"
     )
+
+
+def _check_encryption(status: DatasetStatus, pair: Pair) -> DatasetStatus:
+    """Add what keeps a copy from being continued, or read. One that arrived in plain may be meant so: a note."""
+    if not pair.is_raw:
+        note = "the source is encrypted, but this copy is not"
+        return replace(status, notes=(*status.notes, note)) if pair.source.is_encrypted else status
+    if pair.has_other_ivset:
+        level = Level.OK if pair.inherits_from_outside else Level.WARNING
+        return _add_problem(status, level, other_key_problem(pair))
+    problem = foreign_root_problem(pair)
+    return status if problem is None else _add_problem(status, Level.WARNING, problem)
 
 
 def _initial_status(dataset: Dataset) -> DatasetStatus:

@@ -49,7 +49,7 @@ def probe(host: Host, root: str) -> Capabilities:
 
 def read_source(host: Host, root: str) -> Inventory:
     """Given a host, return its tree at `root` with all holds. Two commands. Raises: DatasetMissing, CommandFailed."""
-    listing = _read_tree(host, root, commands.list_tree(root))
+    listing = _read_tree(host, root, commands.list_tree)
     if listing is None:
         raise DatasetMissing(f"{root} on {host.name}: there is no such dataset; check -r")
     return _inventory(host, root, _with_holds(host, listing))
@@ -62,7 +62,7 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
     Two commands; one more if there are holds, one or two if there is a placeholder, one if the root is encrypted, one
     if no mirror holds a dataset, and one per unfinished receive.
     """
-    listing = _read_tree(host, root, commands.list_copies(root))
+    listing = _read_tree(host, root, commands.list_copies)
     if listing is None:
         return Inventory(root, {}, *_above(host, root))
     marked = _marked(host, root)
@@ -103,11 +103,13 @@ def _guids(host: Host, names: Sequence[str], listing: Callable[[Sequence[str]], 
     return guids
 
 
-def _read_tree(host: Host, root: str, command: commands.Command) -> parse.Listing | None:
-    """Return the tree; None if the root itself does not exist."""
+def _read_tree(
+    host: Host, root: str, command: Callable[[str, bool], commands.Command], has_keys: bool = True
+) -> parse.Listing | None:
+    """Return the tree; None if the root itself does not exist. Without what is unknown there of keys."""
     try:
         with parse_errors_of(host, root, "zfs list"):
-            listing = parse.listing(read_lines(host, command))
+            listing = parse.listing(read_lines(host, command(root, has_keys)))
             for dataset in listing.datasets:
                 if not names.is_within(dataset.name, root):
                     raise OutputError(f"{dataset.name} is not in {root}")
@@ -115,6 +117,8 @@ def _read_tree(host: Host, root: str, command: commands.Command) -> parse.Listin
     except NonzeroExit as error:
         if refusals.absent_datasets(error.ended) == frozenset({root}):
             return None
+        if has_keys and messages.is_column_unknown(error.ended):
+            return _read_tree(host, root, command, has_keys=False)
         raise messages.explain(host.name, root, error.ended, "list the datasets") from error
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from zfs_replicate.model import COMPRESSORS, PLACEHOLDER_PROPERTY
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
 from zfs_replicate.zfs import properties
-from zfs_replicate.zfs.parse import COPY_COLUMNS, LIST_COLUMNS, PROBE_GREETING
+from zfs_replicate.zfs.parse import KEY_COLUMNS, LIST_COLUMNS, PROBE_GREETING, ROOM_COLUMNS
 
 Command = tuple[str, ...]
 
@@ -74,17 +74,21 @@ def shares(names: Sequence[str], count: int) -> Iterator[tuple[str, ...]]:
         yield from batches(names[begin : begin + size])
 
 
-def list_tree(root: str) -> Command:
-    """List a source tree with all that planning needs, in one command (zfs-list(8))."""
-    return _list("filesystem,volume,snapshot,bookmark", LIST_COLUMNS, root)
+def list_tree(root: str, has_keys: bool = True) -> Command:
+    """List a source tree with all that planning needs, in one command (zfs-list(8)).
+
+    Without what it says about keys it is what an older gate on the source lets through.
+    """
+    return _list("filesystem,volume,snapshot,bookmark", has_keys, (), root)
 
 
-def list_copies(root: str) -> Command:
+def list_copies(root: str, has_keys: bool = True) -> Command:
     """List a target tree likewise, with the room in each; without bookmarks, which are not needed and slow to list."""
-    return _list("filesystem,volume,snapshot", COPY_COLUMNS, root)
+    return _list("filesystem,volume,snapshot", has_keys, ROOM_COLUMNS, root)
 
 
-def _list(kinds: str, columns: Sequence[str], root: str) -> Command:
+def _list(kinds: str, has_keys: bool, more: Sequence[str], root: str) -> Command:
+    columns = (*LIST_COLUMNS, *(KEY_COLUMNS if has_keys else ()), *more)
     return ("zfs", "list", "-Hp", "-r", "-t", kinds, "-o", ",".join(columns), root)
 
 

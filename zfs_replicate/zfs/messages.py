@@ -62,7 +62,8 @@ KNOWN = (
         " or keep them under another name with 'zfs rename'",
     ),
     _known(
-        r"cannot be used to destroy an encrypted filesystem|overwrite an unencrypted one with an encrypted one",
+        r"cannot be used to destroy an encrypted filesystem|overwrite an unencrypted one with an encrypted one"
+        r"|raw receive on top of existing unencrypted",
         errors.TargetDiverged,
         "an existing dataset cannot be replaced by an encrypted stream",
         "move it aside with 'zfs rename {subject} NEWNAME', then run again",
@@ -173,10 +174,16 @@ KNOWN = (
         "move the target aside with 'zfs rename {subject} NEWNAME', then run again for a new full copy",
     ),
     _known(
-        r"key must be loaded|encryption root's key is not loaded",
+        r"inherited key must be loaded|encryption root's key is not loaded",
         errors.KeyUnavailable,
-        "an encryption key is not loaded",
-        "load it with 'zfs load-key', then run again",
+        "it lies in an encrypted dataset whose key is not loaded",
+        'load that key: zfs load-key "$(zfs get -H -o value encryptionroot {parent})"; then run again',
+    ),
+    _known(
+        r"key must be loaded",
+        errors.KeyUnavailable,
+        "its encryption key is not loaded, and a plain stream needs it",
+        'load it there: zfs load-key "$(zfs get -H -o value encryptionroot {subject})"; then run again',
     ),
     _known(
         r"kernel modules must be upgraded",
@@ -220,7 +227,8 @@ def explain(host: str, subject: str, ended: Exit, doing: str) -> errors.CommandF
         )
     is_snapshot = known.error is errors.DatasetMissing and "@" in subject
     error = errors.SnapshotVanished if is_snapshot else known.error
-    next_step = known.next_step.format(subject=shlex.quote(subject))
+    parent = shlex.quote(subject.rpartition("/")[0])
+    next_step = known.next_step.format(subject=shlex.quote(subject), parent=parent)
     evidence = f" (zfs: {quoted})" if quoted else ""
     return error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step}{evidence}")
 
@@ -228,6 +236,11 @@ def explain(host: str, subject: str, ended: Exit, doing: str) -> errors.CommandF
 def is_refused_by_gate(ended: Exit) -> bool:
     """Whether zfs_replicate_gate refused a command: an older one does not know the newer commands."""
     return _REFUSED_BY_GATE.search(ended.stderr) is not None
+
+
+def is_column_unknown(ended: Exit) -> bool:
+    """Whether a list was refused for its columns: by an older gate, or by a zfs that does not know one of them."""
+    return is_refused_by_gate(ended) or "invalid property" in ended.stderr
 
 
 def is_corrupt_token(ended: Exit) -> bool:

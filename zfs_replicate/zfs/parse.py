@@ -26,8 +26,16 @@ LIST_COLUMNS = (
     "receive_resume_token",
 )
 
-COPY_COLUMNS = (*LIST_COLUMNS, "available")
-"""Of a target tree. Not of a source: an older gate there does not let another command through."""
+KEY_COLUMNS = ("encryptionroot", "keystatus", "ivsetguid")
+"""They follow, unless an older gate does not let them through. The last is not in the manual."""
+
+ROOM_COLUMNS = ("available",)
+"""They follow, of a target tree only: an older gate on a source would not let them through."""
+
+_WIDTHS = tuple(
+    len(LIST_COLUMNS) + count
+    for count in (len(KEY_COLUMNS), len(KEY_COLUMNS) + len(ROOM_COLUMNS), 0, len(ROOM_COLUMNS))
+)
 
 MAX_ASHIFT = 16
 
@@ -55,7 +63,8 @@ class _DatasetBuilder:
     kind: Kind
     is_encrypted: bool
     written: int
-    available: int | None = None
+    available: int | None
+    keys: Sequence[str]
     snapshots: list[Snapshot] = field(default_factory=list)
     odd_snapshots: list[Snapshot] = field(default_factory=list)
     bookmarks: list[Bookmark] = field(default_factory=list)
@@ -66,6 +75,7 @@ class _DatasetBuilder:
         self.bookmarks.sort(key=lambda bookmark: bookmark.createtxg)
         if len({snapshot.name for snapshot in self.snapshots}) < len(self.snapshots):
             raise OutputError(f"{self.name} has two snapshots of the same name")
+        root, status = self.keys[:2] or ("-", "-")
         return Dataset(
             self.name,
             self.kind,
@@ -75,6 +85,8 @@ class _DatasetBuilder:
             tuple(self.bookmarks),
             available=self.available,
             odd_snapshots=tuple(self.odd_snapshots),
+            encryption_root=None if root in ("", "-") else root,
+            is_key_loaded=status != "unavailable",
         )
 
 
@@ -94,27 +106,31 @@ def number(text: str, line: str) -> int:
 
 
 def listing(lines: Iterable[str]) -> Listing:
-    """Given lines of `zfs list -Hp -o LIST_COLUMNS`, or COPY_COLUMNS, return the tree; hold tags are not filled in.
+    """Given lines of `zfs list -Hp` of LIST_COLUMNS and the like, return the tree; hold tags are not filled in.
 
-    A snapshot or bookmark may come before or after its dataset. A bookmark with an odd name is left out, a snapshot
-    with one set apart (see Dataset). Raises: OutputError.
+    KEY_COLUMNS and ROOM_COLUMNS may be missing. A snapshot or bookmark may come before or after its dataset. A bookmark
+    with an odd name is left out, a snapshot with one set apart (see Dataset). Raises: OutputError.
     """
     tree = Listing()
     builders: dict[str, _DatasetBuilder] = {}
     snapshots: dict[str, list[Snapshot]] = {}
     odd_snapshots: dict[str, list[Snapshot]] = {}
     bookmarks: dict[str, list[Bookmark]] = {}
-    split = _Splitter().split
+    row, split = _Rows().split, _Splitter().split
     for line in lines:
-        kind, name, guid, createtxg, creation, userrefs, clones, written, encryption, token, *room = _row(line)
+        kind, name, guid, createtxg, creation, userrefs, clones, written, encryption, token, *more = row(line)
+        keys, room = (more[:3], more[3:]) if len(more) >= len(KEY_COLUMNS) else ((), more)
+        ivset_guid = number(keys[2], line) if keys and keys[2] != "-" else 0
         dataset, mark, short, is_odd = split(name, line)
         if kind == "snapshot" and mark == "@":
             numbers = _numbers((guid, createtxg, creation, "0" if written == "-" else written), line)
-            (odd_snapshots if is_odd else snapshots).setdefault(dataset, []).append(_snapshot(short, numbers, clones))
+            (odd_snapshots if is_odd else snapshots).setdefault(dataset, []).append(
+                _snapshot(short, numbers, clones, ivset_guid)
+            )
             if not is_odd and userrefs != "0" and (count := number(userrefs, line)) > 0:
                 tree.held[name] = count
         elif kind == "bookmark" and mark == "#":
-            bookmark = Bookmark(short, number(guid, line), number(createtxg, line), number(creation, line))
+            bookmark = Bookmark(short, number(guid, line), number(createtxg, line), number(creation, line), ivset_guid)
             bookmarks.setdefault(dataset, []).extend([] if is_odd else [bookmark])
         elif kind in ("filesystem", "volume") and not mark:
             builders[_unlisted(name, builders)] = _DatasetBuilder(
@@ -123,6 +139,7 @@ def listing(lines: Iterable[str]) -> Listing:
                 encryption not in ("off", "-"),
                 0 if written == "-" else number(written, line),
                 number(room[0], line) if room and room[0] != "-" else None,
+                keys,
             )
             if token not in ("", "-"):
                 tree.tokens[name] = token
@@ -138,28 +155,35 @@ def listing(lines: Iterable[str]) -> Listing:
     return tree
 
 
-def _row(line: str) -> list[str]:
-    """Return the columns of a listing's line. Only the name of a snapshot or bookmark can contain a tab.
+class _Rows:
+    """Splits the lines of a listing. Only the name of a snapshot or bookmark can contain a tab.
 
-    `available` does not apply to these, nor does the token, but there is an encryption of each snapshot.
+    How many columns there are is known from the datasets, of which zfs lists the root first.
     """
-    fields = line.split("\t")
-    if len(fields) > len(LIST_COLUMNS) and fields[0] in ("snapshot", "bookmark"):
-        has_room = fields[0] == "snapshot" and fields[-2:] == ["-", "-"]
-        end = len(fields) - len(COPY_COLUMNS if has_room else LIST_COLUMNS) + 2
-        fields[1:end] = ["\t".join(fields[1:end])]
+
+    def __init__(self) -> None:
+        self._width = _WIDTHS[0]
+
+    def split(self, line: str) -> list[str]:
+        fields = line.split("\t")
+        if fields[0] not in ("snapshot", "bookmark"):
+            self._width = len(columns(line, *_WIDTHS))
+        elif len(fields) > self._width:
+            end = len(fields) - self._width + 2
+            fields[1:end] = ["\t".join(fields[1:end])]
+        elif len(fields) not in _WIDTHS:
+            return columns(line, *_WIDTHS)
         return fields
-    return columns(line, len(LIST_COLUMNS), len(COPY_COLUMNS))
 
 
-def _snapshot(name: str, identity: Sequence[int], clones: str) -> Snapshot:
+def _snapshot(name: str, identity: Sequence[int], clones: str, ivset_guid: int) -> Snapshot:
     """`identity`: guid, createtxg, creation, written; `clones`: `a/b,c/d` or `-`."""
     guid, createtxg, creation, written = identity
     if clones in ("", "-"):
-        return Snapshot(name, guid, createtxg, creation, written)
+        return Snapshot(name, guid, createtxg, creation, written, ivset_guid=ivset_guid)
     listed = clones.split(",")
     real = tuple(clone for clone in listed if not clone.endswith(PARTIAL_RECEIVE))
-    return Snapshot(name, guid, createtxg, creation, written, (), real, len(real) < len(listed))
+    return Snapshot(name, guid, createtxg, creation, written, (), real, len(real) < len(listed), ivset_guid)
 
 
 def _numbers(texts: Sequence[str], line: str) -> list[int]:

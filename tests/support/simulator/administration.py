@@ -82,6 +82,7 @@ def zfs_snapshot(machine: Machine, arguments: Sequence[str]) -> Reply:
     for dataset, short in requested:
         txg = txgs[dataset.name.partition("/")[0]]
         snapshot = Snapshot(short, world.new_guid(), txg, machine.clock, tuple(dataset.blocks), residue=dataset.residue)
+        snapshot.ivset_guid = world.new_guid() if dataset.key else 0
         dataset.snapshots.append(snapshot)
         dataset.residue = 0
     return Reply()

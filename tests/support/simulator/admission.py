@@ -136,5 +136,16 @@ class Admission:
         if not self.is_forced and (is_blocked or existing.is_modified_since(base)):
             raise self.modified()
 
+    def check_ivset(self, first: Record) -> None:
+        """A raw increment fits what was encrypted with the same key and IVs as its base. Raises: Refused."""
+        existing = self.machine.find(self.name)
+        base = existing.with_guid(self.begin.b) if existing and self.begin.b else None
+        from_ivset_guid = int.from_bytes(first.payload, "little")
+        if base and from_ivset_guid and base.ivset_guid not in (0, from_ivset_guid):
+            raise self.cannot(
+                "IV set guid mismatch. See the 'zfs receive' man page section\n discussing the limitations of raw"
+                " encrypted send streams."
+            )
+
     def modified(self) -> Refused:
         return self.cannot(f"destination {self.name} has been modified\nsince most recent snapshot")

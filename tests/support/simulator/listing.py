@@ -159,6 +159,25 @@ def _encryption(_machine: Machine, entry: Entry) -> str:
     return "aes-256-gcm" if entry.dataset.key else "off"
 
 
+def _encryption_root(machine: Machine, entry: Entry) -> str:
+    """The nearest dataset above with a key of its own, or this one."""
+    name = "" if entry.bookmark or not entry.dataset.key else entry.dataset.name
+    while name and not machine.dataset(name).is_encryption_root:
+        name = name.rpartition("/")[0]
+    return name or "-"
+
+
+def _key_status(_machine: Machine, entry: Entry) -> str:
+    if entry.bookmark or not entry.dataset.key:
+        return "-"
+    return "available" if entry.dataset.is_key_loaded else "unavailable"
+
+
+def _ivset_guid(_machine: Machine, entry: Entry) -> str:
+    version = entry.snapshot or entry.bookmark
+    return str(version.ivset_guid) if version and version.ivset_guid else "-"
+
+
 def _token(_machine: Machine, entry: Entry) -> str:
     is_dataset = entry.snapshot is None and entry.bookmark is None
     return token_of(entry.dataset.saved) if is_dataset and entry.dataset.saved else "-"
@@ -183,6 +202,9 @@ _COLUMNS: dict[str, Callable[[Machine, Entry], str]] = {
     "written": _written,
     "logicalreferenced": _logical,
     "encryption": _encryption,
+    "encryptionroot": _encryption_root,
+    "keystatus": _key_status,
+    "ivsetguid": _ivset_guid,
     "receive_resume_token": _token,
     "available": _available,
 }

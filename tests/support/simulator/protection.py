@@ -81,5 +81,5 @@ def zfs_bookmark(machine: Machine, arguments: Sequence[str]) -> Reply:
     machine.require(owner, f"cannot create bookmark '{target}'", "bookmark")
     if name in dataset.bookmarks:
         raise Refused(f"cannot create bookmark '{target}': bookmark exists")
-    dataset.bookmarks[name] = Bookmark(origin.guid, origin.createtxg, origin.creation)
+    dataset.bookmarks[name] = Bookmark(origin.guid, origin.createtxg, origin.creation, origin.ivset_guid)
     return Reply()

@@ -130,10 +130,11 @@ class Receiver:
         """Handle the first data record: from now on there is a state to save."""
         begin = part.begin
         existing = self._machine.find(self._name)
+        part.check_ivset(first)
         if begin.flags & Flags.RESUMING and existing is not None and existing.saved is not None:
             existing.saved.is_active = True
             return existing.saved
-        saved = SavedReceive(begin.name, begin.a, begin.b, begin.flags, None, kept=first.b)
+        saved = SavedReceive(begin.name, begin.a, begin.b, begin.flags, None, kept=first.b, ivset_guid=first.c)
         if existing is None:
             self._add_unfinished(saved, first.a)
         else:
@@ -183,7 +184,9 @@ class Receiver:
         dataset.blocks = [*base, *(block._replace(birth=txg) for block in saved.blocks)]
         begin = part.begin
         short = begin.name.partition("@")[2]
-        dataset.snapshots.append(Snapshot(short, begin.a, txg, begin.c, tuple(dataset.blocks), is_received=True))
+        snapshot = Snapshot(short, begin.a, txg, begin.c, tuple(dataset.blocks), is_received=True)
+        snapshot.ivset_guid = saved.ivset_guid or (self._machine.world.new_guid() if dataset.key else 0)
+        dataset.snapshots.append(snapshot)
         dataset.residue = 0
         dataset.saved = None
         dataset.is_unfinished = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.support.simulator.machine import Machine, NotModelled, Refused, parse_flags
 from tests.support.simulator.streams import CorruptToken, Flags, Kind, Part, Record, Token, read_token
@@ -78,7 +78,8 @@ def _part(
     if name in machine.world.unreadable:
         raise Refused(f"{refusal}: Input/output error")
     key = dataset.key if Flags.RAW in flags else 0
-    return Part(name, snapshot, base.guid if base else 0, base.createtxg if base else 0, flags, key)
+    part = Part(name, snapshot, base.guid if base else 0, base.createtxg if base else 0, flags, key)
+    return replace(part, from_ivset_guid=base.ivset_guid) if base and key else part
 
 
 def _send_several(machine: Machine, source: str, name: str, letters: frozenset[str]) -> Sent:
@@ -144,9 +145,7 @@ def _resumed(machine: Machine, token: Token) -> Part:
             raise Refused(f"cannot resume send: incremental source {source} no longer exists", TOKEN_STATUS)
     part = _part(machine, dataset, snapshot, base, token.flags | Flags.RESUMING)
     volume = Flags.VOLUME if dataset.kind == "volume" else Flags(0)
-    return Part(
-        token.to_name, snapshot, part.from_guid, part.from_txg, part.flags | volume, part.key, token.block_count
-    )
+    return replace(part, to_name=token.to_name, flags=part.flags | volume, first_block=token.block_count)
 
 
 def _by_guid(machine: Machine, token: Token) -> tuple[Dataset, Snapshot]:

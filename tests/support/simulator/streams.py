@@ -51,8 +51,8 @@ class Damaged(Exception):
 @dataclass(frozen=True, slots=True)
 class Record:
     """One record. BEGIN: a to_guid, b from_guid, c creation, name to_name; its payload is the block to resume at.
-    OBJECT: a key identity, b how many of the newest blocks of the base still exist. WRITE: a the block's value, b its
-    index.
+    OBJECT: a key identity, b how many of the newest blocks of the base still exist, c the ivset_guid of the snapshot;
+    its payload is that of the base. WRITE: a the block's value, b its index.
     """
 
     kind: Kind
@@ -106,6 +106,7 @@ class Part:
     flags: Flags
     key: int
     first_block: int = 0
+    from_ivset_guid: int = 0
 
     def blocks(self) -> list[Block]:
         return born_after(self.snapshot.blocks, self.from_txg)
@@ -117,7 +118,8 @@ class Part:
         to = self.snapshot
         yield Record(Kind.BEGIN, to.guid, self.from_guid, to.creation, self.flags, self.to_name, place).encode()
         kept = len(to.blocks) - len(self.blocks())
-        yield Record(Kind.OBJECT, self.key, kept).encode()
+        from_ivset = self.from_ivset_guid.to_bytes(8, "little")
+        yield Record(Kind.OBJECT, self.key, kept, to.ivset_guid if self.key else 0, payload=from_ivset).encode()
         for index, block in enumerate(self.blocks()):
             if index >= self.first_block:
                 yield Record(Kind.WRITE, block.value, index, payload=data_of(block)).encode()

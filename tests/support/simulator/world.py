@@ -42,7 +42,10 @@ def born_after(blocks: Sequence[Block], txg: int) -> list[Block]:
 
 @dataclass(slots=True, eq=False)
 class Snapshot:
-    """A frozen list of blocks. `holds`: Unix second of the hold by tag. `residue`: see Dataset."""
+    """A frozen list of blocks. `holds`: Unix second of the hold by tag. `residue`: see Dataset.
+
+    `ivset_guid`: identity of what it is encrypted with, 0 if it is not; a raw stream carries it.
+    """
 
     name: str
     guid: int
@@ -54,6 +57,7 @@ class Snapshot:
     is_received: bool = False
     is_mounted: bool = False
     residue: int = 0
+    ivset_guid: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class Bookmark:
     guid: int
     createtxg: int
     creation: int
+    ivset_guid: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +83,7 @@ class SavedReceive:
     blocks: list[Block] = field(default_factory=list)
     is_active: bool = True
     kept: int = 0
+    ivset_guid: int = 0
 
 
 @dataclass(slots=True, eq=False)

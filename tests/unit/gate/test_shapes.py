@@ -69,7 +69,8 @@ def test_the_constants_equal_the_clients() -> None:
     for program in COMPRESSORS:
         words = commands.compressed(("zfs", "send", "tank/data@a"), program)
         assert GATE.judge(RULES, remote_command(words)).compress == words[:4], HINT
-    assert tuple(GATE.COLUMNS.split(",")) == parse.LIST_COLUMNS, HINT
+    assert tuple(GATE.OLD_COLUMNS.split(",")) == parse.LIST_COLUMNS, HINT
+    assert tuple(GATE.COLUMNS.split(",")) == (*parse.LIST_COLUMNS, *parse.KEY_COLUMNS), HINT
     assert (GATE.MAX_NAME_BYTES, GATE.MAX_LEVELS) == (names.MAX_NAME_LENGTH, names.MAX_DEPTH)
 
 

@@ -123,7 +123,7 @@ def test_a_long_message_is_cut() -> None:
         ((line("snapshot", "tank/a@x", guid="1"), line("snapshot", "tank/a@x", guid="2")), "the same name"),
         ((line("filesystem", "tank/a/../../etc"),), "not a name that ZFS allows"),
         ((line("filesystem", "tank/a/\x1b[2J"),), "not a name that ZFS allows"),
-        ((line("snapshot", "tank/a@-o\n"),), "expected 10 columns"),
+        ((line("snapshot", "tank/a@-o\n"),), "expected 13 columns"),
         ((line("snapshot", "tank/a@x@" + "x" * 300, guid="1"),), "not a name that ZFS allows"),
         ((line("filesystem", "-rf"),), "not a name that ZFS allows"),
     ],

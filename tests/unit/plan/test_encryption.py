@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.support.notation import (
+    NOW,
     SOURCE,
     TARGET,
     context,
@@ -20,9 +21,12 @@ from tests.support.notation import (
     tree,
     tree_steps,
 )
+from zfs_replicate.config import StatusOptions
+from zfs_replicate.model import Dataset, Inventory
 from zfs_replicate.plan.pair import Pair
-from zfs_replicate.plan.planner import plan_dataset
-from zfs_replicate.steps import CreateParent
+from zfs_replicate.plan.planner import plan_dataset, plan_trees
+from zfs_replicate.plan.status import Level, evaluate
+from zfs_replicate.steps import CreateParent, DatasetPlan
 
 RAW = "hold a; send a raw as new; verify a; hold-target a"
 PLAIN = "hold a; send a as new; verify a; hold-target a"
@@ -98,6 +102,98 @@ def test_conflict_of_a_plain_copy_names_the_ways_out() -> None:
 def test_decrypting_sends_in_plain_but_keeps_raw_copies_raw(copy: str, expected: str) -> None:
     text = steps("encrypted a b", copy, plan_context=context(is_decrypting=True))
     assert "; ".join(part for part in text.split("; ") if part.startswith(("send", "resume", "abort"))) == expected
+
+
+# --- keys ---
+
+OTHER_SIDE = 100
+"""What the ivset_guid differs by where a snapshot was encrypted with another key."""
+
+
+def keyed(dataset: Dataset | None, root: str, difference: int = 0, *, is_loaded: bool = True) -> Dataset:
+    """Return the dataset as encrypted below `root`, each snapshot with an ivset_guid that follows from its guid."""
+    assert dataset is not None
+    snapshots = tuple(replace(entry, ivset_guid=entry.guid + difference) for entry in dataset.snapshots)
+    return replace(dataset, is_encrypted=True, snapshots=snapshots, encryption_root=root, is_key_loaded=is_loaded)
+
+
+def tree_of(*datasets: Dataset) -> Inventory:
+    return Inventory(datasets[0].name, {dataset.name: dataset for dataset in datasets})
+
+
+def keyed_plan(
+    datasets: tuple[Dataset, ...], copies: tuple[Dataset, ...], *, is_decrypting: bool = False
+) -> DatasetPlan:
+    """Given trees, return the plan of the last dataset of the source."""
+    return plan_trees(tree_of(*datasets), tree_of(*copies), context(is_decrypting=is_decrypting)).datasets[-1]
+
+
+def test_copy_of_another_key_is_a_conflict() -> None:
+    datasets = (keyed(source("a! b"), SOURCE),)
+    conflict = keyed_plan(datasets, (keyed(target("a^"), TARGET, OTHER_SIDE),)).conflict
+    assert conflict is not None
+    assert conflict.what.startswith("its newest common snapshot @a is encrypted with another key")
+    assert f"zfs rename {TARGET} {TARGET}.old-20231114-2213" in conflict.next_step
+    assert "--decrypt" not in conflict.next_step
+    assert keyed_plan(datasets, (keyed(target("a^"), TARGET),)).conflict is None
+
+
+def test_copy_that_the_target_encrypts_goes_on_when_asked() -> None:
+    trees = (keyed(source("a! b"), SOURCE),), (keyed(target("a^"), "off", OTHER_SIDE),)
+    conflict = keyed_plan(*trees).conflict
+    assert conflict is not None
+    assert "--decrypt" in conflict.next_step
+    assert rendered(keyed_plan(*trees, is_decrypting=True)).startswith("hold b; send a..b; verify b")
+
+
+def test_raw_copy_that_inherits_a_foreign_key_is_a_conflict() -> None:
+    datasets = (keyed(source("a! b"), "tank"),)
+    conflict = keyed_plan(datasets, (keyed(target("a^"), "off"),)).conflict
+    assert conflict is not None
+    assert conflict.what.startswith("it inherits its key from off, which has another one")
+    command = f"zfs load-key off; zfs change-key -o keyformat=passphrase -o keylocation=prompt {TARGET}"
+    assert command in conflict.next_step
+
+
+@pytest.mark.parametrize(
+    ("parent_root", "child_root", "is_conflict"),
+    [("tank", "tank", False), (SOURCE, SOURCE, False), (SOURCE, f"{SOURCE}/c", True)],
+)
+def test_raw_copy_may_inherit_the_key_that_its_source_inherits(
+    parent_root: str, child_root: str, is_conflict: bool
+) -> None:
+    datasets = (keyed(source("a!"), parent_root), keyed(source("a! b", f"{SOURCE}/c"), child_root))
+    copies = (keyed(target("a^"), TARGET), keyed(target("a^", f"{TARGET}/c"), TARGET))
+    assert (keyed_plan(datasets, copies).conflict is not None) is is_conflict
+
+
+def test_locked_copy_of_plain_data_names_the_key() -> None:
+    datasets = (source("a!"), source("a! b", f"{SOURCE}/c"))
+    parent = keyed(target("a^"), "off/my vault", is_loaded=False)
+    for copies in ((parent,), (parent, keyed(target("a^", f"{TARGET}/c"), "off/my vault", is_loaded=False))):
+        conflict = keyed_plan(datasets, copies).conflict
+        assert conflict is not None
+        assert conflict.what == "what arrives for it is encrypted here, and the key of off/my vault is not loaded"
+        assert "zfs load-key 'off/my vault'; then run again" in conflict.next_step
+
+
+def test_status_shows_copies_whose_keys_do_not_fit() -> None:
+    for copy, problem in (
+        (keyed(target("a^"), TARGET, OTHER_SIDE), "another key than on tank/data"),
+        (keyed(target("a^"), "off"), "it inherits its key from off"),
+    ):
+        (status,) = evaluate(tree_of(copy), tree_of(keyed(source("a!"), SOURCE)), StatusOptions(), NOW).datasets
+        assert status.level is Level.WARNING
+        assert problem in "".join(status.problems)
+
+
+@pytest.mark.parametrize("copy", [target("a^"), keyed(target("a^"), "off", OTHER_SIDE)])
+def test_status_takes_a_copy_that_arrived_in_plain_for_meant_so(copy: Dataset) -> None:
+    (status,) = evaluate(tree_of(copy), tree_of(keyed(source("a!"), SOURCE)), StatusOptions(), NOW).datasets
+    assert (status.level, len(status.notes)) == (Level.OK, 1)
+
+
+# --- placeholders ---
 
 
 def test_placeholder_below_a_raw_copy_is_created_plain() -> None:

@@ -9,7 +9,7 @@ from tests.support.listing import PROBE, TOKEN_TEXT, line, text
 from zfs_replicate import errors
 from zfs_replicate.model import Inventory
 from zfs_replicate.run.inventory import probe, read_guids, read_source, read_target
-from zfs_replicate.zfs import commands
+from zfs_replicate.zfs import commands, parse
 from zfs_replicate.zfs.parse import PROBE_GREETING
 
 ABSENT = Answer(status=1, stderr="cannot open 'tank/a': dataset does not exist\n")
@@ -65,6 +65,21 @@ def test_an_unusable_side_is_an_error_with_a_reason(host: FakeHost, error: type[
     with pytest.raises(error) as caught:
         probe(host, "tank/a")
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        Answer(status=126, stderr="zfs_replicate_gate: refused: not a command of zfs_replicate"),
+        Answer(status=2, stderr="bad property list: invalid property 'ivsetguid'"),
+    ],
+)
+def test_a_tree_is_listed_without_keys_where_they_are_unknown(refused: Answer) -> None:
+    older = " ".join(commands.list_tree("tank/a", has_keys=False))
+    row = "\t".join(line("filesystem", "tank/a", encryption="aes-256-gcm").split("\t")[: len(parse.LIST_COLUMNS)])
+    host = FakeHost("nas1", {"zfs list": refused, older: Answer(text(row))})
+    (dataset,) = read_source(host, "tank/a").datasets.values()
+    assert (dataset.is_encrypted, dataset.encryption_root) == (True, None)
 
 
 def test_an_older_gate_is_probed_without_the_clock() -> None:

@@ -91,7 +91,7 @@ def test_a_parent_of_raw_copies_is_created_without_the_key() -> None:
 
 @pytest.mark.parametrize(
     ("root", "message"),
-    [("my vault", "zfs load-key 'my vault'"), ("-", "an encryption key is not loaded")],
+    [("my vault", "zfs load-key 'my vault'"), ("-", "it lies in an encrypted dataset whose key is not loaded")],
 )
 def test_a_parent_of_plain_copies_needs_the_key_by_name(root: str, message: str) -> None:
     with pytest.raises(KeyUnavailable, match=message):

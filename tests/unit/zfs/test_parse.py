@@ -11,7 +11,7 @@ from zfs_replicate.zfs import parse
 
 
 def test_the_line_helper_has_all_columns() -> None:
-    assert len(line("snapshot", "tank@a").split("\t")) == len(parse.LIST_COLUMNS)
+    assert len(line("snapshot", "tank@a").split("\t")) == len((*parse.LIST_COLUMNS, *parse.KEY_COLUMNS))
 
 
 # --- listing ---
