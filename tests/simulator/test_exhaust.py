@@ -19,7 +19,7 @@ from tests.support.exhaust.state import Frozen, freeze, thaw
 from tests.support.inline import without_threads
 from tests.support.sections import renew_section
 from tests.support.simulator import World
-from zfs_replicate.plan import conflicts, planner
+from zfs_replicate.plan import conflicts, preparation
 from zfs_replicate.run import executor
 from zfs_replicate.steps import Release, Side
 
@@ -122,12 +122,12 @@ BROKEN: dict[str, tuple[AbstractContextManager[object], Frozen, str]] = {
         "b/copy lost what had been written to it",
     ),
     "throws saved states away": (
-        mock.patch.object(planner, "resumable", return_value=(None, "it is old")),
+        mock.patch.object(preparation, "resumable", return_value=(None, "it is old")),
         root("new", cut_in_the_first_stream),
         "b/copy lost the saved state of a/data@s1",
     ),
     "falls over": (
-        mock.patch.object(planner, "find_conflict", side_effect=KeyError("guid")),
+        mock.patch.object(preparation, "find_conflict", side_effect=KeyError("guid")),
         root("mirrored"),
         "the program fell over: KeyError('guid')",
     ),
