@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.contract.zfs import MIB, STRANGER, Result, Zfs
 from tests.support.exits import failed
-from zfs_replicate.errors import PermissionDenied
+from zfs_replicate.errors import OutOfSpace, PermissionDenied
 from zfs_replicate.steps import CreateParent
-from zfs_replicate.zfs import commands, refusals
+from zfs_replicate.zfs import commands, parse, refusals
 
 
 def as_stranger(zfs: Zfs, *arguments: str) -> Result:
@@ -141,3 +141,42 @@ def test_abort_needs_destroy(zfs: Zfs) -> None:
     zfs.ok("allow", STRANGER, "destroy", zfs.target)
     assert as_stranger(zfs, "receive", "-A", child).status == 0
     assert not zfs.exists(child)
+
+
+# --- limits of numbers ---
+
+RECEIVING = "receive,create,mount,readonly,canmount"
+
+
+def limits(zfs: Zfs, dataset: str) -> dict[str, str]:
+    return parse.properties(zfs.run(commands.list_limits([dataset])).lines)[dataset]
+
+
+def test_a_snapshot_limit_is_called_a_quota_but_not_to_root(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    zfs.copy_first()
+    zfs.ok("allow", STRANGER, RECEIVING, zfs.target)
+    zfs.ok("allow", STRANGER, "send,hold", zfs.source)
+    assert limits(zfs, zfs.target)["snapshot_count"] == "none"
+    zfs.ok("set", "snapshot_limit=1", zfs.target)
+    assert limits(zfs, zfs.target)["snapshot_count"] == "1"
+    increment = ("-i", "@a", f"{zfs.source}@b")
+    refused = zfs.pipe(increment, ("-s", "-u", zfs.target), user=STRANGER)[1]
+    assert (refused.error, "space quota exceeded" in refused.stderr) == (OutOfSpace, True)
+    zfs.zfs("receive", "-A", zfs.target)
+    assert zfs.send(*increment).status == 0
+
+
+def test_a_filesystem_limit_is_called_a_quota_but_not_to_root(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    zfs.ok("create", zfs.target)
+    zfs.ok("allow", STRANGER, RECEIVING, zfs.target)
+    zfs.ok("allow", STRANGER, "send", zfs.source)
+    zfs.ok("set", "filesystem_limit=0", zfs.target)
+    assert limits(zfs, zfs.target)["filesystem_count"] == "0"
+    refused = zfs.pipe((f"{zfs.source}@a",), ("-s", "-u", f"{zfs.target}/new"), user=STRANGER)[1]
+    assert (refused.error, "space quota exceeded" in refused.stderr) == (OutOfSpace, True)
+    created = as_stranger(zfs, "create", "-o", "canmount=off", f"{zfs.target}/child")
+    assert created.stderr == f"cannot create '{zfs.target}/child': out of space\n"
+    zfs.ok("create", "-o", "canmount=off", f"{zfs.target}/child")
+    assert limits(zfs, zfs.target)["filesystem_count"] == "1"

@@ -14,7 +14,7 @@ import pytest
 from tests.support import TOP
 from tests.support.attacks import ATTACKS, HOLD
 from tests.support.lab.unprivileged import GATE, PULLED, PULLER, Site, site
-from tests.support.lab.world import World, run, zfs
+from tests.support.lab.world import World, pasted, run, zfs
 from zfs_replicate.hosts.quoting import remote_command
 
 SOURCE_RIGHTS = "send,hold,release"
@@ -92,6 +92,40 @@ def test_a_run_passes_through_an_older_gate(here: Site, world: World) -> None:
         GATE.write_text(newer)
     assert world.snapshots(COPY) == ["d0"]
     assert all("refused (not a command of zfs_replicate)" in line for line in here.syslog.take())
+
+
+def test_limits_of_numbers_are_named_and_room_is_made(here: Site, world: World) -> None:
+    zfs("create", "tank/data/child")
+    world.snapshot("tank/data@d40", "tank/data@d35", days_ago=40)
+    here.replicate("plain")
+    zfs("set", "snapshot_limit=2", "offsite/backup")
+    zfs("snapshot", "-r", "tank/data@d0")
+    done = here.replicate("plain", "-x", "child", expect=1)
+    assert f"{COPY} on localhost: cannot receive: the snapshot_limit of offsite/backup is 2, and it has" in done.stderr
+    again = here.replicate("plain", "-k", "30", "-x", "child", "-v")
+    assert "the target was full, and overdue snapshots have expired; trying again" in again.stderr
+    pasted(done.stderr, "zfs set snapshot_limit=")
+
+    zfs("set", "filesystem_limit=1", "offsite/backup")
+    done = here.replicate("plain", expect=1)
+    assert "the filesystem_limit of offsite/backup is 1, and it has 1 filesystem" in done.stderr
+    pasted(done.stderr, "zfs set filesystem_limit=")
+    here.replicate("plain")
+    assert world.snapshots(f"{COPY}/child") == ["d0"]
+
+
+def test_missing_rights_are_those_of_the_side_that_refused(here: Site, world: World) -> None:
+    world.snapshot("tank/data@one")
+    zfs("unallow", PULLER, "offsite/backup")
+    done = here.replicate("gated", expect=1)
+    assert f"{COPY} on localhost: cannot receive: the user has no permission for this" in done.stderr
+    pasted(done.stderr, "zfs allow", USER=PULLER)
+    zfs("unallow", PULLED, "tank/data")
+    done = here.replicate("gated", expect=1)
+    assert "tank/data@one on pulled@127.0.0.1: cannot" in done.stderr
+    pasted(done.stderr, "zfs allow", USER=PULLED)
+    here.replicate("gated")
+    assert world.snapshots(COPY) == ["one"]
 
 
 def test_the_same_commands_work_without_the_gate(here: Site, world: World) -> None:

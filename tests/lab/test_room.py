@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.support.lab.world import World, zfs
+from pathlib import Path
+
+from tests.support.lab.world import World, pasted, run, zfs
 
 SIZE = 8 << 20
 
@@ -47,6 +49,34 @@ def test_a_target_that_proves_full_makes_room_in_the_same_run(world: World) -> N
     assert "the target was full, and overdue snapshots have expired; trying again" in done.stderr
     assert world.snapshots("offsite/data") == ["s2", "s3"]
     assert world.read("offsite/data", "s3") == world.read("tank/data", "s3")
+
+
+def test_a_wrong_value_is_named_with_those_that_are_valid(world: World) -> None:
+    world.snapshot("tank/data@one")
+    done = world.replicate("-o", "recordsize=3", expect=1)
+    assert "a value given with -o (or 'properties' in a job) is not valid; correct it" in done.stderr
+    assert "'recordsize' must be power of 2" in done.stderr
+
+
+def test_a_source_that_lost_its_large_blocks_needs_a_new_copy(world: World, tmp_path: Path) -> None:
+    zfs("set", "recordsize=1M", "tank/data")
+    world.write("tank/data", "large", 2 << 20)
+    world.snapshot("tank/data@one")
+    world.replicate()
+    image = tmp_path / "other.img"
+    with image.open("wb") as file:
+        file.truncate(200 << 20)
+    run("zpool", "create", "-O", "mountpoint=none", "other", str(image))
+    try:
+        run("sh", "-c", "zfs send tank/data@one | zfs receive -u other/data")
+        zfs("snapshot", "other/data@two")
+        done = world.replicate_from("other/data", "offsite/data", expect=1)
+        assert "but the source has none any more" in done.stderr
+        pasted(done.stderr, "zfs rename", NEWNAME="offsite/aside")
+        world.replicate_from("other/data", "offsite/data")
+        assert world.snapshots("offsite/data") == ["one", "two"]
+    finally:
+        run("zpool", "destroy", "-f", "other")
 
 
 def test_a_mirror_that_can_never_fit_loses_nothing(world: World) -> None:

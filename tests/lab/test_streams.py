@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab.world import PROGRAM, World, run, zfs
+from tests.support.lab.world import PROGRAM, World, pasted, run, zfs
 
 PAUSE = "0.2"
 
@@ -157,8 +157,8 @@ def test_full_target_is_reported_and_recovers_with_more_space(world: World) -> N
     world.snapshot("tank/data@one")
     zfs("set", "quota=4M", "offsite")
     done = world.replicate(expect=1)
-    assert "offsite/data on localhost: cannot receive: there is no space left, or a quota is reached" in done.stderr
-    zfs("set", "quota=none", "offsite")
+    assert "offsite/data on localhost: cannot receive: the quota of offsite is 4.0 MiB, which leaves" in done.stderr
+    pasted(done.stderr, "zfs set quota=")
     world.replicate()
     assert world.guids("offsite/data") == world.guids("tank/data")
 

@@ -20,7 +20,7 @@ EXPECTED = {
         "roll back to",
         "1 received",
     ),
-    "No space left, and the stream that was cut": ("there is no space left", "status 1]", "@friday → offsite/web"),
+    "No space left, and the stream that was cut": ("the quota of offsite/web is", "status 1]", "@friday → offsite/web"),
     "No common snapshot is left": ("no common snapshot is left", "status 1]", "2 datasets, 2 received"),
     "The source cannot be reached, or cannot be trusted": (
         "cannot connect (Connection refused)",

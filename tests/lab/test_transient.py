@@ -162,7 +162,7 @@ def test_full_target_says_what_is_free_and_others_go_on(world: World) -> None:
     world.write("tank/data/full", "large", 8_000_000)
     world.snapshot("tank/data@d0", recursive=True)
     done = world.replicate("-k", "30", expect=1)
-    assert "free in offsite/data/full" in done.stderr
+    assert "the quota of offsite/data/full is 3.0 MiB, which leaves" in done.stderr
     assert "these will expire: @d50, @d40" in done.stderr
     assert world.snapshots("offsite/data/other") == ["d0"]
     assert world.snapshots("offsite/data/full") == ["d50", "d40"]

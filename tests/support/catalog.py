@@ -22,6 +22,7 @@ TEXT_ARGUMENT = {
     **dict.fromkeys(ERROR_CLASSES, 0),
     "Conflict": 0,
     "ClockDoubt": 0,
+    "Limit": 0,
     "BadValue": 2,
     "ValueProblem": 0,
     "_complain": 2,

@@ -25,8 +25,8 @@ from zfs_replicate.steps import (
     Send,
     Step,
 )
-from zfs_replicate.units import size
-from zfs_replicate.zfs import commands, messages, names
+from zfs_replicate.zfs import commands, messages, names, parse
+from zfs_replicate.zfs.limits import find_limit
 
 log = logging.getLogger(__name__)
 
@@ -114,13 +114,14 @@ def run_on_target(target: TargetHost, command: commands.Command, subject: str, d
     """Run a command on the target that must succeed. Raises: the error that matches its message."""
     _text, ended = run(target, command)
     if ended.exit_status != 0:
-        raise messages.explain(target.name, subject, ended, doing)
+        error = messages.explain(target.name, subject, ended, doing)
+        raise _with_limit(error, subject, 0, target) if isinstance(error, OutOfSpace) else error
 
 
 def explained(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> ReplicateError:
     """Given why a stream failed, return the error with what the plan and the target know about it."""
     if isinstance(error, OutOfSpace):
-        return _with_free_space(plan, error, target)
+        return _name_the_limit(plan, error, target)
     if isinstance(error, TargetChanged) and plan.unforeseen is not None:
         conflict = plan.unforeseen
         return TargetChanged(
@@ -130,11 +131,20 @@ def explained(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> R
     return error
 
 
-def _with_free_space(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> OutOfSpace:
-    """Given the error of a full target, return it with the free space and what expires once the stream arrives."""
-    datasets = (*names.ancestors(plan.target), plan.target)
-    free = [text.strip() for text, _ended in (run(target, commands.available(name)) for name in datasets)]
-    known = [f"{size(int(text))} free in {name}" for name, text in zip(datasets, free, strict=True) if text.isdigit()]
+def _name_the_limit(plan: DatasetPlan, error: OutOfSpace, target: TargetHost) -> OutOfSpace:
+    """Given the error of a full target, return it with what is full, and what expires once the stream arrives."""
+    error = _with_limit(error, plan.target, plan.byte_estimate, target)
     overdue = [f"@{old.name}" for step in plan.steps if isinstance(step, Expire) for old in step.snapshots]
     expiring = f"; once it has arrived, these will expire: {', '.join(overdue)}" if overdue else ""
-    return OutOfSpace(f"{error}; {', '.join(known[-1:])}{expiring}")
+    return OutOfSpace(f"{error}{expiring}")
+
+
+def _with_limit(error: OutOfSpace, dataset: str, needed_bytes: int, target: TargetHost) -> OutOfSpace:
+    try:
+        text, _ended = run(target, commands.list_limits((*names.ancestors(dataset), dataset)))
+        values = parse.properties(text.splitlines())
+    except ReplicateError as problem:
+        log.info("cannot find out what is full: %s", problem)
+        return error
+    limit = find_limit(values, dataset, needed_bytes, target.is_root)
+    return error if limit is None else messages.limited(error, limit)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from zfs_replicate.model import COMPRESSORS, PLACEHOLDER_PROPERTY
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
-from zfs_replicate.zfs import properties
+from zfs_replicate.zfs import limits, properties
 from zfs_replicate.zfs.parse import KEY_COLUMNS, LIST_COLUMNS, PROBE_GREETING, ROOM_COLUMNS
 
 Command = tuple[str, ...]
@@ -292,9 +292,9 @@ def elevated(command: Command) -> Command:
             return command
 
 
-def available(dataset: str) -> Command:
-    """Print the bytes available to a dataset."""
-    return ("zfs", "get", "-Hp", "-o", "value", "available", dataset)
+def list_limits(datasets: Sequence[str]) -> Command:
+    """List what may limit these datasets (see limits.py); those that do not exist are reported on stderr."""
+    return ("zfs", "get", "-Hp", "-o", "name,property,value", ",".join(limits.PROPERTIES), *datasets)
 
 
 def clear_placeholder(target: str) -> Command:

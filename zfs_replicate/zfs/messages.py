@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 from zfs_replicate import errors
 from zfs_replicate.model import Exit
+from zfs_replicate.zfs import rights
+from zfs_replicate.zfs.limits import Limit
 
 MAX_QUOTED = 1000
 """Characters of stderr that are quoted to the user: one paragraph, even from a hostile host."""
@@ -32,6 +34,14 @@ def _known(pattern: str, error: type[errors.CommandFailed], meaning: str, next_s
 
 
 _REFUSED_BY_GATE = re.compile(r"zfs_replicate_gate: refused")
+
+FULL = _known(
+    r"out of space|no space left|quota exceeded|disk quota",
+    errors.OutOfSpace,
+    "there is no space left, or a quota is reached",
+    "free space or raise the quota ('zfs list -o space')",
+)
+"""The executor asks what is full, and puts that in place of these words (see limited)."""
 
 KNOWN = (
     _known(
@@ -102,7 +112,7 @@ KNOWN = (
         r"permission denied|must be run as root|insufficient privileges|operation not permitted",
         errors.PermissionDenied,
         "the user has no permission for this",
-        "connect as root, or grant it: on a source 'zfs allow USER send,hold,release DATASET' (see 'man zfs-allow')",
+        "{rights}",
     ),
     _known(
         r"pool is read-only",
@@ -162,11 +172,18 @@ KNOWN = (
         "see 'zfs list -o name,origin'",
     ),
     _known(
-        r"out of space|no space left|quota exceeded|disk quota",
-        errors.OutOfSpace,
-        "there is no space left, or a quota is reached",
-        "free space or raise the quota ('zfs list -o space'), then run again: it resumes where it stopped",
+        r"invalid property value|bad numeric value",
+        errors.CommandFailed,
+        "a value given with -o (or 'properties' in a job) is not valid",
+        "correct it; 'man zfsprops' lists the valid ones",
     ),
+    _known(
+        r"requires -L \(--large-block\)",
+        errors.TargetDiverged,
+        "it has large blocks from earlier streams, but the source has none any more, and zfs does not go on without",
+        "move the target aside with 'zfs rename {subject} NEWNAME', then run again for a new full copy",
+    ),
+    FULL,
     _known(
         r"encryption key does not match|IV set guid mismatch",
         errors.KeyUnavailable,
@@ -227,10 +244,20 @@ def explain(host: str, subject: str, ended: Exit, doing: str) -> errors.CommandF
         )
     is_snapshot = known.error is errors.DatasetMissing and "@" in subject
     error = errors.SnapshotVanished if is_snapshot else known.error
-    parent = shlex.quote(subject.rpartition("/")[0])
-    next_step = known.next_step.format(subject=shlex.quote(subject), parent=parent)
+    next_step = known.next_step.format(
+        subject=shlex.quote(subject),
+        parent=shlex.quote(subject.rpartition("/")[0]),
+        rights=rights.next_step(ended.command, subject),
+    )
     evidence = f" (zfs: {quoted})" if quoted else ""
     return error(f"{subject} on {host}: cannot {doing}: {known.meaning}; {next_step}{evidence}")
+
+
+def limited(error: errors.OutOfSpace, limit: Limit) -> errors.OutOfSpace:
+    """Given the error of a full target, and what limits it, return the error that says so."""
+    general = f"{FULL.meaning}; {FULL.next_step}"
+    exact = f"{limit.meaning}; {limit.next_step}; then run again: it resumes where it stopped"
+    return errors.OutOfSpace(str(error).replace(general, exact))
 
 
 def is_refused_by_gate(ended: Exit) -> bool:

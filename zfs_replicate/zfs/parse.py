@@ -29,7 +29,7 @@ LIST_COLUMNS = (
 KEY_COLUMNS = ("encryptionroot", "keystatus", "ivsetguid")
 """They follow, unless an older gate does not let them through. The last is not in the manual."""
 
-ROOM_COLUMNS = ("available",)
+ROOM_COLUMNS = ("available", "refquota")
 """They follow, of a target tree only: an older gate on a source would not let them through."""
 
 _WIDTHS = tuple(
@@ -138,7 +138,7 @@ def listing(lines: Iterable[str]) -> Listing:
                 Kind(kind),
                 encryption not in ("off", "-"),
                 0 if written == "-" else number(written, line),
-                number(room[0], line) if room and room[0] != "-" else None,
+                _available(room, line),
                 keys,
             )
             if token not in ("", "-"):
@@ -174,6 +174,12 @@ class _Rows:
         elif len(fields) not in _WIDTHS:
             return columns(line, *_WIDTHS)
         return fields
+
+
+def _available(room: Sequence[str], line: str) -> int | None:
+    """Given `available` and `refquota`, return the first; None with a refquota: it counts in, but stops no receive."""
+    is_known = len(room) == 2 and room[0] != "-" and room[1] in ("0", "-")
+    return number(room[0], line) if is_known else None
 
 
 def _snapshot(name: str, identity: Sequence[int], clones: str, ivset_guid: int) -> Snapshot:
@@ -303,6 +309,15 @@ def origins(lines: Iterable[str]) -> dict[str, str]:
     """Given lines of `zfs list -Hp -o name,origin`, return the origins of clones by name."""
     rows = (columns(line, 2) for line in lines)
     return {name: origin for name, origin in rows if origin not in ("", "-")}
+
+
+def properties(lines: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Given lines of `zfs get -Hp -o name,property,value`, return the values by property, by dataset."""
+    values: dict[str, dict[str, str]] = {}
+    for line in lines:
+        name, key, value = columns(line, 3)
+        values.setdefault(name, {})[key] = value
+    return values
 
 
 def first_column(lines: Iterable[str], count: int) -> tuple[str, ...]:

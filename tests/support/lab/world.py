@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -31,6 +32,17 @@ def run(*command: str, check: bool = True, env: dict[str, str] | None = None) ->
 
 def zfs(*arguments: str) -> str:
     return run("zfs", *arguments).stdout
+
+
+def pasted(text: str, beginning: str, **placeholders: str) -> None:
+    """Run the command in a message that begins like this, as an administrator would. It ends before `; `, ` (`, `', `.
+
+    `placeholders`: what to write for the words in capitals.
+    """
+    match = re.search(rf"{re.escape(beginning)}.*?(?=; | \(|', |$)", text, re.MULTILINE)
+    assert match is not None, text
+    words = [placeholders.get(word, word) for word in shlex.split(match[0])]
+    run(*words)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tests.support.simulator.listing import PROPERTIES
-from tests.support.simulator.machine import Machine, NotModelled, Refused, Reply, parse_flags
+from tests.support.simulator.machine import ROOT, Machine, NotModelled, Refused, Reply, parse_flags
 from tests.support.simulator.world import Dataset, Pool, Snapshot
 
 USAGE = "usage:\n\tsnapshot [-r] [-o property=value] ... <filesystem|volume>@<snap> ..."
@@ -44,6 +44,8 @@ def add_dataset(machine: Machine, name: str, kind: str, *rights: str) -> Dataset
     if name in pool.datasets:
         raise Refused(f"cannot create '{name}': dataset already exists")
     machine.require(parent, f"cannot create '{name}'", "create", "mount", *rights)
+    if machine.user != ROOT and pool.is_at_limit(name, "filesystem"):  # root is free of such limits
+        raise Refused(f"cannot create '{name}': out of space")
     above = pool.datasets[parent]
     world = machine.world
     dataset = Dataset(name, kind, world.new_guid(), pool.next_txg(), machine.clock, above.key, above.is_key_loaded)

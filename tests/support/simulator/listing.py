@@ -189,6 +189,24 @@ def _available(machine: Machine, entry: Entry) -> str:
     return str(pool.room(entry.dataset.name)) if entry.snapshot is None and entry.bookmark is None else "-"
 
 
+def _used(machine: Machine, entry: Entry) -> str:
+    """What a dataset and all below it occupy. That of a snapshot is not modelled."""
+    if entry.snapshot is not None or entry.bookmark is not None:
+        raise NotModelled("used of a snapshot")
+    return str(sum(dataset.used() for dataset in machine.world.pool_of(entry.name).tree(entry.name)))
+
+
+def _counter(noun: str) -> Callable[[Machine, Entry], str]:
+    """Return the column for the number of snapshots or filesystems: `none` unless a limit applies (lab)."""
+
+    def count(machine: Machine, entry: Entry) -> str:
+        pool = machine.world.pool_of(entry.name)
+        is_limited = bool(pool.limits(entry.name, f"{noun}_limit"))
+        return str(pool.count(entry.name, noun)) if is_limited else "none"
+
+    return count
+
+
 _COLUMNS: dict[str, Callable[[Machine, Entry], str]] = {
     "name": lambda _machine, entry: entry.name,
     "type": lambda _machine, entry: entry.kind,
@@ -207,12 +225,17 @@ _COLUMNS: dict[str, Callable[[Machine, Entry], str]] = {
     "ivsetguid": _ivset_guid,
     "receive_resume_token": _token,
     "available": _available,
+    "used": _used,
+    "refquota": lambda _machine, entry: "0" if entry.kind == "filesystem" else "-",
+    "snapshot_count": _counter("snapshot"),
+    "filesystem_count": _counter("filesystem"),
 }
 
 
 # --- zfs get ---
 
 PROPERTIES = {"readonly": ("off", True), "canmount": ("on", False), "quota": ("0", False)}
+PROPERTIES |= {"snapshot_limit": ("none", False), "filesystem_limit": ("none", False)}
 """Settable native properties: the default, and whether children inherit it."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from tests.support.simulator.administration import add_dataset, permission, set_key
 from tests.support.simulator.admission import UPGRADE, Admission
 from tests.support.simulator.destruction import remove
-from tests.support.simulator.machine import Machine, Refused, Reply, parse_flags
+from tests.support.simulator.machine import ROOT, Machine, Refused, Reply, parse_flags
 from tests.support.simulator.streams import BadMagic, Damaged, Decoder, Flags, Kind, Record, token_of
 from tests.support.simulator.world import Block, Dataset, SavedReceive, Snapshot
 
@@ -130,6 +130,7 @@ class Receiver:
         """Handle the first data record: from now on there is a state to save."""
         begin = part.begin
         existing = self._machine.find(self._name)
+        self._check_limits(part, is_new=existing is None)
         part.check_ivset(first)
         if begin.flags & Flags.RESUMING and existing is not None and existing.saved is not None:
             existing.saved.is_active = True
@@ -142,6 +143,13 @@ class Receiver:
             saved.origin = existing.with_guid(begin.b) if self._is_forced else existing.newest()
             existing.saved = saved
         return saved
+
+    def _check_limits(self, part: Admission, is_new: bool) -> None:
+        """The limits of numbers do not apply to root; zfs calls them a space quota (lab)."""
+        pool = self._machine.world.pool_of(self._name)
+        nouns = ("snapshot", "filesystem") if is_new else ("snapshot",)
+        if self._machine.user != ROOT and any(pool.is_at_limit(self._name, noun) for noun in nouns):
+            raise part.cannot(f"destination {self._name} space quota exceeded.")
 
     def _add_unfinished(self, saved: SavedReceive, key: int) -> None:
         kind = "volume" if saved.flags & Flags.VOLUME else "filesystem"

@@ -185,6 +185,24 @@ class Pool:
             name = name.rpartition("/")[0]
         return max(0, room)
 
+    def limits(self, name: str, limit: str) -> dict[str, int]:
+        """Return the limits of a number (`snapshot_limit`) that apply to a dataset, by where they are set."""
+        limits: dict[str, int] = {}
+        while name:
+            value = self.datasets[name].properties.get(limit, "none") if name in self.datasets else "none"
+            limits |= {} if value == "none" else {name: int(value)}
+            name = name.rpartition("/")[0]
+        return limits
+
+    def count(self, name: str, noun: str) -> int:
+        """Return how many snapshots or filesystems are in a tree; the dataset itself does not count."""
+        tree = self.tree(name)
+        return sum(len(dataset.snapshots) for dataset in tree) if noun == "snapshot" else len(tree) - 1
+
+    def is_at_limit(self, name: str, noun: str) -> bool:
+        """Whether no more snapshots (or filesystems) may be made in a dataset (or as it)."""
+        return any(self.count(place, noun) >= limit for place, limit in self.limits(name, f"{noun}_limit").items())
+
     def room(self, name: str) -> int:
         """Bytes available to a dataset."""
         return min(self.room_below_quotas(name), self.free())

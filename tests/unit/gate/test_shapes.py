@@ -18,7 +18,7 @@ from zfs_replicate.model import COMPRESSORS
 from zfs_replicate.zfs import commands, names, parse
 
 TARGET_ONLY = {
-    *("abort_receive", "available", "clear_placeholder", "create_parent", "destroy", "list_existing"),
+    *("abort_receive", "list_limits", "clear_placeholder", "create_parent", "destroy", "list_existing"),
     *("list_placeholders", "list_copies", "mbuffer", "receive", "rollback", "decode_token"),
     *("decompress", "list_contents", "list_guids_in", "list_bookmarks", "list_sectors", "sync"),
     *("list_marked", "list_origins", "encryption_root"),

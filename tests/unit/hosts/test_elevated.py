@@ -62,7 +62,7 @@ def test_the_compressor_does_not_run_by_sudo() -> None:
         commands.list_placeholders("tank"),
         commands.list_contents(["tank"]),
         commands.sync("tank"),
-        commands.available("tank"),
+        commands.list_limits(["tank"]),
         commands.decode_token("1-ab"),
         commands.mbuffer("1M"),
     ],

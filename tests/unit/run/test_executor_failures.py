@@ -232,12 +232,21 @@ def test_a_bookmark_that_cannot_be_created_is_not_a_failure() -> None:
 
 def test_a_full_target_reports_free_space_and_what_will_expire() -> None:
     plan = Plan(datasets=(planned("b! c", "a:40 b^:35", keep_days=30),))
-    full = {"zfs receive": refusing("cannot receive: out of space"), "zfs get": Answer(b"1024\n")}
+    limits = b"off\tavailable\t4096\noff/copy\tavailable\t1024\noff/copy\tquota\t2048\noff/copy\tused\t1024\n"
+    full = {"zfs receive": refusing("cannot receive: out of space"), "zfs get": Answer(limits)}
     _source, target, error = carried_out(plan, {}, full)
     assert isinstance(error, errors.OutOfSpace)
-    assert "1.0 KiB free in off/copy" in str(error)
+    assert "cannot receive: the quota of off/copy is 2.0 KiB, which leaves 1.0 KiB; free space below it" in str(error)
     assert "these will expire: @a, @b" in str(error)
     assert target.asked_for("zfs destroy") == []
+
+
+@pytest.mark.parametrize("answer", [Answer(b"nonsense\n"), Answer(status=1), Answer(error=errors.OutputError("no"))])
+def test_a_full_target_is_reported_even_if_it_does_not_say_why(answer: Answer) -> None:
+    full = {"zfs receive": refusing("cannot receive: out of space"), "zfs get": answer}
+    _source, _target, error = carried_out(Plan(datasets=(planned("b! c", "b^"),)), {}, full)
+    assert isinstance(error, errors.OutOfSpace)
+    assert "there is no space left, or a quota is reached; free space or raise the quota" in str(error)
 
 
 # --- silent failures, parents and children ---

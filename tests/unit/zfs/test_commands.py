@@ -116,7 +116,7 @@ def test_the_tree_is_listed_with_the_columns_that_parse_expects() -> None:
     assert commands.list_tree("tank/a", has_keys=False)[-2].split(",") == list(parse.LIST_COLUMNS)
     assert command[command.index("-t") + 1] == "filesystem,volume,snapshot,bookmark"
     columns = ",".join((*parse.LIST_COLUMNS, *parse.KEY_COLUMNS))
-    copies = [word.replace(columns, f"{columns},available").removesuffix(",bookmark") for word in command]
+    copies = [word.replace(columns, f"{columns},available,refquota").removesuffix(",bookmark") for word in command]
     assert [*commands.list_copies("tank/a")] == copies
 
 

@@ -78,8 +78,15 @@ def test_encrypted_datasets_are_recognised(text: str, is_encrypted: bool) -> Non
 
 
 def test_the_room_in_a_copy_is_read_where_it_is_listed() -> None:
-    lines = [line("filesystem", "off") + "\t81", line("snapshot", "off@a") + "\t-", line("filesystem", "off/a")]
-    assert [dataset.available for dataset in parse.listing(lines).datasets] == [81, None]
+    """With a refquota it is not known: that counts in `available`, but does not stop a receive."""
+    lines = [
+        line("filesystem", "off") + "\t81\t0",
+        line("snapshot", "off@a") + "\t-\t-",
+        line("filesystem", "off/a"),
+        line("filesystem", "off/b") + "\t0\t4096",
+        line("volume", "off/c") + "\t82\t-",
+    ]
+    assert [dataset.available for dataset in parse.listing(lines).datasets] == [81, None, None, 82]
 
 
 def test_resume_tokens_are_kept_by_dataset() -> None:
@@ -98,7 +105,7 @@ def test_an_empty_listing_has_no_datasets() -> None:
         "warning: something\n",
         line("filesystem", "tank").replace("\t", "  "),
         line("filesystem", "tank") + "\textra",
-        line("filesystem", "tank") + "\t1\textra",
+        line("filesystem", "tank") + "\t1\t0\textra",
         line("snapshot", "tank@a", guid="0x7"),
         line("snapshot", "tank@a", guid="-7"),
         line("snapshot", "tank@a", guid="٣"),
