@@ -67,6 +67,22 @@ class Rollback:
 
 
 @dataclass(frozen=True, slots=True)
+class SnapshotRename:
+    """One snapshot's old and new name (the part after the @)."""
+
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenameSnapshots:
+    """Rename snapshots of the target, in this order, as the source has renamed its own."""
+
+    target: str
+    renames: tuple[SnapshotRename, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CreateParent:
     """Create a dataset that only serves as a parent: unmounted, with canmount=off, and marked as a placeholder.
 
@@ -181,7 +197,8 @@ class MakeRoom:
 
 
 Step = (
-    MakeRoom
+    RenameSnapshots
+    | MakeRoom
     | AbortReceive
     | Rollback
     | Hold

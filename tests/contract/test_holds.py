@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.support.contract.zfs import Zfs
+from tests.support.contract.zfs import MIB, Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import DatasetBusy
 from zfs_replicate.run.hold_tags import read_tags
+from zfs_replicate.steps import SnapshotRename
 from zfs_replicate.zfs import commands, parse, refusals
 
 
@@ -159,6 +160,27 @@ def test_a_deferred_snapshot_goes_with_its_last_clone(zfs: Zfs) -> None:
     assert zfs.snapshots(zfs.source) == ["a"]
     zfs.ok("destroy", f"{zfs.source}-clone")
     assert zfs.snapshots(zfs.source) == []
+
+
+def test_a_snapshot_in_use_can_be_renamed(zfs: Zfs) -> None:
+    """Held, cloned, and the base of a saved receive, which goes on."""
+    zfs.make_source("a", "b", size=MIB)
+    zfs.copy_first()
+    zfs.ok("hold", "tag", f"{zfs.target}@a")
+    zfs.ok("clone", f"{zfs.target}@a", f"{zfs.target}-clone")
+    zfs.send("-i", f"{zfs.source}@a", f"{zfs.source}@b", cut=MIB // 2)
+    token = zfs.token(zfs.target)
+    assert token
+    assert zfs.run(commands.rename_snapshot(zfs.target, SnapshotRename("a", "c"))).status == 0
+    assert zfs.tags(f"{zfs.target}@c") == {"tag"}
+    assert zfs.send("-t", token).status == 0
+    assert zfs.snapshots(zfs.target) == ["c", "b"]
+
+
+def test_a_rename_to_a_name_that_is_taken_is_refused(zfs: Zfs) -> None:
+    zfs.make_source("a", "b")
+    result = zfs.run(commands.rename_snapshot(zfs.source, SnapshotRename("a", "b")))
+    assert (result.status, "dataset already exists" in result.stderr) == (1, True)
 
 
 def test_renamed_snapshot_stays_held(zfs: Zfs) -> None:

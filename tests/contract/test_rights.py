@@ -7,7 +7,7 @@ import pytest
 from tests.support.contract.zfs import MIB, STRANGER, Result, Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import OutOfSpace, PermissionDenied
-from zfs_replicate.steps import CreateParent
+from zfs_replicate.steps import CreateParent, SnapshotRename
 from zfs_replicate.zfs import commands, parse, refusals
 
 
@@ -20,6 +20,17 @@ def test_reading_needs_no_permission(zfs: Zfs) -> None:
     zfs.ok("hold", "tag", f"{zfs.source}@a")
     assert as_stranger(zfs, "list", "-Hp", "-t", "snapshot", "-o", "name", f"{zfs.source}@a").status == 0
     assert as_stranger(zfs, "holds", "-H", f"{zfs.source}@a").stdout.split("\t")[1] == "tag"
+
+
+def test_a_snapshot_is_renamed_with_rename_create_and_mount(zfs: Zfs) -> None:
+    zfs.make_source("a")
+    command = commands.rename_snapshot(zfs.source, SnapshotRename("a", "b"))
+    for right in ("rename", "mount"):
+        zfs.ok("allow", STRANGER, right, zfs.source)
+        assert as_stranger(zfs, *command[1:]).error is PermissionDenied
+    zfs.ok("allow", STRANGER, "create", zfs.source)
+    assert as_stranger(zfs, *command[1:]).status == 0
+    assert zfs.snapshots(zfs.source) == ["b"]
 
 
 @pytest.mark.parametrize(

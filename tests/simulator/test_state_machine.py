@@ -112,6 +112,11 @@ class Mirrors(RuleBasedStateMachine):
     def rename_snapshot(self, place: int) -> None:
         self.site.rename_snapshot(place)
 
+    @rule(place=PLACE, block_count=st.integers(0, 2))
+    def rotate_snapshots(self, place: int, block_count: int) -> None:
+        self.site.write(place, block_count)
+        self.site.rotate(place)
+
     @rule(place=PLACE, kind=st.sampled_from(sorted(CREATION)))
     def create_dataset(self, place: int, kind: str) -> None:
         self.site.create_dataset(place, kind)
@@ -253,10 +258,11 @@ class Mirrors(RuleBasedStateMachine):
     def _needs_manual_repair(self, ended: Run, finished: invariants.FinishedRun) -> bool:
         cut_off = invariants.cut_off(finished.before, finished.mirror)
         blocked = invariants.blocked_for_raw(finished.before, finished.mirror)
-        TALLY["runs that need manual repair"] += bool(cut_off or blocked)
+        reused = invariants.reused_names(finished.before, finished.mirror)
+        TALLY["runs that need manual repair"] += bool(cut_off or blocked or reused)
         excused = (
             *(f"TargetDiverged: {name} on target: " for name in cut_off),
-            *(f"ConflictFound: {name}: conflict with " for name in blocked),
+            *(f"ConflictFound: {name}: conflict with " for name in (*blocked, *reused)),
             f"ConflictFound: {finished.changed}: conflict with ",
         )
         below = "above it is in conflict; resolve that one first"

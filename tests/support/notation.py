@@ -73,6 +73,7 @@ from zfs_replicate.steps import (
     MakeRoom,
     Plan,
     Release,
+    RenameSnapshots,
     Resume,
     Rollback,
     Send,
@@ -280,8 +281,8 @@ def _step(plan: DatasetPlan, step: Step) -> str:
         case Rollback(target=_where, snapshot=snapshot):
             gone = (*step.lost, *step.bookmarks)
             return _many("rollback", plan.target, (snapshot, *(f"-{_short(name, plan.target)}" for name in gone)))
-        case BookmarkSource():
-            return _bookmark(plan, step)
+        case BookmarkSource() | RenameSnapshots():
+            return _bookmark(plan, step) if isinstance(step, BookmarkSource) else _renames(step)
         case Expire() | MakeRoom():
             return _expiry(plan, step)
         case CreateParent(_target, is_placeholder, is_kept_plain):
@@ -312,6 +313,10 @@ def _stream(plan: DatasetPlan, step: Send | Resume) -> str:
     text += " onto placeholder" if step.receiving.onto_placeholder else ""
     text += " kept plain" if step.receiving.is_kept_plain else ""
     return _at(text + count, plan, step.receiving.target)
+
+
+def _renames(step: RenameSnapshots) -> str:
+    return " ".join(["rename", *(f"{rename.old}>{rename.new}" for rename in step.renames)])
 
 
 def _bookmark(plan: DatasetPlan, step: BookmarkSource) -> str:

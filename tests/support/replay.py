@@ -20,6 +20,7 @@ from zfs_replicate.steps import (
     Expire,
     Hold,
     Release,
+    RenameSnapshots,
     Resume,
     Rollback,
     Send,
@@ -90,6 +91,8 @@ def _target_after(step: Step, target: Dataset) -> Dataset | None:
             return replace(target, resume_token=None) if stays else None
         case Rollback(_name, snapshot):
             return _rolled_back(step, target, _named(target, snapshot))
+        case RenameSnapshots():
+            return _renamed(step, target)
         case ClearPlaceholder():
             return replace(target, is_placeholder=False)
         case Verify(name, guid):
@@ -102,6 +105,21 @@ def _target_after(step: Step, target: Dataset) -> Dataset | None:
             doomed = [_named(target, f"{target.name}@{expired.name}") for expired in expiring]
             assert not any(snapshot.holds or snapshot.clones for snapshot in doomed), "held or cloned"
             return replace(target, snapshots=tuple(kept for kept in target.snapshots if kept not in doomed))
+    return target
+
+
+def _renamed(step: RenameSnapshots, target: Dataset) -> Dataset:
+    for rename in step.renames:
+        names = [snapshot.name for snapshot in target.snapshots]
+        assert rename.old in names, "there is no such snapshot"
+        assert rename.new not in names, "dataset already exists"
+        target = replace(
+            target,
+            snapshots=tuple(
+                replace(snapshot, name=rename.new) if snapshot.name == rename.old else snapshot
+                for snapshot in target.snapshots
+            ),
+        )
     return target
 
 

@@ -1,6 +1,7 @@
 """Plan what a copy needs before a stream can arrive, or find the conflict. (Pair, PlanContext) → Prepared. Pure.
 
-Saved state that cannot be resumed is cleared; what lies beyond the base is rolled back, if the user allows it.
+Saved state that cannot be resumed is cleared; snapshots are renamed as on the source, where their names are needed;
+what lies beyond the base is rolled back, if the user allows it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from zfs_replicate.model import PlanContext, Snapshot
 from zfs_replicate.plan.conflicts import find_conflict, rolled_back, small_rollback
 from zfs_replicate.plan.encryption import conflict_of_encryption
 from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.renames import find_renames, renamed
 from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.plan.route import arriving_snapshots
 from zfs_replicate.steps import AbortReceive, Conflict, Rollback, Step
@@ -38,13 +40,32 @@ def prepare(pair: Pair, context: PlanContext) -> Prepared:
     if token is not None and token.unread:
         return Prepared(pair, conflict=Conflict(token.unread, "run again", is_transient=True))
     cleared = _without_stale_state(pair)
-    is_resuming = cleared.resumed is not None
-    conflict = _conflict_of(cleared.pair, cleared.resumed, context)
-    if context.policy.may_roll_back:
-        rollback = conflict.rollback if conflict else None if is_resuming else small_rollback(cleared.pair, context)
-        if rollback is not None:
-            return _rolled_back(cleared, rollback, context)
-    return replace(cleared, conflict=conflict)
+    ready = _with_rollback(_renamed(cleared, context), context)
+    if ready.conflict is None:
+        return ready
+    # nothing is renamed then: what the conflict says has the names of today
+    return replace(cleared, conflict=_conflict_of(cleared.pair, cleared.resumed, context))
+
+
+def _renamed(prepared: Prepared, context: PlanContext) -> Prepared:
+    """Return the pair with the snapshots of the target renamed as on the source, if that lets a stream arrive."""
+    pair = prepared.pair
+    renames = find_renames(pair, arriving_snapshots(pair, prepared.resumed, context))
+    if renames is not None and pair.target is not None:
+        after = pair.with_target(renamed(pair.target, renames))
+        prepared = replace(prepared, pair=after, steps=(renames, *prepared.steps))
+    return replace(prepared, conflict=_conflict_of(prepared.pair, prepared.resumed, context))
+
+
+def _with_rollback(prepared: Prepared, context: PlanContext) -> Prepared:
+    """Return the pair rolled back, where that is allowed and helps."""
+    if not context.policy.may_roll_back:
+        return prepared
+    if prepared.conflict is not None:
+        rollback = prepared.conflict.rollback
+    else:
+        rollback = None if prepared.resumed is not None else small_rollback(prepared.pair, context)
+    return prepared if rollback is None else _rolled_back(prepared, rollback, context)
 
 
 def _without_stale_state(pair: Pair) -> Prepared:
@@ -62,7 +83,7 @@ def _rolled_back(prepared: Prepared, rollback: Rollback, context: PlanContext) -
     if pair.target is None:
         raise AssertionError("only a target that exists can be rolled back")
     if prepared.resumed is not None:
-        steps = (AbortReceive(pair.target_name, "the target will be rolled back"),)
+        steps = (*steps, AbortReceive(pair.target_name, "the target will be rolled back"))
     after = pair.with_target(rolled_back(pair.target, rollback))
     return Prepared(after, (*steps, rollback), conflict=_conflict_of(after, None, context))
 

@@ -23,6 +23,7 @@ from zfs_replicate.steps import (
     Hold,
     KeptSnapshot,
     Release,
+    RenameSnapshots,
     Side,
     Verify,
 )
@@ -86,8 +87,9 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     # the order is the safety: see the top of this module
     steps = (
         *_tagging(Hold, Side.SOURCE, tag, _full_names(source.name, to_hold)),
+        *(step for step in route.steps if isinstance(step, RenameSnapshots)),
         *_tagging(Hold, Side.TARGET, target_tag, _full_names(target_name, to_repair)),
-        *route.steps,
+        *(step for step in route.steps if not isinstance(step, RenameSnapshots)),
         *_verify(after, route),
         *_tagging(Hold, Side.TARGET, target_tag, _full_names(target_name, to_hold_here)),
         *_tagging(Release, Side.SOURCE, tag, _full_names(source.name, to_release)),
@@ -155,6 +157,8 @@ def _bookmark(source: Dataset, route: Route, context: PlanContext) -> tuple[Book
         return ()
     tag = context.policy.tag
     name = f"{names.bookmark_prefix(tag)}{route.tip.name}"
+    if any(bookmark.name == name and bookmark.guid != route.tip.guid for bookmark in source.bookmarks):
+        name = f"{name}.{route.tip.guid}"  # of a snapshot that had this name before: it goes once the new one is there
     existing = [bookmark for bookmark in source.bookmarks if names.is_bookmark_of(tag, bookmark.name)]
     is_present = any(bookmark.name == name and bookmark.guid == route.tip.guid for bookmark in existing)
     older = [bookmark for bookmark in existing if bookmark.name != name]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from zfs_replicate.model import Dataset, Inventory, Snapshot
 from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.renames import renamed
 from zfs_replicate.steps import (
     DatasetPlan,
     Expire,
@@ -20,6 +21,7 @@ from zfs_replicate.steps import (
     Hold,
     MakeRoom,
     Release,
+    RenameSnapshots,
     Side,
     Step,
 )
@@ -36,6 +38,9 @@ class _Spare:
     @classmethod
     def of(cls, plan: DatasetPlan, target: Dataset | None) -> _Spare | None:
         """Given a plan and its copy, return what may go early; None if there is nothing."""
+        for step in plan.steps:
+            if isinstance(step, RenameSnapshots) and target is not None:
+                target = renamed(target, step)
         expiring = {old.name for step in plan.steps if isinstance(step, Expire) for old in step.snapshots}
         guids = [] if target is None else [snapshot.guid for snapshot in target.snapshots]
         if target is None or plan.base is None or plan.base.guid not in guids:
@@ -141,7 +146,9 @@ def _with_step(plan: DatasetPlan, early: MakeRoom) -> DatasetPlan:
     """Return the plan with this step after the first holds; what it does is left out of the later steps."""
     gone = {old.name for old in early.snapshots}
     steps = [rest for step in plan.steps if (rest := _without(step, gone)) is not None]
-    place = next((place for place, step in enumerate(steps) if not isinstance(step, Hold)), len(steps))
+    place = next(
+        (place for place, step in enumerate(steps) if not isinstance(step, Hold | RenameSnapshots)), len(steps)
+    )
     return replace(plan, steps=(*steps[:place], early, *steps[place:]))
 
 

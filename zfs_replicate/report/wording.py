@@ -20,6 +20,7 @@ from zfs_replicate.steps import (
     Hold,
     MakeRoom,
     Release,
+    RenameSnapshots,
     Resume,
     Rollback,
     Send,
@@ -52,6 +53,15 @@ def describe(step: Step, plan: DatasetPlan) -> Description:
             return _describe_bookmark(step)
         case Expire() | MakeRoom():
             return _describe_expire(step)
+        case _:
+            return _describe_copying(step)
+
+
+def _describe_copying(
+    step: Rollback | RenameSnapshots | AbortReceive | CreateParent | ClearPlaceholder | Verify,
+) -> Description:
+    """Describe a step that changes or checks the copy, but for its streams and holds."""
+    match step:
         case Rollback():
             keys: Fields = {
                 "discarded_bytes": step.byte_count,
@@ -60,6 +70,8 @@ def describe(step: Step, plan: DatasetPlan) -> Description:
             }
             why = "the copy was changed, and --rollback allows discarding the changes"
             return Description(why, (step.text,), {"action": "rollback", "snapshot": step.snapshot, **keys})
+        case RenameSnapshots():
+            return _describe_renames(step)
         case AbortReceive():
             return _single("clear the saved state of an interrupted receive", step.reason, "abort_receive")
         case CreateParent():
@@ -101,6 +113,13 @@ def _describe_tagging(step: Hold | Release, plan: DatasetPlan) -> Description:
     fields = {"action": action, "side": step.side.value, "tag": step.tag, "snapshots": _named(reasons)}
     common = set(reasons.values())
     return Description(common.pop() if len(common) == 1 else "the next run needs them", lines, fields)
+
+
+def _describe_renames(step: RenameSnapshots) -> Description:
+    why = "the source has renamed its snapshots, and their names are needed"
+    lines = tuple(f"rename @{rename.old} to @{rename.new}: {why}" for rename in step.renames)
+    renames = [{"from": rename.old, "to": rename.new} for rename in step.renames]
+    return Description(why, lines, {"action": "rename", "side": "target", "snapshots": renames})
 
 
 def _describe_stream(step: Send | Resume, plan: DatasetPlan) -> Description:

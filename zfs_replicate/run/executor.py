@@ -1,9 +1,9 @@
 """Carry out a plan. execute(Plan, RunContext, Observer) → Attempt. Never replans: the next pass retries what failed.
 
-The phases run in this order, each for all datasets before the next begins: hold on the source; expire early what must
-make room; stream, several datasets in parallel, parents first; verify; hold on the target; release and bookmark on the
-source; release on the target; expire. A dataset that fails is left out of the later phases; the others continue. A
-dataset in conflict takes part with its holds.
+The phases run in this order, each for all datasets before the next begins: hold on the source; rename; expire early
+what must make room; stream, several datasets in parallel, parents first; verify; hold on the target; release and
+bookmark on the source; release on the target; expire. A dataset that fails is left out of the later phases; the others
+continue. A dataset in conflict takes part with its holds.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from zfs_replicate.run.stream_steps import (
     bundles,
     explained,
     is_before_streams,
+    rename_snapshots,
     run_step,
 )
 from zfs_replicate.run.transfer import Cancellation
@@ -46,6 +47,7 @@ from zfs_replicate.steps import (
     MakeRoom,
     Plan,
     Release,
+    RenameSnapshots,
     Side,
     Step,
     Verify,
@@ -80,6 +82,7 @@ class _Execution:
 
     def run(self) -> None:
         self._tag(Hold, Side.SOURCE)
+        self._rename()
         self._repair_holds()
         self._make_room()
         for ancestor in self._plan.ancestors:
@@ -186,6 +189,19 @@ class _Execution:
             if error is not None:
                 log.warning("%s: not all that is overdue could be expired to make room: %s", step.target, error)
         return error is None
+
+    def _rename(self) -> None:
+        run_parallel(self._context.width, self._rename_dataset, self._pending(RenameSnapshots))
+
+    def _rename_dataset(self, pending: tuple[DatasetPlan, RenameSnapshots]) -> None:
+        plan, step = pending
+        with about(plan.source):
+            try:
+                rename_snapshots(step, self._context.target)
+            except ReplicateError as error:
+                self._ledger.fail(plan, error, step)
+            else:
+                self._ledger.record_done(plan, step)
 
     # --- streams ---
 

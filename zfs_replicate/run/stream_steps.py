@@ -20,6 +20,7 @@ from zfs_replicate.steps import (
     CreateParent,
     DatasetPlan,
     Expire,
+    RenameSnapshots,
     Resume,
     Rollback,
     Send,
@@ -89,6 +90,17 @@ def run_step(step: Step, context: RunContext, cancellation: Cancellation) -> int
     elif isinstance(step, ClearPlaceholder):
         run_on_target(target, commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")
     return 0
+
+
+def rename_snapshots(step: RenameSnapshots, target: TargetHost) -> None:
+    """Carry out the renames of one copy, one after the other. Raises: the error of the first that fails.
+
+    Each leaves the copy complete; the next run goes on, because it knows the snapshots by their guids.
+    """
+    for rename in step.renames:
+        doing = f"rename it to @{rename.new}, as the source did"
+        run_on_target(target, commands.rename_snapshot(step.target, rename), f"{step.target}@{rename.old}", doing)
+        log.info("%s: renamed @%s to @%s, as the source did", step.target, rename.old, rename.new)
 
 
 def _roll_back(step: Rollback, context: RunContext) -> None:

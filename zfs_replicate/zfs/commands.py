@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from zfs_replicate.model import COMPRESSORS, PLACEHOLDER_PROPERTY
-from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
+from zfs_replicate.steps import CreateParent, Receiving, Resume, Send, SnapshotRename
 from zfs_replicate.zfs import limits, properties
 from zfs_replicate.zfs.parse import KEY_COLUMNS, LIST_COLUMNS, PROBE_GREETING, ROOM_COLUMNS
 
@@ -249,6 +249,11 @@ def create_parent(step: CreateParent, is_marked: bool = True) -> Command:
     return ("zfs", "create", "-o", "canmount=off", *plain, *mark, step.target)
 
 
+def rename_snapshot(target: str, rename: SnapshotRename) -> Command:
+    """Rename a snapshot within its dataset. It keeps its guid, its holds and its clones."""
+    return ("zfs", "rename", f"{target}@{rename.old}", f"{target}@{rename.new}")
+
+
 def rollback(snapshot: str) -> Command:
     """Roll back, never with -r: that destroys newer snapshots one by one until one is busy, even unplanned ones."""
     return ("zfs", "rollback", snapshot)
@@ -269,7 +274,7 @@ def bookmark(pairs: Sequence[tuple[str, str]], obsolete: Sequence[str]) -> Comma
     return ("sh", "-c", _BOOKMARK, "sh", *(name for pair in pairs for name in pair), "--", *obsolete)
 
 
-_CHANGING = ("hold", "release", "send", "receive", "create", "rollback", "inherit", "destroy")
+_CHANGING = ("hold", "release", "send", "receive", "create", "rename", "rollback", "inherit", "destroy")
 
 
 def elevated(command: Command) -> Command:

@@ -14,7 +14,14 @@ from zfs_replicate.zfs import names
 
 SOURCE_RIGHTS = "send,hold,release"
 TARGET_RIGHTS = "receive,create,mount,readonly,canmount,hold,release,destroy"
-_ON_TARGET = {"receive": "", "create": ",userprop", "destroy": "", "rollback": ",rollback", "inherit": ",userprop"}
+_ON_TARGET = {
+    "receive": "",
+    "create": ",userprop",
+    "destroy": "",
+    "rename": ",rename",
+    "rollback": ",rollback",
+    "inherit": ",userprop",
+}
 """The commands that run on a target only, and the rights that not every mirror needs there."""
 
 

@@ -133,7 +133,7 @@ def _rename_snapshot(machine: Machine, old: str, new: str, is_recursive: bool) -
     trees = pool.tree(dataset.name) if is_recursive else [dataset]
     if any(other.find(short) for other in trees):
         raise Refused(f"cannot rename '{old}': dataset already exists")
-    machine.require(dataset.name, f"cannot rename '{old}'", "rename", "mount")
+    machine.require(dataset.name, f"cannot rename '{old}'", "rename", "create", "mount")
     before = snapshot.name
     for other in trees:
         if match := other.find(before):

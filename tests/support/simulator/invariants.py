@@ -247,6 +247,24 @@ def blocked_for_raw(now: Picture, mirror: Mirror) -> list[str]:
     ]
 
 
+def reused_names(now: Picture, mirror: Mirror) -> list[str]:
+    """Copies on which a name that arrives belongs to a snapshot that the source does not have, and that must keep it.
+
+    If it is not the copy's own business, being newer than the newest common one, it may be renamed; but only where the
+    source has renamed what is on both sides, which shows that its names move on.
+    """
+    copies_in_the_way = []
+    for source, target, newest in copies(now, mirror):
+        originals = {snapshot.guid: snapshot.name for snapshot in source.snapshots}
+        arriving = {snapshot.name for snapshot in source.snapshots[source.snapshots.index(newest) + 1 :]}
+        place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
+        is_rotating = any(originals.get(one.guid, one.name) != one.name for one in target.snapshots)
+        fixed = target.snapshots[place + 1 :] if is_rotating else target.snapshots
+        if any(one.name in arriving and one.guid not in originals for one in fixed):
+            copies_in_the_way.append(target.name)
+    return copies_in_the_way
+
+
 def strangers(run: FinishedRun) -> Iterator[SnapshotPicture]:
     """Source snapshots with the tag that are not on the target: a tag that nothing would ever release."""
     mirror = run.mirror

@@ -3,8 +3,9 @@
     a/data ──first──→ b/copy ──chain──→ c/copy
            └─second─→ d/deep/copy
 
-Administrators do what zfs allows and accept its refusals. They never reuse a name. Only where a run follows at once
-(`change_copy`) do they write to a copy, which is a conflict until it is rolled back, and release tags of ours.
+Administrators do what zfs allows and accept its refusals. They reuse a name only in a rotation. Only where a run
+follows at once (`change_copy`) do they write to a copy, which is a conflict until it is rolled back, and release tags
+of ours.
 
 `place` selects one of what exists, modulo its count.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, pairwise
 from typing import TypeVar
 
 from tests.support.simulator import SimulatedHost, World, shell
@@ -32,6 +33,8 @@ CHANGE_BYTES = 65_536
 FOREIGN_TAG = "admin"
 OWN = "own"
 MAX_DATASETS = 5
+ROTATION = 3
+"""More snapshots than this are destroyed by a rotation, the oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,25 @@ class Site:
 
     def rename_snapshot(self, place: int) -> None:
         self._rename(chosen(self._snapshots("a/data"), place))
+
+    def rotate(self, place: int) -> None:
+        """Let the names of a dataset's snapshots move on by one, as from daily.0 to daily.1, and take a new one.
+
+        What is held keeps its name: the rotation ends there.
+        """
+        dataset = chosen([dataset for dataset in self.tree("a/data") if dataset.snapshots], place)
+        if dataset is None:
+            return
+        names = [snapshot.name for snapshot in dataset.snapshots]
+        oldest = dataset.snapshots[0]
+        if len(names) > ROTATION and self._do("zfs", "destroy", f"{dataset.name}@{names[0]}"):
+            self.lost_by_hand.add(oldest.guid)
+        else:
+            names.insert(0, self._new_name("s"))
+        for older, newer in pairwise(names):
+            if not self._do("zfs", "rename", f"{dataset.name}@{newer}", f"{dataset.name}@{older}"):
+                return
+        self._do("zfs", "snapshot", f"{dataset.name}@{names[-1]}")
 
     def create_dataset(self, place: int, kind: str) -> None:
         """Give an encrypted dataset, or one below it, a snapshot at once: its placeholder could never be filled."""
@@ -276,6 +298,7 @@ SOURCE_ACTS: dict[str, Callable[[Site, int], None]] = {
     "take snapshots": lambda site, place: site.snapshot(place, is_recursive=True),
     "destroy a snapshot": lambda site, place: site.destroy_snapshot(place, is_deferred=False),
     "rename a snapshot": Site.rename_snapshot,
+    "rotate the snapshots": Site.rotate,
     "create a dataset": lambda site, place: site.create_dataset(place, "filesystem"),
     "destroy a dataset": Site.destroy_dataset,
 }

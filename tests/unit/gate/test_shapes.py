@@ -20,7 +20,7 @@ from zfs_replicate.zfs import commands, names, parse
 TARGET_ONLY = {
     *("abort_receive", "list_limits", "clear_placeholder", "create_parent", "destroy", "list_existing"),
     *("list_placeholders", "list_copies", "mbuffer", "receive", "rollback", "decode_token"),
-    *("decompress", "list_contents", "list_guids_in", "list_bookmarks", "list_sectors", "sync"),
+    *("decompress", "list_contents", "list_guids_in", "list_bookmarks", "list_sectors", "rename_snapshot", "sync"),
     *("list_marked", "list_origins", "encryption_root"),
 }
 """Builders whose commands never run on a source."""

@@ -155,6 +155,7 @@ def test_expired_and_kept_snapshots_come_with_reasons() -> None:
         ("a b", "a resume(a..b)", "resume"),
         ("a", "placeholder", "clear_placeholder"),
         ("encrypted a", "absent", "send"),
+        ("a=y b=x", "a=x", "rename"),
     ],
 )
 def test_every_kind_of_step_fits_the_schema(source: str, target: str, action: str) -> None:

@@ -108,6 +108,23 @@ def test_a_rollback_that_cannot_succeed_destroys_nothing(refused: str) -> None:
     assert target.asked_for("zfs destroy") == target.asked_for("zfs release") == []
 
 
+def test_renames_follow_the_holds_and_stop_when_refused() -> None:
+    plan = planned("a=z b=y! c=x", "a=y b=x")
+    for stderr, asked in (("", ["y z", "x y"]), ("cannot rename 'off/copy@y': permission denied", ["y z"])):
+        host = FakeHost("here", {"zfs rename": Answer(status=1 if stderr else 0, stderr=stderr)})
+        source = FakeHost("nas1")
+        (outcome,) = outcomes_of(Plan(datasets=(plan,)), RunContext(source, host, 1, Pipe()))
+        expected = [f"zfs rename off/copy@{old} off/copy@{new}" for old, new in map(str.split, asked)]
+        assert [command for command in host.asked if command.startswith("zfs re")][: len(expected)] == expected
+        assert source.asked[0] == "zfs hold offsite tank/data@x"
+        assert isinstance(outcome.error, PermissionDenied) == bool(stderr)
+        assert (
+            "zfs allow USER receive,create,mount,readonly,canmount,hold,release,destroy,rename off"
+            in str(outcome.error)
+        ) == bool(stderr)
+        assert bool(host.asked_for("zfs receive")) == (not stderr)
+
+
 def test_an_unforeseen_change_names_base_and_command() -> None:
     plan = planned("a! b", "a^ x")
     stderr = "cannot receive incremental stream: destination off/copy has been modified\nsince most recent snapshot"
