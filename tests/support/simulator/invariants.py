@@ -290,9 +290,10 @@ def _untrue(source: DatasetPicture, target: DatasetPicture) -> Iterator[str]:
 
 
 def held_without_original(now: Picture, mirror: Mirror) -> Iterator[str]:
-    """Copies with the target tag that the source does not have: held in place of another with the same name."""
+    """Own snapshots of a copy with the target tag: held in place of another with the same name."""
     originals = guids_below(now, mirror.source)
     for name, dataset in now.items():
         for snapshot in dataset.snapshots if is_in(name, mirror.target) else ():
-            if mirror.target_tag in snapshot.holds and snapshot.guid not in originals:
+            is_own = snapshot.guid not in originals and not snapshot.is_received
+            if mirror.target_tag in snapshot.holds and is_own:
                 yield f"{name}@{snapshot.name} is held, but is not a copy"
