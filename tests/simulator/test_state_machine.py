@@ -261,7 +261,7 @@ class Mirrors(RuleBasedStateMachine):
         reused = invariants.reused_names(finished.before, finished.mirror)
         TALLY["runs that need manual repair"] += bool(cut_off or blocked or reused)
         excused = (
-            *(f"TargetDiverged: {name} on target: " for name in cut_off),
+            *(f"TargetChanged: {name} on target: " for name in cut_off),
             *(f"ConflictFound: {name}: conflict with " for name in (*blocked, *reused)),
             f"ConflictFound: {finished.changed}: conflict with ",
         )
