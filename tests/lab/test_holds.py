@@ -44,13 +44,14 @@ def test_holds_are_repaired_with_nothing_to_send(world: World) -> None:
 
 
 def test_holds_are_placed_before_the_first_stream(world: World) -> None:
-    """The target cannot receive: nothing has arrived, but the snapshots to be sent are held."""
+    """The target has room for two of three: the third is held all the same, and so is the newest that has arrived."""
     world.snapshot("tank/data@one", "tank/data@two")
     zfs("set", "quota=1M", "offsite")
     world.write("tank/data", "large", 4 << 20)
     world.snapshot("tank/data@three")
     world.replicate(expect=1)
-    assert world.holds("tank/data") == {"one": {"mirror"}, "three": {"mirror"}}
+    assert world.snapshots("offsite/data") == ["one", "two"]
+    assert world.holds("tank/data") == {name: {"mirror"} for name in ("one", "two", "three")}
 
 
 def test_holds_of_a_failed_run_are_tidied_by_the_next(world: World) -> None:
