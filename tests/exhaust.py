@@ -18,8 +18,8 @@ from tests.support.sections import renew_section
 
 SECONDS = 600
 DEPTH = 99
-FAULT_DEPTH = 3
-PEOPLE_DEPTH = 2
+FAULT_DEPTH = 2
+PEOPLE_DEPTH = 1
 
 
 def main() -> int:

@@ -8,6 +8,7 @@ from tests.support.exhaust.acts import MIRROR, SECOND
 from tests.support.exhaust.runs import Command, Failure, Ran, Strike
 from tests.support.exhaust.state import NOW
 from tests.support.simulator import invariants, promises
+from tests.support.simulator.faults import Signal
 from tests.support.simulator.invariants import FinishedRun
 from tests.support.simulator.pictures import Picture, guids_below, is_in
 from zfs_replicate.errors import OutOfSpace, ReplicateError
@@ -37,6 +38,8 @@ def violations(before: Picture, command: Command, ran: Ran, strike: Strike | Non
     run = finished(ran.moments[-1].picture)
     if strike is None:
         yield from ((sentence, "the end") for sentence in _at_the_end(run, ran))
+    elif isinstance(strike.action, Signal):
+        yield from ((sentence, "the end") for sentence in invariants.after_whole_run(run))
     for failure in ran.failures:
         sentence = _wrong_error(failure) or ("" if strike else _needless(failure, before, command))
         if sentence:

@@ -8,6 +8,7 @@ and in each stream after each block and each snapshot.
 from __future__ import annotations
 
 import functools
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,7 @@ from tests.support.exhaust.acts import EXCLUDED, MIRROR, SECOND
 from tests.support.exhaust.state import SECONDS_PER_DAY, Frozen, freeze
 from tests.support.passes import simulated_pass
 from tests.support.simulator import SimulatedHost, World
-from tests.support.simulator.faults import Action, Call, Fail, Fault, Faults, HangUp
+from tests.support.simulator.faults import Action, Call, Fail, Fault, Faults, HangUp, Signal
 from tests.support.simulator.machine_site import Mirror
 from tests.support.simulator.pictures import Picture, picture
 from zfs_replicate.cli import arguments
@@ -60,12 +61,8 @@ class Strike:
     is_person: bool = False
 
 
-def _interrupt() -> None:
-    raise Interrupted(15)
-
-
 FAULTS: tuple[tuple[str, Action], ...] = (
-    ("a signal ends it", Call(_interrupt)),
+    ("a signal ends it", Signal()),
     ("a command is killed", Fail("", 137)),
     ("the connection is lost", HangUp()),
 )
@@ -122,17 +119,19 @@ class _Moments(Faults):
             return []
         self.note(f"{' '.join(words[:2]) if words[0] == 'zfs' else 'zfs bookmark'} on the {host}")
         strike = self._due()
-        if strike is None:
+        if strike is None or (isinstance(strike.action, HangUp) and host == "target"):
             return []
         action = Call(lambda: self._meddle(strike.action)) if strike.is_person else strike.action
         return [Fault(action, lambda _command: True, None, 1, "before")]
 
     def arrive(self, part: str) -> None:
-        """In the middle of a stream, only a signal or a person can do something between two parts."""
+        """Between two parts of a stream, only a signal can come or a person act."""
         self._last = part
         self.note(part)
         strike = self._due()
-        if strike is not None and isinstance(strike.action, Call):
+        if strike is not None and isinstance(strike.action, Signal):
+            raise Interrupted(signal.SIGTERM)
+        if strike is not None:
             self._meddle(strike.action)
 
     def note(self, doing: str) -> None:
@@ -150,14 +149,14 @@ class _Moments(Faults):
             before = _holds(self._world)
             action.function()
             after = _holds(self._world)
-            self.destroyed = frozenset(guid for guid, _tag in before) - frozenset(guid for guid, _tag in after)
-            self.released = frozenset(guid for guid, _tag in before - after)
+            self.destroyed = frozenset(guid for _name, guid, tag in before - after if not tag)
+            self.released = frozenset(guid for _name, guid, tag in before - after if tag)
 
 
-def _holds(world: World) -> frozenset[tuple[int, str]]:
-    """All snapshots by their guid, with each of their tags and once with none."""
-    snapshots = [snapshot for dataset in world.all_datasets() for snapshot in dataset.snapshots]
-    return frozenset((snapshot.guid, tag) for snapshot in snapshots for tag in ("", *snapshot.holds))
+def _holds(world: World) -> frozenset[tuple[str, int, str]]:
+    """All snapshots by dataset and guid, with each of their tags and once with none."""
+    pairs = [(dataset, snapshot) for dataset in world.all_datasets() for snapshot in dataset.snapshots]
+    return frozenset((dataset.name, s.guid, tag) for dataset, s in pairs for tag in ("", *s.holds))
 
 
 def _is_changing(words: Sequence[str]) -> bool:
