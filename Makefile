@@ -10,7 +10,7 @@ DESTDIR ?=
 DEB ?= dist
 .PHONY: help install uninstall deb demo test test-unit test-packaging test-deb test-lab test-versions test-transports
 .PHONY: transcripts
-.PHONY: coverage mutants exhaust fuzz lock audit bench bench-full check release format lab clean
+.PHONY: coverage mutants exhaust soak fuzz lock audit bench bench-full check release format lab clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ coverage: $(VENV)/.ready ## measure what the fast tests run of each room; fails 
 
 mutants: $(VENV)/.ready ## break the program in many ways and see that the fast tests notice
 	@$(BIN)/python -m tests.mutants
+
+soak: $(VENV)/.ready ## take a million random steps (STEPS), each time others; half an hour on two cores
+	@ZFS_REPLICATE_STEPS=$(or $(STEPS),1000000) $(BIN)/python -m pytest -q -n auto -p no:logging \
+		tests/simulator/test_state_machine.py
 
 exhaust: $(VENV)/.ready ## try all histories of a small mirror in ten minutes (SECONDS, DEPTH, JOBS); writes docs/reliability.md
 	@$(BIN)/python -m tests.exhaust

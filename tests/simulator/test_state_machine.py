@@ -1,306 +1,62 @@
-"""Search interleavings of runs, crashes and acts of administrators for one that loses something (hypothesis).
+"""Search random histories of mirrors for one that loses something (tests/support/simulator/machine_rules.py).
 
-After every step, datasets that had a common snapshot still have one (while the source dataset exists). After every
-run, even a crashed one, invariants.py holds. No crash needs manual repair: every run without faults succeeds.
-`ZFS_REPLICATE_LONG=1` explores about forty times more, with a new seed each time.
+ZFS_REPLICATE_STEPS=1000000 takes so many steps, with a new seed each time: `make soak`.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from tests.support.simulator import invariants, promises
-from tests.support.simulator.faults import At, Call
-from tests.support.simulator.machine_runs import CRASH, FAIL, HANG_UP, KILL, TERM, End, Run, Trouble, run
-from tests.support.simulator.machine_site import (
-    CHAIN,
-    COPY_ACTS,
-    CREATION,
-    FIRST,
-    MIRRORS,
-    SECOND,
-    SOURCE_ACTS,
-    Mirror,
-    Site,
-)
-from tests.support.simulator.pictures import guids_below, picture
-from zfs_replicate.model import SECONDS_PER_DAY
+from tests.support.simulator.machine_hard_rules import HardMirrors
+from tests.support.simulator.machine_rules import TALLY, Mirrors
 
-IS_LONG = os.environ.get("ZFS_REPLICATE_LONG", "") not in ("", "0")
+STEPS_OF_EXAMPLE = 40
+"""At most: an example has 39 on average."""
+
+STEPS = int(os.environ.get("ZFS_REPLICATE_STEPS") or 22_000)
+"""Of both machines together."""
+
+IS_SOAK = "ZFS_REPLICATE_STEPS" in os.environ
 
 PROFILE = settings(
-    max_examples=8000 if IS_LONG else 300,
-    stateful_step_count=60 if IS_LONG else 40,
+    max_examples=max(1, STEPS // 2 // STEPS_OF_EXAMPLE),
+    stateful_step_count=STEPS_OF_EXAMPLE,
     deadline=None,
-    derandomize=not IS_LONG,
+    derandomize=not IS_SOAK,
     database=None,
     phases=(Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
     print_blob=False,
 )
 
-PLACE = st.integers(0, 40)
-KEEP = st.sampled_from((None, 0, 1, 7, 30))
-DAYS = st.sampled_from((1, 2, 7, 40))
-HOSTS = st.sampled_from(("source", "target"))
-EDGES = st.sampled_from(("before", "after"))
-WHEN = st.tuples(st.integers(1, 14), EDGES)
-AT_A_COMMAND = st.one_of(
-    st.builds(Trouble, st.sampled_from((CRASH, FAIL, TERM)), HOSTS, st.integers(1, 14), EDGES),
-    st.builds(Trouble, st.just(HANG_UP), st.just("source"), st.integers(1, 9), EDGES),
-)
-IN_A_STREAM = st.one_of(
-    st.builds(
-        Trouble,
-        st.sampled_from((CRASH, HANG_UP, KILL, TERM)),
-        st.just("source"),
-        st.integers(1, 3),
-        st.integers(1, 5000),
-        st.just("zfs send"),
-    ),
-    st.builds(
-        Trouble,
-        st.sampled_from((CRASH, KILL, TERM)),
-        st.just("target"),
-        st.integers(1, 3),
-        st.integers(1, 5000),
-        st.sampled_from(("zfs receive", "mbuffer")),
-    ),
-)
 
-TALLY: Counter[str] = Counter()
-
-
-class Mirrors(RuleBasedStateMachine):
-    """Administrators of four pools, and cron."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.site = Site()
-        self.once_common: set[tuple[str, int]] = set()
-        self.once_there: defaultdict[str, set[int]] = defaultdict(set)
-        TALLY["examples"] += 1
-
-    # --- the source's administrator ---
-
-    @rule(days=DAYS)
-    def time_passes(self, days: int) -> None:
-        self.site.advance(days)
-
-    @rule(place=PLACE, block_count=st.integers(1, 5))
-    def write(self, place: int, block_count: int) -> None:
-        self.site.write(place, block_count)
-
-    @rule(place=PLACE, is_recursive=st.booleans(), block_count=st.integers(0, 5))
-    def write_and_snapshot(self, place: int, is_recursive: bool, block_count: int) -> None:
-        self.site.write(place, block_count)
-        self.site.snapshot(place, is_recursive)
-
-    @rule(place=PLACE, is_deferred=st.booleans())
-    def destroy_snapshot(self, place: int, is_deferred: bool) -> None:
-        self.site.destroy_snapshot(place, is_deferred)
-
-    @rule(place=PLACE)
-    def rename_snapshot(self, place: int) -> None:
-        self.site.rename_snapshot(place)
-
-    @rule(place=PLACE, block_count=st.integers(0, 2))
-    def rotate_snapshots(self, place: int, block_count: int) -> None:
-        self.site.write(place, block_count)
-        self.site.rotate(place)
-
-    @rule(place=PLACE, kind=st.sampled_from(sorted(CREATION)))
-    def create_dataset(self, place: int, kind: str) -> None:
-        self.site.create_dataset(place, kind)
-
-    @rule(place=PLACE)
-    def destroy_dataset(self, place: int) -> None:
-        self.site.destroy_dataset(place)
-
-    # --- the administrators of the copies ---
-
-    @rule(place=PLACE)
-    def rename_copy(self, place: int) -> None:
-        self.site.rename_copy(place)
-
-    @rule(place=PLACE, is_release=st.booleans())
-    def hold_or_release_copy(self, place: int, is_release: bool) -> None:
-        (self.site.release_copy if is_release else self.site.hold_copy)(place)
-
-    @rule(place=PLACE, is_destroy=st.booleans())
-    def clone_copy_or_destroy_clone(self, place: int, is_destroy: bool) -> None:
-        (self.site.destroy_clone if is_destroy else self.site.clone_copy)(place)
-
-    @rule(place=PLACE, is_recursive=st.booleans())
-    def take_own_snapshot(self, place: int, is_recursive: bool) -> None:
-        self.site.snapshot_copy(place, is_recursive)
-
-    @rule(place=PLACE)
-    def destroy_own_snapshot(self, place: int) -> None:
-        self.site.destroy_own_snapshot(place)
-
-    # --- cron ---
-
-    @rule(keep_days=KEEP)
-    def run_first(self, keep_days: int | None) -> None:
-        self.run(FIRST, keep_days)
-
-    @rule(keep_days=KEEP)
-    def run_second(self, keep_days: int | None) -> None:
-        self.run(SECOND, keep_days)
-
-    @rule(keep_days=KEEP)
-    def run_chain(self, keep_days: int | None) -> None:
-        self.run(CHAIN, keep_days)
-
-    # --- and what goes wrong ---
-
-    @rule(mirror=st.sampled_from(MIRRORS), keep_days=KEEP, trouble=AT_A_COMMAND)
-    def run_with_trouble_at_a_command(self, mirror: Mirror, keep_days: int | None, trouble: Trouble) -> None:
-        self.run(mirror, keep_days, trouble)
-
-    @rule(keep_days=KEEP, trouble=AT_A_COMMAND)
-    def run_with_new_data_and_trouble_at_a_command(self, keep_days: int | None, trouble: Trouble) -> None:
-        """Write and snapshot first, so that all steps have something to do."""
-        self.write_and_snapshot(0, True, 1)
-        self.run(FIRST, keep_days, trouble)
-
-    @rule(mirror=st.sampled_from(MIRRORS), keep_days=KEEP, trouble=IN_A_STREAM)
-    def run_with_trouble_in_a_stream(self, mirror: Mirror, keep_days: int | None, trouble: Trouble) -> None:
-        """Give the mirror new data first; for the chain, by a run of the first mirror."""
-        for place in range(3 if mirror is not CHAIN else 0):
-            self.site.write(place, 3)
-        if mirror is CHAIN:
-            self.run(FIRST, None)
-        else:
-            self.site.snapshot(0, is_recursive=True)
-        self.run(mirror, keep_days, trouble)
-
-    @rule(act=st.sampled_from(sorted(SOURCE_ACTS)), place=PLACE, when=WHEN, keep_days=KEEP)
-    def run_while_the_source_changes(self, act: str, place: int, when: tuple[int, At], keep_days: int | None) -> None:
-        meddling = Call(lambda: SOURCE_ACTS[act](self.site, place))
-        self.run(FIRST, keep_days, Trouble(meddling, "source", *when))
-
-    @rule(act=st.sampled_from(sorted(COPY_ACTS)), place=PLACE, when=WHEN, keep_days=KEEP)
-    def run_while_the_copy_changes(self, act: str, place: int, when: tuple[int, At], keep_days: int | None) -> None:
-        meddling = Call(lambda: COPY_ACTS[act](self.site, place))
-        self.run(FIRST, keep_days, Trouble(meddling, "target", *when))
-
-    @rule(nth=st.integers(1, 3), keep_days=KEEP)
-    def run_while_an_arrival_is_replaced(self, nth: int, keep_days: int | None) -> None:
-        self.write_and_snapshot(0, True, 1)
-        meddling = Call(lambda: self.site.replace_arrival(FIRST))
-        self.run(FIRST, keep_days, Trouble(meddling, "target", nth, "after", "zfs receive"))
-        problems = list(invariants.held_without_original(picture(self.site.world), FIRST))
-        assert not problems, problems
-
-    @rule(mirror=st.sampled_from(MIRRORS), place=PLACE, is_news=st.booleans(), keep_days=KEEP)
-    def run_on_a_changed_copy(self, mirror: Mirror, place: int, is_news: bool, keep_days: int | None) -> None:
-        """A copy is written to, and its holds are released; it is put right after the run."""
-        if is_news:
-            self.write_and_snapshot(0, True, 1)
-        changed = self.site.change_copy(mirror, place) if self.site.can_run(mirror) else None
-        if changed is not None:
-            self.run(mirror, keep_days, changed=changed)
-            self.site.roll_back_copy(changed)
-
-    @rule(mirror=st.sampled_from(MIRRORS), keep_days=KEEP, days_ahead=st.sampled_from((-400, -2, 2, 90)))
-    def run_with_a_wrong_clock(self, mirror: Mirror, keep_days: int | None, days_ahead: int) -> None:
-        """Nothing may expire."""
-        before = guids_below(picture(self.site.world), mirror.target)
-        self.site.seconds_ahead = days_ahead * SECONDS_PER_DAY
-        self.run(mirror, keep_days)
-        self.site.seconds_ahead = 0
-        gone = before - guids_below(picture(self.site.world), mirror.target) - self.site.lost_by_hand
-        assert not gone, f"{len(gone)} snapshots expired by a clock that is {days_ahead} days ahead"
-
-    def run(
-        self, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None, changed: str | None = None
-    ) -> None:
-        """Run the program, then check all invariants."""
-        if not self.site.can_run(mirror):
-            return
-        before = picture(self.site.world)
-        self.site.released_by_hand.clear()
-        ended = run(self.site, mirror, keep_days, trouble)
-        after = picture(self.site.world)
-        finished = invariants.FinishedRun(
-            mirror,
-            self.site.world.now,
-            keep_days,
-            before,
-            after,
-            frozenset(self.site.lost_by_hand),
-            frozenset(self.site.released_by_hand),
-            is_meddled=trouble is not None and isinstance(trouble.action, Call),
-            once_there=frozenset(self.once_there[mirror.tag]),
-            changed=changed,
-        )
-        self._count(ended, trouble, finished)
-        problems = list(invariants.after_any_run(finished))
-        if trouble is None:
-            problems += invariants.after_whole_run(finished)
-        if trouble is None or trouble.action in (KILL, TERM):
-            problems += invariants.after_orderly_run(finished)
-        if ended.end is End.WELL and not finished.is_meddled:
-            problems += [*invariants.after_good_run(finished), *promises.after_good_run_alone(finished)]
-        assert not problems, (problems, ended)
-        assert trouble is not None or ended.end is End.WELL or self._needs_manual_repair(ended, finished), ended.errors
-
-    def _needs_manual_repair(self, ended: Run, finished: invariants.FinishedRun) -> bool:
-        cut_off = invariants.cut_off(finished.before, finished.mirror)
-        blocked = invariants.blocked_for_raw(finished.before, finished.mirror)
-        reused = invariants.reused_names(finished.before, finished.mirror)
-        TALLY["runs that need manual repair"] += bool(cut_off or blocked or reused)
-        excused = (
-            *(f"TargetChanged: {name} on target: " for name in cut_off),
-            *(f"ConflictFound: {name}: conflict with " for name in (*blocked, *reused)),
-            f"ConflictFound: {finished.changed}: conflict with ",
-        )
-        below = "above it is in conflict; resolve that one first"
-        return all(error.startswith(excused) or below in error for error in ended.errors)
-
-    def _count(self, ended: Run, trouble: Trouble | None, finished: invariants.FinishedRun) -> None:
-        TALLY["runs"] += 1
-        TALLY["crashes"] += ended.end is End.CRASHED
-        TALLY["lost connections"] += ended.is_cut
-        is_other = trouble is not None and ended.end is End.UNWELL and not ended.is_cut
-        TALLY["runs that failed otherwise"] += is_other
-        TALLY["runs that ended in conflict"] += any(error.startswith("ConflictFound") for error in ended.errors)
-        TALLY["runs while an administrator acted"] += finished.is_meddled
-        TALLY["streams resumed"] += ended.resumed_count
-        TALLY["commands for several streams"] += ended.bundle_count
-        TALLY["snapshots expired"] += len(invariants.gone(finished) - self.site.lost_by_hand)
-
-    @invariant()
-    def common_snapshot_stays(self) -> None:
-        TALLY["steps"] += 1
-        now = picture(self.site.world)
-        for mirror in MIRRORS:
-            self.once_there[mirror.tag] |= guids_below(now, mirror.target)
-            for guid, is_common in invariants.common_pairs(now, mirror):
-                assert is_common or (mirror.tag, guid) not in self.once_common, f"{mirror.tag}: no common snapshot left"
-                if is_common:
-                    self.once_common.add((mirror.tag, guid))
-
-
-@pytest.mark.timeout(7200 if IS_LONG else 900)
-def test_nothing_is_lost_in_any_interleaving(record_property: Callable[[str, object], None]) -> None:
+def figures_of(machine: type[RuleBasedStateMachine]) -> str:
+    """Run a machine; return its figures in words."""
     TALLY.clear()
     began = time.process_time()
-    run_state_machine_as_test(Mirrors, settings=PROFILE)
+    run_state_machine_as_test(machine, settings=PROFILE)
     seconds = time.process_time() - began
-    figures = ", ".join(f"{n} {what}" for what, n in TALLY.items())
-    record_property("figures", f"state machine: {figures}; {seconds:.0f} s of CPU")
-    assert TALLY["steps"] > 5000
-    assert TALLY["commands for several streams"] > 50
-    assert TALLY["crashes"] > 50
-    assert TALLY["runs that ended in conflict"] > 20
+    return f"{', '.join(f'{n} {what}' for what, n in TALLY.items())}; {seconds:.0f} s of CPU"
+
+
+@pytest.mark.timeout(0 if IS_SOAK else 900)
+def test_nothing_is_lost_in_any_interleaving(record_property: Callable[[str, object], None]) -> None:
+    record_property("figures", f"state machine: {figures_of(Mirrors)}")
+    assert TALLY["steps"] > STEPS * 0.45
+    assert IS_SOAK or TALLY["commands for several streams"] > 50
+    assert IS_SOAK or TALLY["crashes"] > 50
+    assert IS_SOAK or TALLY["runs that ended in conflict"] > 20
+
+
+@pytest.mark.timeout(0 if IS_SOAK else 900)
+def test_copies_that_people_use_lose_nothing(record_property: Callable[[str, object], None]) -> None:
+    record_property("figures", f"state machine of hard cases: {figures_of(HardMirrors)}")
+    assert TALLY["steps"] > STEPS * 0.45
+    assert IS_SOAK or TALLY["runs that ended in conflict"] > 100
+    assert IS_SOAK or TALLY["runs that repaired"] > 20

@@ -39,7 +39,7 @@ def violations(before: Picture, command: Command, ran: Ran, strike: Strike | Non
     if strike is None:
         yield from ((sentence, "the end") for sentence in _at_the_end(run, ran))
     elif isinstance(strike.action, Signal):
-        yield from ((sentence, "the end") for sentence in invariants.after_whole_run(run))
+        yield from ((sentence, "the end") for sentence in invariants.after_orderly_run(run))
     for failure in ran.failures:
         sentence = _wrong_error(failure) or ("" if strike else _needless(failure, before, command))
         if sentence:
@@ -71,11 +71,14 @@ def _wrong_error(failure: Failure) -> str:
 
 def _needless(failure: Failure, before: Picture, command: Command) -> str:
     """Why a failure of a run that nothing disturbed should not be there; empty if a person is needed."""
-    sources = [dataset for name, dataset in before.items() if is_in(name, command.mirror.source)]
+    excluded = f"{command.mirror.source}/{command.exclude}"
+    names = [name for name in before if is_in(name, command.mirror.source)]
+    sources = [before[name] for name in names if not (command.exclude and is_in(name, excluded))]
     if not failure.source:
         is_empty = not any(dataset.snapshots for dataset in sources)
         return "" if is_empty else f"the whole run failed: {failure.error}"
-    is_full = isinstance(failure.error, OutOfSpace) and any(dataset.quota for dataset in before.values())
+    is_limited = any(dataset.quota for dataset in before.values())
+    is_full = is_limited and (isinstance(failure.error, OutOfSpace) or "not started" in str(failure.error))
     if is_full or promises.needs_a_person(before, command.mirror, failure.source):
         return ""
     return f"{failure.source} failed without need: {failure.error}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tests.support.simulator.machine_site import FOREIGN_TAG, Mirror
+from tests.support.simulator.machine_site import FOREIGN_TAG, OWN, Mirror
 from tests.support.simulator.pictures import DatasetPicture, Picture, SnapshotPicture, guids_below, is_in, newest_common
 from zfs_replicate.zfs.names import is_bookmark_of
 
@@ -130,7 +130,8 @@ def _bookmarks_touched(run: FinishedRun) -> Iterator[str]:
         before = run.before.get(name)
         is_source = is_in(name, run.mirror.source)
         for mark, _guid in after.bookmarks ^ (before.bookmarks if before else frozenset()):
-            if not (is_source and is_bookmark_of(run.mirror.tag, mark)):
+            is_of_person = mark.startswith(OWN) and (run.is_meddled or run.may_roll_back)
+            if not is_of_person and not (is_source and is_bookmark_of(run.mirror.tag, mark)):
                 yield f"{run.mirror.tag} touched the bookmark {name}#{mark}"
 
 
@@ -147,17 +148,18 @@ def _target_lost(run: FinishedRun) -> Iterator[str]:
         here = after.guids if after else frozenset()
         source = run.after.get(mirror.source + name[len(mirror.target) :])
         newest = newest_common(source, before.guids | here) if source else None
-        own = _beyond(before, newest) if run.may_roll_back else frozenset[int]()
+        own = _beyond(before, source) if run.may_roll_back and source else frozenset[int]()
         for snapshot in before.snapshots:
             if snapshot.guid not in here | run.lost_by_hand | own:
                 reason = _why_it_should_be_there(snapshot, newest, run)
                 yield from [f"{name}@{snapshot.name} was destroyed, although {reason}"] if reason else []
 
 
-def _beyond(target: DatasetPicture, newest: SnapshotPicture | None) -> frozenset[int]:
+def _beyond(target: DatasetPicture, source: DatasetPicture) -> frozenset[int]:
     """What a rollback to the newest common snapshot may discard: later snapshots that nobody else keeps."""
-    guids = [snapshot.guid for snapshot in target.snapshots]
-    later = target.snapshots[guids.index(newest.guid) + 1 :] if newest and newest.guid in guids else ()
+    newest = newest_common(source, target.guids)
+    place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid) if newest else len(target.snapshots)
+    later = target.snapshots[place + 1 :]
     return frozenset(s.guid for s in later if FOREIGN_TAG not in s.holds and not s.clones)
 
 
@@ -218,10 +220,16 @@ def after_good_run(run: FinishedRun) -> Iterator[str]:
         if newest is None or newest.guid != tip.guid:
             yield f"{name}: the newest common snapshot is {newest and newest.name}, the newest one is {tip.name}"
         yield from _tagged_elsewhere(source, mirror.tag, tip.guid, target.guids)
-        yield from _tagged_elsewhere(target, mirror.target_tag, tip.guid, target.guids)
+        yield from _tagged_elsewhere(target, mirror.target_tag, tip.guid, _up_to(target, tip.guid))
         yield from _untrue(source, target)
         if target.is_marked:
             yield f"{target.name} is a copy, and has the mark of a placeholder"
+
+
+def _up_to(target: DatasetPicture, guid: int) -> frozenset[int]:
+    """The snapshots up to this one: a later one was lost on the source, and only a person may decide about it."""
+    guids = [snapshot.guid for snapshot in target.snapshots]
+    return frozenset(guids[: guids.index(guid) + 1] if guid in guids else guids)
 
 
 def cut_off(now: Picture, mirror: Mirror) -> list[str]:

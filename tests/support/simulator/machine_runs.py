@@ -53,7 +53,8 @@ class End(Enum):
 class Run:
     """How a run ended. `is_cut`: the connection to the source was lost. `resumed_count`: streams resumed by a token.
 
-    `bundle_count`: commands that printed several streams.
+    `bundle_count`: commands that printed several streams. `failed`: the source dataset of each error, empty for one of
+    the whole run.
     """
 
     end: End
@@ -61,19 +62,22 @@ class Run:
     is_cut: bool = False
     resumed_count: int = 0
     bundle_count: int = 0
+    failed: tuple[str, ...] = ()
 
 
 @functools.cache
-def _request(mirror: Mirror, keep_days: int | None) -> MirrorRequest:
+def _request(mirror: Mirror, keep_days: int | None, options: tuple[str, ...]) -> MirrorRequest:
     keep = [] if keep_days is None else ["-k", str(keep_days)]
     where = ["-h", "source", "-r", mirror.source, "-l", mirror.target, "-t", mirror.tag]
-    request = arguments.parse([*where, "-j", "1", "--stall-timeout", "0", *keep])
+    request = arguments.parse([*where, "-j", "1", "--stall-timeout", "0", *keep, *options])
     if not isinstance(request, MirrorRequest):
         raise TypeError(request)
     return request
 
 
-def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None) -> Run:
+def run(
+    site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | None = None, options: tuple[str, ...] = ()
+) -> Run:
     """Run the program once, one dataset at a time, so that the order of commands is always the same."""
     world = site.world
     source = SimulatedHost(world, mirror.source[0], name="source")
@@ -85,16 +89,18 @@ def run(site: Site, mirror: Mirror, keep_days: int | None, trouble: Trouble | No
     world.faults.at_crash(lambda: started_before_crash.append(len(source.commands) + len(target.commands)))
     try:
         with without_threads():
-            attempt = simulated_pass(_request(mirror, keep_days), source, target, target.machine.clock)
+            attempt = simulated_pass(_request(mirror, keep_days, options), source, target, target.machine.clock)
         if attempt.error is not None:
             raise attempt.error
         outcomes = attempt.outcomes
         errors = tuple(f"{type(outcome.error).__name__}: {outcome.error}" for outcome in outcomes if outcome.error)
+        failed = tuple(outcome.plan.source for outcome in outcomes if outcome.error)
         resumed_count = sum(command[:3] == ("zfs", "send", "-t") for command in source.commands)
         bundle_count = sum(bundled_sends(command) is not None for command in source.commands)
-        return Run(End.UNWELL if errors else End.WELL, errors, not source.is_connected, resumed_count, bundle_count)
+        end = End.UNWELL if errors else End.WELL
+        return Run(end, errors, not source.is_connected, resumed_count, bundle_count, failed)
     except (ReplicateError, Interrupted) as error:
-        return Run(End.UNWELL, (f"{type(error).__name__}: {error}",), not source.is_connected)
+        return Run(End.UNWELL, (f"{type(error).__name__}: {error}",), not source.is_connected, failed=("",))
     except Crash:
         if started_before_crash != [len(source.commands) + len(target.commands)]:
             raise AssertionError("something was started after the crash") from None

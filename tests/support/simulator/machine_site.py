@@ -79,15 +79,16 @@ class Site:
         self.released_by_hand: set[int] = set()
         """Guids of the copies whose hold an administrator released."""
         for name in ("a/data", "a/data/x", "a/data/x/y"):
-            self._do("zfs", "create", name)
+            self.do("zfs", "create", name)
         self.write(0, 2)
         self.snapshot(0, is_recursive=True)
 
-    def _do(self, *command: str) -> bool:
+    def do(self, *command: str) -> bool:
+        """Run a command as an administrator; return whether zfs did it."""
         _stdout, _stderr, status = shell.run(self._machine, command)
         return status == 0
 
-    def _new_name(self, kind: str) -> str:
+    def new_name(self, kind: str) -> str:
         return f"{kind}{next(self._numbers)}"
 
     def tree(self, root: str) -> list[Dataset]:
@@ -120,7 +121,7 @@ class Site:
     def snapshot(self, place: int, is_recursive: bool) -> None:
         dataset = chosen(self.tree("a/data"), place)
         if dataset is not None:
-            self._do("zfs", "snapshot", *(["-r"] if is_recursive else []), f"{dataset.name}@{self._new_name('s')}")
+            self.do("zfs", "snapshot", *(["-r"] if is_recursive else []), f"{dataset.name}@{self.new_name('s')}")
 
     def destroy_snapshot(self, place: int, is_deferred: bool) -> None:
         """zfs refuses a held one; with -d it is marked, and goes with its last hold."""
@@ -131,7 +132,7 @@ class Site:
         snapshot = self.world.dataset(dataset).find(short)
         if self.world.dataset(dataset).key and len(self.world.snapshots(dataset)) == 1:
             return
-        if self._do("zfs", "destroy", *(["-d"] if is_deferred else []), name) and snapshot is not None:
+        if self.do("zfs", "destroy", *(["-d"] if is_deferred else []), name) and snapshot is not None:
             self.lost_by_hand.add(snapshot.guid)
 
     def rename_snapshot(self, place: int) -> None:
@@ -147,24 +148,24 @@ class Site:
             return
         names = [snapshot.name for snapshot in dataset.snapshots]
         oldest = dataset.snapshots[0]
-        if len(names) > ROTATION and self._do("zfs", "destroy", f"{dataset.name}@{names[0]}"):
+        if len(names) > ROTATION and self.do("zfs", "destroy", f"{dataset.name}@{names[0]}"):
             self.lost_by_hand.add(oldest.guid)
         else:
-            names.insert(0, self._new_name("s"))
+            names.insert(0, self.new_name("s"))
         for older, newer in pairwise(names):
-            if not self._do("zfs", "rename", f"{dataset.name}@{newer}", f"{dataset.name}@{older}"):
+            if not self.do("zfs", "rename", f"{dataset.name}@{newer}", f"{dataset.name}@{older}"):
                 return
-        self._do("zfs", "snapshot", f"{dataset.name}@{names[-1]}")
+        self.do("zfs", "snapshot", f"{dataset.name}@{names[-1]}")
 
     def create_dataset(self, place: int, kind: str) -> None:
         """Give an encrypted dataset, or one below it, a snapshot at once: its placeholder could never be filled."""
         parents = [dataset.name for dataset in self.tree("a/data") if dataset.kind == "filesystem"]
         parent = chosen(parents, place)
         if parent is not None and len(self.tree("a/data")) < MAX_DATASETS:
-            name = f"{parent}/{self._new_name('d')}"
-            self._do("zfs", "create", *CREATION[kind], name)
+            name = f"{parent}/{self.new_name('d')}"
+            self.do("zfs", "create", *CREATION[kind], name)
             if self.world.dataset(name).key:
-                self._do("zfs", "snapshot", f"{name}@{self._new_name('s')}")
+                self.do("zfs", "snapshot", f"{name}@{self.new_name('s')}")
 
     def destroy_dataset(self, place: int) -> None:
         """Destroy a leaf; zfs refuses while any of its snapshots is held."""
@@ -173,7 +174,7 @@ class Site:
         leaf = chosen([name for name in names if not any(other.startswith(f"{name}/") for other in names)], place)
         if leaf is not None:
             dataset = self.world.dataset(leaf)
-            if self._do("zfs", "destroy", "-r", leaf):
+            if self.do("zfs", "destroy", "-r", leaf):
                 self.lost_by_hand |= {dataset.guid, *(snapshot.guid for snapshot in dataset.snapshots)}
 
     # --- on the copies ---
@@ -184,7 +185,7 @@ class Site:
     def hold_copy(self, place: int) -> None:
         name = chosen(self._copies(), place)
         if name is not None:
-            self._do("zfs", "hold", FOREIGN_TAG, name)
+            self.do("zfs", "hold", FOREIGN_TAG, name)
 
     def release_copy(self, place: int) -> None:
         held = [
@@ -199,19 +200,19 @@ class Site:
             return
         dataset_name, _, short = name.partition("@")
         snapshot = self.world.dataset(dataset_name).find(short)
-        if self._do("zfs", "release", FOREIGN_TAG, name) and snapshot is not None:
+        if self.do("zfs", "release", FOREIGN_TAG, name) and snapshot is not None:
             self.released_by_hand.add(snapshot.guid)
 
     def clone_copy(self, place: int) -> None:
         name = chosen(self._copies(), place)
         if name is not None:
-            self._do("zfs", "clone", name, f"{name[0]}/{self._new_name('clone')}")
+            self.do("zfs", "clone", name, f"{name[0]}/{self.new_name('clone')}")
 
     def destroy_clone(self, place: int) -> None:
         clones = [dataset.name for dataset in self.world.all_datasets() if dataset.origin is not None]
         name = chosen(clones, place)
         if name is not None:
-            self._do("zfs", "destroy", name)
+            self.do("zfs", "destroy", name)
 
     def snapshot_copy(self, place: int, is_recursive: bool) -> None:
         """Take an administrator's own snapshot; never of a placeholder, which would then not be empty."""
@@ -222,7 +223,7 @@ class Site:
         }
         name = chosen([name for name, tree in trees.items() if all(map(_is_received, tree))], place)
         if name is not None:
-            self._do("zfs", "snapshot", *(["-r"] if is_recursive else []), f"{name}@{self._new_name(OWN)}")
+            self.do("zfs", "snapshot", *(["-r"] if is_recursive else []), f"{name}@{self.new_name(OWN)}")
 
     def change_copy(self, mirror: Mirror, place: int) -> str | None:
         """Write to a copy and release this mirror's tags from it and its original; return its name.
@@ -244,12 +245,12 @@ class Site:
         for dataset, tag in ((original, mirror.tag), (copy, mirror.target_tag)):
             for snapshot in dataset.snapshots:
                 if tag in snapshot.holds:
-                    self._do("zfs", "release", tag, f"{dataset.name}@{snapshot.name}")
+                    self.do("zfs", "release", tag, f"{dataset.name}@{snapshot.name}")
         return copy.name
 
     def roll_back_copy(self, name: str) -> None:
         """Discard what was written to a copy since its newest snapshot."""
-        self._do("zfs", "rollback", "-r", f"{name}@{self.world.snapshots(name)[-1]}")
+        self.do("zfs", "rollback", "-r", f"{name}@{self.world.snapshots(name)[-1]}")
 
     def replace_arrival(self, mirror: Mirror) -> None:
         """Rename the newest arrival and take another snapshot with its name: only the guid differs."""
@@ -262,7 +263,7 @@ class Site:
         if arrivals:
             _txg, name = max(arrivals)
             self._rename(name)
-            self._do("zfs", "snapshot", name)
+            self.do("zfs", "snapshot", name)
 
     def destroy_own_snapshot(self, place: int) -> None:
         """Only where it was taken: further down the chain it is a copy."""
@@ -278,7 +279,7 @@ class Site:
             return
         dataset_name, _, short = name.partition("@")
         snapshot = self.world.dataset(dataset_name).find(short)
-        if self._do("zfs", "destroy", name) and snapshot is not None:
+        if self.do("zfs", "destroy", name) and snapshot is not None:
             self.lost_by_hand.add(snapshot.guid)
 
     def _copies(self) -> list[str]:
@@ -286,7 +287,7 @@ class Site:
 
     def _rename(self, name: str | None) -> None:
         if name is not None:
-            self._do("zfs", "rename", name, f"{name.partition('@')[0]}@{self._new_name('r')}")
+            self.do("zfs", "rename", name, f"{name.partition('@')[0]}@{self.new_name('r')}")
 
 
 def _is_received(dataset: Dataset) -> bool:

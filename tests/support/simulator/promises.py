@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tests.support.simulator.invariants import FinishedRun, common_pairs, strangers
+from tests.support.simulator.invariants import FinishedRun, strangers
 from tests.support.simulator.machine_site import Mirror
 from tests.support.simulator.pictures import DatasetPicture, Picture, is_in, newest_common
 
@@ -41,11 +41,14 @@ def _written_data_lost(run: FinishedRun) -> Iterator[str]:
 def _saved_state_lost(run: FinishedRun) -> Iterator[str]:
     """What a cut receive has saved is kept or continued, as long as its stream can be continued."""
     for source, before in pairs(run.before, run.mirror):
-        saved = before.saved
-        after = run.after.get(before.name)
-        if saved is None or not _can_continue(source, before) or run.may_roll_back:
+        saved, after, source_after = before.saved, run.after.get(before.name), run.after.get(source.name)
+        if saved is None or run.may_roll_back or not _can_continue(source, before):
             continue
-        has_arrived = after is not None and saved.to_guid in after.guids | run.lost_by_hand
+        if source_after is None or not _can_continue(source_after, before):
+            continue  # a person acted meanwhile
+        newest = newest_common(source_after, after.guids) if after else None
+        has_expired = run.keep_days is not None and newest is not None
+        has_arrived = has_expired or (after is not None and saved.to_guid in after.guids | run.lost_by_hand)
         has_grown = (
             after is not None
             and after.saved is not None
@@ -70,22 +73,27 @@ def _can_continue(source: DatasetPicture, target: DatasetPicture) -> bool:
 
 
 def _common_snapshot_lost(run: FinishedRun) -> Iterator[str]:
-    after = dict(common_pairs(run.after, run.mirror))
-    for guid, was_common in common_pairs(run.before, run.mirror):
-        if was_common and not after.get(guid) and not run.lost_by_hand:
-            yield f"the dataset {guid} has no common snapshot any more"
+    """Where both sides had a common snapshot, they have one: unless a person destroyed it."""
+    for source, target in pairs(run.before, run.mirror):
+        source_after, target_after = run.after.get(source.name), run.after.get(target.name)
+        were_common = (source.guids & target.guids) - run.lost_by_hand
+        if source_after is None or target_after is None or source.guid in run.lost_by_hand:
+            continue
+        if were_common and not source_after.guids & target_after.guids:
+            yield f"{source.name} and {target.name} have no common snapshot any more"
 
 
 def _protection_lost(run: FinishedRun) -> Iterator[str]:
-    """Where a common snapshot was held on a side, one still is there."""
+    """Where a common snapshot was held on a side, one still is there: unless a person released or destroyed it."""
     mirror = run.mirror
+    by_hand = run.lost_by_hand | run.released_by_hand
     for source, target in pairs(run.before, mirror):
         source_after, target_after = run.after.get(source.name), run.after.get(target.name)
-        if source_after is None or target_after is None or run.lost_by_hand or run.released_by_hand:
+        if source_after is None or target_after is None:
             continue
         sides = ((source, source_after, mirror.tag), (target, target_after, mirror.target_tag))
         for before, after, tag in sides:
-            was_held = _held(before, tag) & source.guids & target.guids
+            was_held = (_held(before, tag) & source.guids & target.guids) - by_hand
             if was_held and not _held(after, tag) & source_after.guids & target_after.guids:
                 yield f"no common snapshot of {before.name} is held by {tag} any more"
 
