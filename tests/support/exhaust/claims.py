@@ -18,6 +18,9 @@ def violations(before: Picture, command: Command, ran: Ran, strike: Strike | Non
     """Return each violation with the moment at which it is seen."""
     excluded = f"{command.mirror.source}/{command.exclude}"
 
+    pictures = [before, *(moment.picture for moment in ran.moments)]
+    there = frozenset[int]().union(*(guids_below(now, command.mirror.target) for now in pictures))
+
     def finished(after: Picture) -> FinishedRun:
         return FinishedRun(
             command.mirror,
@@ -30,7 +33,7 @@ def violations(before: Picture, command: Command, ran: Ran, strike: Strike | Non
             is_meddled=strike is not None and strike.is_person,
             may_roll_back=command.may_roll_back,
             excluded=frozenset(name for name in before if command.exclude and is_in(name, excluded)),
-            once_there=guids_below(after, command.mirror.target),
+            once_there=there,
         )
 
     for moment in ran.moments:

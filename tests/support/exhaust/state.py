@@ -32,7 +32,7 @@ Row = tuple[Any, ...]
 """Numbers, texts and rows: what marshal writes."""
 
 
-def _others(kind: type[Dataset | Snapshot | Pool], *known: str) -> tuple[str, ...]:
+def _others(kind: type[Dataset | Snapshot | SavedReceive | Pool], *known: str) -> tuple[str, ...]:
     """The fields besides these: plain values, to be written as they are."""
     return tuple(field.name for field in fields(kind) if field.name not in known)
 
@@ -41,7 +41,10 @@ _DATED = ("name", "guid", "createtxg", "creation", "blocks")
 DATASET_FIELDS = _others(
     Dataset, *_DATED, "kind", "key", "properties", "snapshots", "bookmarks", "origin", "saved", "allowed"
 )
-SNAPSHOT_FIELDS = _others(Snapshot, *_DATED, "holds")
+SNAPSHOT_FIELDS = _others(Snapshot, *_DATED, "holds", "ivset_guid")
+SAVED_FIELDS = _others(
+    SavedReceive, "to_name", "to_guid", "from_guid", "flags", "origin", "blocks", "is_active", "ivset_guid"
+)
 POOL_FIELDS = _others(Pool, "features", "txg", "datasets")
 
 
@@ -113,6 +116,7 @@ class _Writer:
             self._age(snapshot.creation),
             self._blocks(snapshot.blocks),
             tuple(sorted(snapshot.holds)),
+            self._key(snapshot.ivset_guid),
             _plain(snapshot, SNAPSHOT_FIELDS),
         )
 
@@ -124,7 +128,9 @@ class _Writer:
         origin = dataset.snapshots.index(saved.origin) if saved.origin in dataset.snapshots else -1
         owner, _, short = saved.to_name.partition("@")
         guids = self._guid(saved.to_guid), self._guid(saved.from_guid)
-        return f"{owner}@{self._name(short)}", *guids, int(saved.flags), origin, self._blocks(saved.blocks)
+        to_name = f"{owner}@{self._name(short)}"
+        rest = self._key(saved.ivset_guid), _plain(saved, SAVED_FIELDS)
+        return to_name, *guids, int(saved.flags), origin, self._blocks(saved.blocks), *rest
 
     def _blocks(self, blocks: Iterable[Block]) -> Row:
         return tuple((self._value(block.value), block.size, self._rank[block.birth]) for block in blocks)
@@ -167,16 +173,17 @@ def _thawed_dataset(row: Row) -> Dataset:
     dataset.snapshots = [_thawed_snapshot(snapshot) for snapshot in snapshots]
     dataset.bookmarks = {mark: Bookmark(guid, txg, _creation(age)) for mark, guid, txg, age in bookmarks}
     if saved:
-        to_name, to_guid, from_guid, flags, origin, arrived = saved
+        to_name, to_guid, from_guid, flags, origin, arrived, ivset_guid, plain = saved
         above = dataset.snapshots[origin] if origin >= 0 else None
-        dataset.saved = SavedReceive(to_name, to_guid, from_guid, flags, above, _thawed(arrived), is_active=False)
+        named = dict(zip(SAVED_FIELDS, plain, strict=True), is_active=False, ivset_guid=ivset_guid)
+        dataset.saved = SavedReceive(to_name, to_guid, from_guid, flags, above, _thawed(arrived), **named)
     return dataset
 
 
 def _thawed_snapshot(row: Row) -> Snapshot:
-    name, guid, txg, age, blocks, tags, plain = row
+    name, guid, txg, age, blocks, tags, ivset_guid, plain = row
     holds = dict.fromkeys(tags, NOW)
-    named = dict(zip(SNAPSHOT_FIELDS, plain, strict=True))
+    named = dict(zip(SNAPSHOT_FIELDS, plain, strict=True), ivset_guid=ivset_guid)
     return Snapshot(name, guid, txg, _creation(age), tuple(_thawed(blocks)), holds, **named)
 
 

@@ -1,4 +1,7 @@
-"""Write docs/reliability.md from the cells recorded by test_faults.py: reliability.py RESULTS_DIRECTORY OUTPUT."""
+"""Write the fault matrix into docs/reliability.md, from the cells that test_faults.py recorded.
+
+Arguments: the directory of the results, the document, the version of OpenZFS.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,27 @@ import signal
 import sys
 from pathlib import Path
 
-HEAD = """# Reliability: the fault matrix
+from tests.support.sections import renew_section
+
+HEAD = """## Fault matrix, OpenZFS {version}
 
 Written by the lab tests (`make test-lab`, tests/lab/test_faults.py) on real OpenZFS with a real sshd: do not edit.
 
 In each cell one fault strikes a run with two datasets. Afterwards no process of a stream may be left on either side,
 and every common snapshot must still exist. Then a plain run must succeed without human help: the newest snapshots of
 both sides must be equal, each dataset must have exactly one held snapshot on each side, and expired snapshots must be
-gone.
-"""
+gone."""
 
 
-def main(results: Path, output: Path) -> None:
+def main(results: Path, output: Path, version: str) -> None:
     rows = [json.loads(path.read_text()) for path in sorted(results.glob("*.json"))]
-    lines = [HEAD]
+    lines = [HEAD.format(version=version)]
     for scenario in dict.fromkeys(row["scenario"] for row in rows):
-        lines += [f"\n## {scenario.capitalize()}\n", "| fault | exit status | message | the next run |"]
+        lines += [f"\n### {scenario.capitalize()}\n", "| fault | exit status | message | the next run |"]
         lines += ["|---|---|---|---|"]
         lines += [_line(row) for row in rows if row["scenario"] == scenario]
     lines += [f"\n{len(rows)} cells, {len(rows)} passed."]
-    output.write_text("\n".join(lines) + "\n")
+    renew_section(output, f"fault matrix {version}", "\n".join(lines))
 
 
 def _line(row: dict[str, str | int]) -> str:
@@ -39,4 +43,4 @@ def _line(row: dict[str, str | int]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
