@@ -10,7 +10,7 @@ TESTS = TOP / "tests"
 
 
 def pins(name: str) -> dict[str, str]:
-    lines = re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (TESTS / name).read_text(), re.MULTILINE)
+    lines = re.findall(r"^([A-Za-z0-9._-]+)(?:\[\w+\])?==(\S+)", (TESTS / name).read_text(), re.MULTILINE)
     return {re.sub("[._]", "-", package.lower()): version for package, version in lines}
 
 
@@ -18,6 +18,11 @@ def test_the_lock_has_the_versions_of_the_constraints() -> None:
     locked = pins("requirements.lock")
     locked.pop("setuptools")
     assert locked == pins("constraints.txt"), "write it anew: make lock"
+
+
+def test_a_package_needed_with_an_extra_is_locked_with_it() -> None:
+    """Else pip takes the newest one for `coverage[toml]`, which pytest-cov needs, and refuses it without a hash."""
+    assert re.search(r"^coverage\[toml\]==", (TESTS / "requirements.lock").read_text(), re.MULTILINE)
 
 
 def test_each_package_has_hashes() -> None:
