@@ -81,7 +81,8 @@ def bookmarks(draw: st.DrawFn) -> commands.Command:
     bookmarked = snapshots.filter(lambda name: "@_" not in name)
     new = draw(st.lists(bookmarked, max_size=3))
     old = draw(st.lists(bookmarked, max_size=3))
-    pairs = [(name, name.replace("@", prefix)) for name in new]
+    guids = draw(st.lists(st.sampled_from(("", ".1", f".{2**64 - 1}")), min_size=len(new), max_size=len(new)))
+    pairs = [(name, name.replace("@", prefix) + guid) for name, guid in zip(new, guids, strict=True)]
     return commands.bookmark(pairs, [name.replace("@", prefix) for name in old])
 
 
