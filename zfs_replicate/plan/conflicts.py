@@ -11,7 +11,7 @@ from dataclasses import replace
 from zfs_replicate.model import Dataset, Kind, PlanContext, Snapshot
 from zfs_replicate.plan.aside import marked_by_hand, move_aside
 from zfs_replicate.plan.divergence import Divergence, dated, residue_limit
-from zfs_replicate.plan.emptiness import is_untouched
+from zfs_replicate.plan.emptiness import USED, is_untouched
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.steps import Conflict, Rollback
 from zfs_replicate.zfs import names
@@ -70,7 +70,7 @@ def small_rollback(pair: Pair, context: PlanContext) -> Rollback | None:
 
 
 def below_conflict(above: str) -> Conflict:
-    """Given a target dataset in conflict, return the conflict of what is not begun below it."""
+    """Given a target dataset in conflict, return the conflict of a dataset below it, which is not begun therefore."""
     return Conflict(
         f"it is not begun, because {above} above it is in conflict", "resolve that one first, then run again"
     )
@@ -104,7 +104,7 @@ def _without_base(pair: Pair, target: Dataset, is_resuming: bool, aside: str) ->
         return _no_common_snapshot(pair.source, target, aside)
     if target.is_placeholder and (target.odd_snapshots or not is_untouched(target)):
         return Conflict(
-            "it was created as an empty parent, but data has been written to it since",
+            USED,
             f"move its files elsewhere and delete them here, then run again; or {aside}",
         )
     if not target.is_placeholder and not is_resuming:

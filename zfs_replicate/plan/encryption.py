@@ -68,8 +68,9 @@ def other_key_problem(pair: Pair) -> str:
 def foreign_root_problem(pair: Pair) -> str | None:
     """Return what is wrong with a raw copy that inherits a key which is not that of its source; None if it does not.
 
-    Each raw increment brings the key as the source has wrapped it; unlocked is it with the key of the encryption root,
-    which may be another one since `zfs change-key -i` (facts 3). Harmless is a root whose source has the same root.
+    Each raw increment brings the key as the source has wrapped it, but zfs unlocks it with the key of the copy's
+    encryption root, which may be another one since `zfs change-key -i` (facts 3). It is the same key if that root is
+    the copy of the source's own root.
     """
     target = pair.target
     if target is None or not pair.is_raw or target.encryption_root in (None, target.name):

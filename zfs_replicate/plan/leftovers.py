@@ -7,11 +7,11 @@ gone on the source keeps its holds, and with them its space: only a person knows
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 
 from zfs_replicate.config import Connection
 from zfs_replicate.model import TARGET_SUFFIX, Inventory, Survey
-from zfs_replicate.plan.pair import match_trees
+from zfs_replicate.plan.pair import by_counterpart, find_orphans
 from zfs_replicate.steps import Leftover, Side
 from zfs_replicate.zfs import names
 
@@ -28,16 +28,16 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
     source `a! b! b/c!`, target `a^ b^ old^`: `b` with two holds on the source, and `b` and `old` on the target.
     """
     target_tag = f"{tag}{TARGET_SUFFIX}"
-    pairs, orphans = match_trees(survey.source, survey.target, excludes)
-    mirrored = frozenset(name for pair in pairs for name in (pair.source.name, pair.target_name))
-    orphan_names = {orphan.name for orphan in orphans}
-    on_source = [(name, EXCLUDED) for name in _held(survey.source, mirrored, tag)]
+    mirrored = by_counterpart(survey.source, survey.target, excludes)
+    originals = {original.name for original in mirrored.values()}
+    orphans = {orphan.name for orphan in find_orphans(survey.source, survey.target, excludes)}
+    on_source = [(name, EXCLUDED) for name in _held(survey.source, originals, tag)]
     on_source += [(name, MOVED_AWAY) for name in survey.moved]
     if survey.source_capabilities.is_read_only:
         on_source = []  # nothing can be released there now
     on_target = [
-        (name, NOT_ON_SOURCE if name.partition("@")[0] in orphan_names else EXCLUDED)
-        for name in _held(survey.target, mirrored, target_tag)
+        (name, NOT_ON_SOURCE if name.partition("@")[0] in orphans else EXCLUDED)
+        for name in _held(survey.target, mirrored.keys(), target_tag)
     ]
     on_target += [(name, MOVED_ASIDE) for name in survey.aside]
     return (
@@ -51,8 +51,8 @@ def orphaned_guids(survey: Survey, excludes: tuple[str, ...], tag: str) -> froze
 
     What has one of these guids elsewhere in the source's pool was moved there.
     """
-    _pairs, orphans = match_trees(survey.source, survey.target, excludes)
     target_tag = f"{tag}{TARGET_SUFFIX}"
+    orphans = find_orphans(survey.source, survey.target, excludes)
     held = [orphan for orphan in orphans if any(target_tag in snapshot.holds for snapshot in orphan.snapshots)]
     return frozenset(snapshot.guid for orphan in held for snapshot in orphan.snapshots)
 
@@ -70,8 +70,8 @@ def _releasing_here(connection: Connection, tag: str) -> tuple[str, ...]:
     return ("zfs_replicate", "release", "--target", *sudo, "-t", tag, "-l")
 
 
-def _held(tree: Inventory, mirrored: frozenset[str], tag: str) -> Iterator[str]:
-    """Yield the held snapshots of what is not mirrored, parents first."""
+def _held(tree: Inventory, mirrored: Container[str], tag: str) -> Iterator[str]:
+    """Yield the snapshots that the tag holds in datasets outside the mirror, parents first."""
     for dataset in tree.datasets.values():
         if dataset.name not in mirrored:
             yield from (f"{dataset.name}@{snapshot.name}" for snapshot in dataset.snapshots if tag in snapshot.holds)

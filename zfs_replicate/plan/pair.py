@@ -105,6 +105,20 @@ def not_excluded(inventory: Inventory, excludes: tuple[str, ...]) -> tuple[Datas
     )
 
 
+def by_counterpart(source: Inventory, target: Inventory, excludes: tuple[str, ...]) -> dict[str, Dataset]:
+    """Return the source datasets that are not excluded by the names of their counterparts, parents first.
+
+    With roots `tank/a` and `off/b`, the key of `tank/a/c` is `off/b/c`.
+    """
+    return {target.root + dataset.name[len(source.root) :]: dataset for dataset in not_excluded(source, excludes)}
+
+
+def find_orphans(source: Inventory, target: Inventory, excludes: tuple[str, ...]) -> tuple[Dataset, ...]:
+    """Return the datasets that only the target has, parents first, without the excluded."""
+    paired = by_counterpart(source, target, excludes)
+    return tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in paired)
+
+
 def above_plain_data(datasets: Iterable[Dataset], is_decrypting: bool) -> frozenset[str]:
     """Given source datasets, return the names above those that arrive in plain: `a` and `a/b` for a plain `a/b/c`."""
     plain = (dataset for dataset in datasets if dataset.snapshots and (is_decrypting or not dataset.is_encrypted))
@@ -116,14 +130,13 @@ def match_trees(
 ) -> tuple[tuple[Pair, ...], tuple[Dataset, ...]]:
     """Pair the datasets of two trees by their path below the root. Return the pairs, and what only the target has.
 
-    With roots `tank/a` and `off/b`, `tank/a/c` is paired with `off/b/c`. Both are parents first, without the excluded.
+    Both are parents first, without the excluded.
     """
     pairs: dict[str, Pair] = {}
-    datasets = not_excluded(source, excludes)
+    datasets = by_counterpart(source, target, excludes)
     below = Counter(above for name in target.datasets for above in names.ancestors(name))
-    above_plain = above_plain_data(datasets, is_decrypting)
-    for dataset in datasets:
-        name = target.root + dataset.name[len(source.root) :]
+    above_plain = above_plain_data(datasets.values(), is_decrypting)
+    for name, dataset in datasets.items():
         pair = Pair.of(dataset, name, target.datasets.get(name))
         parent = pairs.get(name.rpartition("/")[0])
         pairs[name] = replace(
@@ -135,5 +148,4 @@ def match_trees(
             is_parent_plain=target.is_parent_plain,
             below_count=below[name],
         )
-    orphans = tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in pairs)
-    return tuple(pairs.values()), orphans
+    return tuple(pairs.values()), find_orphans(source, target, excludes)

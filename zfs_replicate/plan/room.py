@@ -1,4 +1,4 @@
-"""Plan which overdue snapshots go before the streams, where what comes would not fit. (plans, pairs, target) → plans.
+"""Plan which overdue snapshots expire before the streams, which would not fit otherwise. (plans, …) → plans.
 
 Pure. Everything else expires last, so that a mirror that fails for months keeps what it has. So a snapshot goes early
 only if it is overdue, older than the base, and if all that may go can be enough for the stream. The same snapshots are

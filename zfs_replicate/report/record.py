@@ -138,9 +138,10 @@ class DatasetRun:
                     absent.update(run.step.snapshots)
                 case Hold(Side.SOURCE):
                     placed.update(run.step.snapshots)
-        arrived = () if self.last.arrived is None or self.last.arrived in self.plan.held else (self.last.arrived,)
-        names = {snapshot: f"{self.plan.source}@{snapshot.name}" for snapshot in (*self.plan.held, *arrived)}
-        held = [s for s in names if names[s] not in absent and (s in self.plan.held or names[s] in placed)]
+        held = {snapshot for snapshot in self.plan.held if f"{self.plan.source}@{snapshot.name}" not in absent}
+        arrived = self.last.arrived
+        if arrived is not None and f"{self.plan.source}@{arrived.name}" in placed:
+            held.add(arrived)
         return tuple(sorted(held, key=lambda snapshot: snapshot.createtxg))
 
 

@@ -1,4 +1,4 @@
-"""Read what only matters of copies that were changed: their bookmarks, and the pool's sectors. (…, Survey) → Survey.
+"""Read what matters only where a copy was changed: its bookmarks, and the pool's sectors. (…, Survey) → Survey.
 
 It would cost each run a command or two, and in most runs no copy was changed.
 """
@@ -58,8 +58,8 @@ def _changed_copies(survey: Survey) -> list[str]:
 def _is_changed(copy: Dataset, original: Dataset | None) -> bool:
     if original is None or not copy.snapshots or not original.snapshots:
         return False
-    known = {snapshot.guid for snapshot in original.snapshots}
-    return copy.written > 0 or copy.snapshots[-1].guid not in known
+    newest = copy.snapshots[-1].guid
+    return copy.written > 0 or all(snapshot.guid != newest for snapshot in reversed(original.snapshots))
 
 
 def _read_bookmarks(host: Host, datasets: Sequence[str]) -> dict[str, tuple[Bookmark, ...]]:

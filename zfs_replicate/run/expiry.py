@@ -1,4 +1,5 @@
-"""Destroy the overdue snapshots of one copy, at the end or early, to make room. → the error that names what stays.
+"""Destroy overdue snapshots of one copy: at the end of a run, or early to make room. Return the error that names the
+rest.
 
 One `zfs destroy` takes many snapshots and is atomic: if one is mounted, held or cloned, none goes. So what zfs names in
 its refusal is left out, and the others go with the next command.

@@ -1,4 +1,4 @@
-"""Read the answer of a command on many names: which are absent, and which command printed what cannot be parsed."""
+"""Read what a command on many names answers: which of them are absent; and say which output cannot be parsed."""
 
 from __future__ import annotations
 
