@@ -1,7 +1,7 @@
 """Define what each side has and what the user asks for. Frozen values; nothing here acts.
 
 Read from a side: Snapshot, Bookmark, ResumeToken, Dataset, Inventory, Capabilities. Asked for: Policy, PlanContext.
-The steps of a plan are in steps.py.
+The steps of a plan are in steps.py, the plan itself in plans.py.
 
 Two rules hold everywhere. A snapshot is identified by its guid; names are for people. createtxg orders snapshots
 within one pool only and means nothing across pools.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from zfs_replicate.steps import Outcome, Resume, Send
+from zfs_replicate.plans import Outcome
+from zfs_replicate.steps import Resume, Send
 
 
 class Observer:

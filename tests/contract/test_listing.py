@@ -6,13 +6,13 @@ from tests.support.contract.zfs import Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import DatasetMissing, PoolMissing
 from zfs_replicate.model import PLACEHOLDER_PROPERTY, Kind
-from zfs_replicate.zfs import commands, parse, refusals
+from zfs_replicate.zfs import commands, parse, parse_tree, refusals
 
 
-def tree(zfs: Zfs, root: str) -> parse.Listing:
+def tree(zfs: Zfs, root: str) -> parse_tree.Listing:
     result = zfs.run(commands.list_tree(root))
     assert result.status == 0
-    return parse.listing(result.lines)
+    return parse_tree.listing(result.lines)
 
 
 def test_tree_lists_all_kinds_parents_first(zfs: Zfs) -> None:

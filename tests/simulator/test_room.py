@@ -10,7 +10,7 @@ from tests.support.simulator.world import RECORD_SIZE
 from zfs_replicate.actions import mirror as action
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.model import SECONDS_PER_DAY
-from zfs_replicate.steps import Attempt
+from zfs_replicate.plans import Attempt
 
 LARGE = 8 * RECORD_SIZE
 DAYS = ("-k", "30")

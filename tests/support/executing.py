@@ -8,10 +8,11 @@ from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import plan_of, target_tree, tree
 from zfs_replicate.model import Inventory
 from zfs_replicate.observer import Observer
+from zfs_replicate.plans import Outcome, Plan
 from zfs_replicate.run import executor
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.transfer import Pipe
-from zfs_replicate.steps import Outcome, Plan, Verify
+from zfs_replicate.steps import Verify
 
 DENIED = "permission denied"
 ARRIVED = "zfs list -Hp -d 1"

@@ -62,16 +62,15 @@ from zfs_replicate.model import (
 )
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset, plan_trees
+from zfs_replicate.plans import DatasetPlan, Plan
 from zfs_replicate.steps import (
     AbortReceive,
     BookmarkSource,
     ClearPlaceholder,
     CreateParent,
-    DatasetPlan,
     Expire,
     Hold,
     MakeRoom,
-    Plan,
     Release,
     RenameSnapshots,
     Resume,

@@ -10,7 +10,7 @@ from unittest import mock
 from zfs_replicate.actions import one_pass
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.hosts.base import Host, TargetHost
-from zfs_replicate.steps import Attempt
+from zfs_replicate.plans import Attempt
 
 
 def simulated_pass(request: MirrorRequest, source: Host, target: TargetHost, now: int) -> Attempt:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 from tests.support.notation import TAG, TARGET_TAG
 from zfs_replicate.model import Bookmark, Dataset, Kind, Snapshot
+from zfs_replicate.plans import DatasetPlan
 from zfs_replicate.steps import (
     AbortReceive,
     BookmarkSource,
     ClearPlaceholder,
     CreateParent,
-    DatasetPlan,
     Expire,
     Hold,
     Release,

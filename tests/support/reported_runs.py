@@ -8,9 +8,10 @@ from typing import Any
 from tests.support.notation import plan_of, target_tree, tree
 from zfs_replicate.cli.arguments import parse
 from zfs_replicate.config import MirrorRequest
+from zfs_replicate.plans import Attempt, Outcome, Plan
 from zfs_replicate.report.record import Problem, Run
 from zfs_replicate.run.ledger import Ledger
-from zfs_replicate.steps import Attempt, Outcome, Plan, Resume, Send, Step
+from zfs_replicate.steps import Resume, Send, Step
 
 BEGAN, ENDED = 1_700_000_000.0, 1_700_000_090.5
 LINE = ("-h", "nas1", "-r", "tank/a", "-l", "off/a", "-t", "offsite")

@@ -9,7 +9,7 @@ from tests.support.passes import simulated_pass
 from tests.support.simulator import SimulatedHost, World
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest
-from zfs_replicate.steps import Attempt, Outcome
+from zfs_replicate.plans import Attempt, Outcome
 
 
 @functools.cache

@@ -15,12 +15,12 @@ from zfs_replicate.output.display import announce
 from zfs_replicate.output.failure import describe_failure
 from zfs_replicate.output.logs import Subject, log_problem, logging_as
 from zfs_replicate.output.publish import publish
+from zfs_replicate.plans import Attempt, Plan
 from zfs_replicate.printable import visible
 from zfs_replicate.report.record import Run
 from zfs_replicate.report.text import plan_lines, summary_line, totals_line
 from zfs_replicate.run.lock import locked
 from zfs_replicate.signals import SIGNALLED, Interrupted
-from zfs_replicate.steps import Attempt, Plan
 
 log = logging.getLogger(__name__)
 

@@ -10,13 +10,13 @@ from zfs_replicate.actions.elsewhere import with_elsewhere
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.output.display import follow_live
 from zfs_replicate.plan.planner import make_plan
+from zfs_replicate.plans import Attempt
 from zfs_replicate.report.text import detail_lines
 from zfs_replicate.run.changes import settle
 from zfs_replicate.run.connect import carrier, connected, here
 from zfs_replicate.run.context import RunContext, choose_pipe
 from zfs_replicate.run.executor import execute
 from zfs_replicate.run.survey import Place, read_both
-from zfs_replicate.steps import Attempt
 
 log = logging.getLogger(__name__)
 

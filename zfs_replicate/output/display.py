@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, TextIO
 from zfs_replicate.config import Reporting
 from zfs_replicate.observer import Observer
 from zfs_replicate.output.logs import log
+from zfs_replicate.plans import DatasetPlan, Outcome, Plan
 from zfs_replicate.printable import visible
 from zfs_replicate.report.text import arrival_line
-from zfs_replicate.steps import DatasetPlan, Outcome, Plan, Resume, Send
+from zfs_replicate.steps import Resume, Send
 from zfs_replicate.units import size
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from zfs_replicate.model import Dataset, Kind, PlanContext, Snapshot
 from zfs_replicate.plan.aside import marked_by_hand, move_aside
 from zfs_replicate.plan.divergence import Divergence, dated, residue_limit
-from zfs_replicate.plan.emptiness import USED, is_untouched
+from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.pair import Pair
-from zfs_replicate.steps import Conflict, Rollback
+from zfs_replicate.plans import Conflict
+from zfs_replicate.steps import Rollback
 from zfs_replicate.zfs import names
 
 
@@ -104,7 +105,7 @@ def _without_base(pair: Pair, target: Dataset, is_resuming: bool, aside: str) ->
         return _no_common_snapshot(pair.source, target, aside)
     if target.is_placeholder and (target.odd_snapshots or not is_untouched(target)):
         return Conflict(
-            USED,
+            "it was created as an empty parent, but data has been written to it since",
             f"move its files elsewhere and delete them here, then run again; or {aside}",
         )
     if not target.is_placeholder and not is_resuming:

@@ -9,7 +9,8 @@ import shlex
 from dataclasses import dataclass
 
 from zfs_replicate.model import Bookmark, Dataset, Snapshot
-from zfs_replicate.steps import Conflict, Release, Rollback, Side
+from zfs_replicate.plans import Conflict
+from zfs_replicate.steps import Release, Rollback, Side
 from zfs_replicate.units import date, size
 
 RESIDUE_SECTORS = 12

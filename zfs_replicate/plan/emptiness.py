@@ -34,10 +34,6 @@ _ENCRYPTED = (
 it holds before padding. The first row holds for any, also before anything has reached the disk."""
 
 
-USED = "it was created as an empty parent, but data has been written to it since"
-"""What is wrong with a placeholder that is not untouched."""
-
-
 def is_untouched(placeholder: Dataset) -> bool:
     """Return whether a placeholder without snapshots can be empty.
 

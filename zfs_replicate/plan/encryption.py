@@ -11,7 +11,7 @@ import shlex
 from zfs_replicate.model import Dataset, PlanContext
 from zfs_replicate.plan.aside import move_aside
 from zfs_replicate.plan.pair import Pair
-from zfs_replicate.steps import Conflict
+from zfs_replicate.plans import Conflict
 
 
 def conflict_of_encryption(pair: Pair, context: PlanContext) -> Conflict | None:

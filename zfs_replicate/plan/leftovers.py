@@ -12,7 +12,8 @@ from collections.abc import Container, Iterable, Iterator
 from zfs_replicate.config import Connection
 from zfs_replicate.model import TARGET_SUFFIX, Inventory, Survey
 from zfs_replicate.plan.pair import by_counterpart, find_orphans
-from zfs_replicate.steps import Leftover, Side
+from zfs_replicate.plans import Leftover
+from zfs_replicate.steps import Side
 from zfs_replicate.zfs import names
 
 EXCLUDED = "it is excluded by -x"

@@ -23,7 +23,8 @@ from zfs_replicate.plan.preparation import prepare
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
 from zfs_replicate.plan.room import with_room
 from zfs_replicate.plan.route import cleared_mark, route_to_tip
-from zfs_replicate.steps import CreateParent, DatasetPlan, Plan
+from zfs_replicate.plans import DatasetPlan, Plan
+from zfs_replicate.steps import CreateParent
 from zfs_replicate.zfs import names
 
 

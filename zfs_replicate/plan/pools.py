@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from zfs_replicate.errors import ReplicateError
 from zfs_replicate.model import Capabilities, Survey
-from zfs_replicate.steps import BookmarkSource, DatasetPlan, Hold, Release, Side, Step
+from zfs_replicate.plans import DatasetPlan
+from zfs_replicate.steps import BookmarkSource, Hold, Release, Side, Step
 from zfs_replicate.zfs import names
 
 

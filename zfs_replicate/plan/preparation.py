@@ -15,7 +15,8 @@ from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.renames import find_renames, renamed
 from zfs_replicate.plan.resume import after_abort, resumable
 from zfs_replicate.plan.route import arriving_snapshots
-from zfs_replicate.steps import AbortReceive, Conflict, Rollback, Step
+from zfs_replicate.plans import Conflict
+from zfs_replicate.steps import AbortReceive, Rollback, Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,20 +13,8 @@ from zfs_replicate.model import Bookmark, Dataset, PlanContext, Policy, Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.retention import Verdict, judge
 from zfs_replicate.plan.route import Route
-from zfs_replicate.steps import (
-    Arrivals,
-    BookmarkSource,
-    Conflict,
-    DatasetPlan,
-    Expire,
-    ExpiringSnapshot,
-    Hold,
-    KeptSnapshot,
-    Release,
-    RenameSnapshots,
-    Side,
-    Verify,
-)
+from zfs_replicate.plans import Arrivals, Conflict, DatasetPlan, KeptSnapshot
+from zfs_replicate.steps import BookmarkSource, Expire, ExpiringSnapshot, Hold, Release, RenameSnapshots, Side, Verify
 from zfs_replicate.units import counted
 from zfs_replicate.zfs import names
 

@@ -14,17 +14,8 @@ from dataclasses import dataclass, field, replace
 from zfs_replicate.model import Dataset, Inventory, Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.renames import renamed
-from zfs_replicate.steps import (
-    DatasetPlan,
-    Expire,
-    ExpiringSnapshot,
-    Hold,
-    MakeRoom,
-    Release,
-    RenameSnapshots,
-    Side,
-    Step,
-)
+from zfs_replicate.plans import DatasetPlan
+from zfs_replicate.steps import Expire, ExpiringSnapshot, Hold, MakeRoom, Release, RenameSnapshots, Side, Step
 from zfs_replicate.zfs import names
 
 

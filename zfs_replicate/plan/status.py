@@ -13,10 +13,10 @@ from enum import IntEnum
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
 from zfs_replicate.plan.clocks import ClockDoubt
-from zfs_replicate.plan.emptiness import USED, is_untouched
+from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.encryption import foreign_root_problem, other_key_problem
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
-from zfs_replicate.steps import Leftover
+from zfs_replicate.plans import Leftover
 from zfs_replicate.units import age
 
 
@@ -187,7 +187,9 @@ def _check_placeholder(status: DatasetStatus, target: Dataset) -> DatasetStatus:
     """Add a problem if the target is a placeholder that somebody wrote to."""
     if not target.is_placeholder or target.snapshots or is_untouched(target):
         return status
-    return _add_problem(status, Level.WARNING, USED)
+    return _add_problem(
+        status, Level.WARNING, "it was created as an empty parent, but data has been written to it since"
+    )
 
 
 def _check_encryption(status: DatasetStatus, pair: Pair) -> DatasetStatus:

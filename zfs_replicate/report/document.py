@@ -13,9 +13,10 @@ from typing import Any
 from zfs_replicate import __version__
 from zfs_replicate.config import THIS_MACHINE
 from zfs_replicate.model import Bookmark, Snapshot
+from zfs_replicate.plans import Conflict, DatasetPlan, Leftover
 from zfs_replicate.report.record import DatasetRun, Problem, Run, StepRun
 from zfs_replicate.report.wording import describe, parent_reason
-from zfs_replicate.steps import Conflict, DatasetPlan, Expire, Leftover, MakeRoom, Resume, Send
+from zfs_replicate.steps import Expire, MakeRoom, Resume, Send
 
 SCHEMA = "zfs_replicate-report"
 VERSION = 1

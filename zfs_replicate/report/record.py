@@ -10,20 +10,8 @@ from dataclasses import dataclass
 
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.model import Bookmark, Snapshot
-from zfs_replicate.steps import (
-    BEST_EFFORT,
-    Attempt,
-    DatasetPlan,
-    Hold,
-    Outcome,
-    Plan,
-    Release,
-    Resume,
-    Send,
-    Side,
-    Step,
-    Verify,
-)
+from zfs_replicate.plans import Attempt, DatasetPlan, Outcome, Plan
+from zfs_replicate.steps import BEST_EFFORT, Hold, Release, Resume, Send, Side, Step, Verify
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zfs_replicate.plans import Attempt, DatasetPlan, Leftover, Outcome, Plan
 from zfs_replicate.report.wording import describe, parent_reason
-from zfs_replicate.steps import Attempt, DatasetPlan, Expire, Hold, Leftover, MakeRoom, Outcome, Plan, Release
+from zfs_replicate.steps import Expire, Hold, MakeRoom, Release
 from zfs_replicate.units import counted, rate, size
 
 

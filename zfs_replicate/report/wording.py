@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from zfs_replicate.model import Bookmark
+from zfs_replicate.plans import DatasetPlan
 from zfs_replicate.steps import (
     AbortReceive,
     BookmarkSource,
     ClearPlaceholder,
     CreateParent,
-    DatasetPlan,
     Expire,
     Hold,
     MakeRoom,

@@ -15,13 +15,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from zfs_replicate.errors import ReplicateError
 from zfs_replicate.log_context import about
 from zfs_replicate.model import Snapshot
+from zfs_replicate.plans import DatasetPlan
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.holds import tag_snapshots
 from zfs_replicate.run.inventory import read_guids_in
 from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.run.parallel import threads
 from zfs_replicate.signals import Interrupted, interrupted_by_signals
-from zfs_replicate.steps import DatasetPlan, Hold, Side
+from zfs_replicate.steps import Hold, Side
 
 log = logging.getLogger(__name__)
 

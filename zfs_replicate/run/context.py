@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.hosts.base import Host, TargetHost
 from zfs_replicate.model import Capabilities, Survey
+from zfs_replicate.plans import Plan
 from zfs_replicate.run.transfer import Pipe
-from zfs_replicate.steps import Plan, Resume, Send
+from zfs_replicate.steps import Resume, Send
 from zfs_replicate.zfs.properties import Settings
 
 log = logging.getLogger(__name__)

@@ -18,6 +18,7 @@ from typing import TypeVar
 from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, VerificationFailed
 from zfs_replicate.log_context import about
 from zfs_replicate.observer import Observer
+from zfs_replicate.plans import Attempt, DatasetPlan, Plan
 from zfs_replicate.run.arrivals import afterwards, hold_arrivals
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.expiry import expire, make_room
@@ -39,13 +40,10 @@ from zfs_replicate.run.stream_steps import (
 from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.steps import (
     BEST_EFFORT,
-    Attempt,
     BookmarkSource,
-    DatasetPlan,
     Expire,
     Hold,
     MakeRoom,
-    Plan,
     Release,
     RenameSnapshots,
     Side,

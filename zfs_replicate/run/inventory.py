@@ -14,7 +14,7 @@ from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for
 from zfs_replicate.model import TARGET_SUFFIX, Capabilities, Dataset, Inventory, ResumeToken, Snapshot
 from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.run.reading import absent_names, parse_errors_of
-from zfs_replicate.zfs import commands, messages, names, parse, refusals, saved_state
+from zfs_replicate.zfs import commands, messages, names, parse, parse_tree, refusals, saved_state
 
 
 def probe(host: Host, root: str) -> Capabilities:
@@ -105,11 +105,11 @@ def _guids(host: Host, names: Sequence[str], listing: Callable[[Sequence[str]], 
 
 def _read_tree(
     host: Host, root: str, command: Callable[[str, bool], commands.Command], has_keys: bool = True
-) -> parse.Listing | None:
+) -> parse_tree.Listing | None:
     """Return the tree; None if the root itself does not exist. Without what is unknown there of keys."""
     try:
         with parse_errors_of(host, root, "zfs list"):
-            listing = parse.listing(read_lines(host, command(root, has_keys)))
+            listing = parse_tree.listing(read_lines(host, command(root, has_keys)))
             for dataset in listing.datasets:
                 if not names.is_within(dataset.name, root):
                     raise OutputError(f"{dataset.name} is not in {root}")
@@ -169,7 +169,7 @@ def _with_contents(dataset: Dataset, contents: Mapping[str, tuple[int, int]]) ->
     return replace(dataset, logical_bytes=logical_bytes, written=written)
 
 
-def _with_holds(host: Host, listing: parse.Listing) -> list[Dataset]:
+def _with_holds(host: Host, listing: parse_tree.Listing) -> list[Dataset]:
     """Return the datasets with their hold tags. Only held snapshots are asked about; a vanished one has no tags."""
     tags = read_tags(host, listing.held)
     return [_tagged(dataset, tags) for dataset in listing.datasets] if tags else listing.datasets

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from zfs_replicate.steps import DatasetPlan
+from zfs_replicate.plans import DatasetPlan
 from zfs_replicate.zfs import names
 
 Lane = tuple[DatasetPlan, ...]

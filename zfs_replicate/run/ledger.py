@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from zfs_replicate.errors import CommandFailed
 from zfs_replicate.model import Snapshot
-from zfs_replicate.steps import DatasetPlan, Done, Outcome, Plan, Step
+from zfs_replicate.plans import DatasetPlan, Done, Outcome, Plan
+from zfs_replicate.steps import Step
 
 
 class ConflictFound(CommandFailed):

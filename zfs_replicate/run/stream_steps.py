@@ -10,6 +10,7 @@ from dataclasses import replace
 from zfs_replicate.errors import OutOfSpace, ReplicateError, TargetChanged
 from zfs_replicate.hosts.base import TargetHost, run
 from zfs_replicate.hosts.bundled import Bundled
+from zfs_replicate.plans import DatasetPlan
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.holds import destroy_bookmarks
 from zfs_replicate.run.parents import create_parent
@@ -18,7 +19,6 @@ from zfs_replicate.steps import (
     AbortReceive,
     ClearPlaceholder,
     CreateParent,
-    DatasetPlan,
     Expire,
     RenameSnapshots,
     Resume,

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from zfs_replicate.model import COMPRESSORS, PLACEHOLDER_PROPERTY
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send, SnapshotRename
 from zfs_replicate.zfs import limits, properties
-from zfs_replicate.zfs.parse import KEY_COLUMNS, LIST_COLUMNS, PROBE_GREETING, ROOM_COLUMNS
+from zfs_replicate.zfs.parse import PROBE_GREETING
+from zfs_replicate.zfs.parse_tree import KEY_COLUMNS, LIST_COLUMNS, ROOM_COLUMNS
 
 Command = tuple[str, ...]
 

@@ -14,7 +14,7 @@ from zfs_replicate.actions import mirror
 from zfs_replicate.cli import main
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import AlreadyRunning, ConnectionFailed, UsageError
-from zfs_replicate.steps import Attempt
+from zfs_replicate.plans import Attempt
 
 Capture = pytest.CaptureFixture[str]
 

@@ -34,7 +34,7 @@ ROOMS = {
 """Each room, and the rooms that it may import."""
 
 PURE_ROOMS = ("zfs", "plan", "report")
-PURE_BASE = ("errors", "model", "steps", "config", "observer", "printable", "units")
+PURE_BASE = ("errors", "model", "steps", "plans", "config", "observer", "printable", "units")
 ENTRY = "__main__"
 
 

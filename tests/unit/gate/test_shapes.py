@@ -15,7 +15,7 @@ from tests.support import gate
 from tests.support.gate import BUILDERS, GATE, PATH, RULES
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.model import COMPRESSORS
-from zfs_replicate.zfs import commands, names, parse
+from zfs_replicate.zfs import commands, names, parse_tree
 
 TARGET_ONLY = {
     *("abort_receive", "list_limits", "clear_placeholder", "create_parent", "destroy", "list_existing"),
@@ -69,8 +69,8 @@ def test_the_constants_equal_the_clients() -> None:
     for program in COMPRESSORS:
         words = commands.compressed(("zfs", "send", "tank/data@a"), program)
         assert GATE.judge(RULES, remote_command(words)).compress == words[:4], HINT
-    assert tuple(GATE.OLD_COLUMNS.split(",")) == parse.LIST_COLUMNS, HINT
-    assert tuple(GATE.COLUMNS.split(",")) == (*parse.LIST_COLUMNS, *parse.KEY_COLUMNS), HINT
+    assert tuple(GATE.OLD_COLUMNS.split(",")) == parse_tree.LIST_COLUMNS, HINT
+    assert tuple(GATE.COLUMNS.split(",")) == (*parse_tree.LIST_COLUMNS, *parse_tree.KEY_COLUMNS), HINT
     assert (GATE.MAX_NAME_BYTES, GATE.MAX_LEVELS) == (names.MAX_NAME_LENGTH, names.MAX_DEPTH)
 
 

@@ -11,7 +11,7 @@ from tests.support.notation import NOW, SOURCE, TARGET, rendered, target_tree, t
 from zfs_replicate.model import SECONDS_PER_DAY, Capabilities, Snapshot, Survey
 from zfs_replicate.plan.clocks import clock_doubt, newest_in_future
 from zfs_replicate.plan.planner import make_plan
-from zfs_replicate.steps import Plan
+from zfs_replicate.plans import Plan
 
 DAYS = "a:20 b:10 c:1"
 """Taken 20 days, 10 days and one day ago."""

@@ -23,7 +23,8 @@ from tests.support.notation import (
 from zfs_replicate.model import Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
-from zfs_replicate.steps import Conflict, Hold
+from zfs_replicate.plans import Conflict
+from zfs_replicate.steps import Hold
 
 ASIDE = "zfs rename off/copy off/copy.old-20231114-2213"
 

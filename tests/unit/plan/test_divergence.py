@@ -11,7 +11,7 @@ from zfs_replicate.model import PlanContext
 from zfs_replicate.plan.divergence import residue_limit
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
-from zfs_replicate.steps import DatasetPlan
+from zfs_replicate.plans import DatasetPlan
 
 KIB = 1 << 10
 

@@ -26,7 +26,8 @@ from zfs_replicate.model import Dataset, Inventory
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset, plan_trees
 from zfs_replicate.plan.status import Level, evaluate
-from zfs_replicate.steps import CreateParent, DatasetPlan
+from zfs_replicate.plans import DatasetPlan
+from zfs_replicate.steps import CreateParent
 
 RAW = "hold a; send a raw as new; verify a; hold-target a"
 PLAIN = "hold a; send a as new; verify a; hold-target a"

@@ -12,7 +12,7 @@ from zfs_replicate.cli.arguments import parse
 from zfs_replicate.config import THIS_MACHINE, Connection, ReleaseRequest
 from zfs_replicate.model import Capabilities, Inventory, Survey
 from zfs_replicate.plan.leftovers import find_leftovers, orphaned_guids
-from zfs_replicate.steps import Leftover
+from zfs_replicate.plans import Leftover
 
 NAS1 = Connection("nas1")
 CAPABILITIES = Capabilities("2.4", frozenset(), 1, {})

@@ -9,7 +9,7 @@ from tests.support.notation import target_tree, tree
 from zfs_replicate import errors
 from zfs_replicate.model import Capabilities, Inventory, StreamOptions, Survey
 from zfs_replicate.plan.planner import make_plan, stream_options
-from zfs_replicate.steps import Plan
+from zfs_replicate.plans import Plan
 
 FEATURES = {"large_blocks": "active", "lz4_compress": "active", "zstd_compress": "enabled"}
 

@@ -12,16 +12,8 @@ from tests.support.worlds import World, worlds
 from zfs_replicate.model import Bookmark, Dataset, Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
-from zfs_replicate.steps import (
-    DatasetPlan,
-    Expire,
-    Hold,
-    Release,
-    Resume,
-    Send,
-    Side,
-    Verify,
-)
+from zfs_replicate.plans import DatasetPlan
+from zfs_replicate.steps import Expire, Hold, Release, Resume, Send, Side, Verify
 
 EXAMPLES = 150
 

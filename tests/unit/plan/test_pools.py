@@ -11,7 +11,7 @@ from tests.support.notation import NOW, TAG, context, rendered, target_tree, tre
 from zfs_replicate import errors
 from zfs_replicate.model import Capabilities, Survey
 from zfs_replicate.plan.planner import make_plan, plan_trees
-from zfs_replicate.steps import DatasetPlan
+from zfs_replicate.plans import DatasetPlan
 
 
 def plan_from_read_only(source: str, target: str, keep_days: int | None = None) -> DatasetPlan:

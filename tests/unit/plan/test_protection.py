@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.support.notation import TARGET, context, guid_of, planned, steps
-from zfs_replicate.steps import Expire, ExpiringSnapshot, KeptSnapshot, Verify
+from zfs_replicate.plans import KeptSnapshot
+from zfs_replicate.steps import Expire, ExpiringSnapshot, Verify
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 from tests.support.notation import SOURCE, TARGET, TARGET_TAG, context, rendered, target_tree, tree
 from zfs_replicate.model import Inventory
 from zfs_replicate.plan.planner import plan_trees
+from zfs_replicate.plans import DatasetPlan, Plan
 from zfs_replicate.report.text import plan_lines
-from zfs_replicate.steps import DatasetPlan, MakeRoom, Plan, Release, Side
+from zfs_replicate.steps import MakeRoom, Release, Side
 
 
 def plan(source: str, target: str, keep_days: int = 30) -> Plan:

@@ -12,10 +12,11 @@ from tests.support import TOP
 from tests.support.notation import TAG, context, guid_of, planned
 from tests.support.reported_runs import BEGAN, carried_out, good_run, lost_run, plan, run
 from zfs_replicate.errors import OutOfSpace, StreamBroken
+from zfs_replicate.plans import Attempt, Plan
 from zfs_replicate.report import document
 from zfs_replicate.report.record import Run
 from zfs_replicate.run.ledger import Ledger
-from zfs_replicate.steps import Attempt, Expire, ExpiringSnapshot, Plan, Send, Verify
+from zfs_replicate.steps import Expire, ExpiringSnapshot, Send, Verify
 
 SCHEMA = json.loads((TOP / "docs" / "report.schema.json").read_text())
 

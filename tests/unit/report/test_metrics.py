@@ -12,11 +12,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.notation import NOW, planned
 from tests.support.reported_runs import ENDED, carried_out, good_run, lost_run, plan, run
 from zfs_replicate.errors import OutOfSpace
+from zfs_replicate.plans import Plan
 from zfs_replicate.report import metrics
 from zfs_replicate.report.metrics import PreviousMetrics
 from zfs_replicate.report.record import Run
 from zfs_replicate.run.ledger import Ledger
-from zfs_replicate.steps import Plan, Send
+from zfs_replicate.steps import Send
 
 MIRROR = {"host": "nas1", "source": "tank/a", "target": "off/a", "tag": "offsite"}
 

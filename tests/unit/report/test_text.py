@@ -7,8 +7,9 @@ import pytest
 from tests.support.notation import plan_of, planned, target_tree, tree
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.model import Inventory, Kind
+from zfs_replicate.plans import Attempt, DatasetPlan, Outcome, Plan
 from zfs_replicate.report import text
-from zfs_replicate.steps import Attempt, DatasetPlan, Outcome, Plan, Receiving, Resume
+from zfs_replicate.steps import Receiving, Resume
 
 RECEIVING = Receiving("off/a", Kind.FILESYSTEM)
 MOVED = DatasetPlan("tank/a", "off/a", (Resume("tank/a@b", "1-ab", RECEIVING, 3),))

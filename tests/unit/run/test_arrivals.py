@@ -15,12 +15,12 @@ from tests.support.fakes import HANG_SECONDS, Answer, FakeHost
 from tests.support.notation import guid_of, plan_of, target_tree, tree
 from zfs_replicate import errors
 from zfs_replicate.observer import Observer
+from zfs_replicate.plans import Attempt
 from zfs_replicate.run import arrivals
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.executor import execute
 from zfs_replicate.run.transfer import Pipe
 from zfs_replicate.signals import Interrupted, interrupted_by_signals
-from zfs_replicate.steps import Attempt
 
 MANY = (tree("t", ":a! b c d"), target_tree("o", ":a^"))
 FULL = Answer(status=1, stderr="cannot receive: out of space")

@@ -10,10 +10,11 @@ from tests.support.executing import DENIED, NEXT, TWO, guid_answer, outcomes_of,
 from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import context, plan_of, planned, target_tree, tree
 from zfs_replicate.errors import PermissionDenied, TargetChanged
+from zfs_replicate.plans import Plan
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.ledger import ConflictFound
 from zfs_replicate.run.transfer import Pipe
-from zfs_replicate.steps import Hold, Plan
+from zfs_replicate.steps import Hold
 
 # --- order ---
 

@@ -10,9 +10,9 @@ from tests.support.executing import DENIED, NEXT, TWO, outcomes_of, run_plan
 from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import SOURCE, context, plan_of, planned, target_tree, tree
 from zfs_replicate import errors
+from zfs_replicate.plans import Plan
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.transfer import Pipe
-from zfs_replicate.steps import Plan
 
 
 def refusing(*lines: str) -> Answer:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from tests.support.notation import plan_of, target_tree, tree
+from zfs_replicate.plans import DatasetPlan
 from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
-from zfs_replicate.steps import DatasetPlan
 
 PLANS = plan_of(tree("t", ":a", "p:a", "p/c:a", "p/c/d:a", "q:a"), target_tree("o")).datasets
 ROOT, P, PC, PCD, Q = PLANS

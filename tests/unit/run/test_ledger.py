@@ -5,8 +5,9 @@ from __future__ import annotations
 from tests.support.executing import DENIED, NEXT, TWO, run_plan
 from tests.support.fakes import Answer
 from tests.support.notation import plan_of, target_tree, tree
+from zfs_replicate.plans import DatasetPlan, Outcome, Plan
 from zfs_replicate.run.ledger import ConflictFound, Ledger
-from zfs_replicate.steps import DatasetPlan, Hold, Outcome, Plan, Release, Send, Side, Verify
+from zfs_replicate.steps import Hold, Release, Send, Side, Verify
 
 
 def done(outcome: Outcome) -> list[str]:

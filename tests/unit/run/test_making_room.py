@@ -11,9 +11,9 @@ from tests.support.fakes import Answer, FakeHost
 from tests.support.notation import context, target_tree, tree
 from zfs_replicate import errors
 from zfs_replicate.plan.planner import plan_trees
+from zfs_replicate.plans import Outcome, Plan
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.transfer import Pipe
-from zfs_replicate.steps import Outcome, Plan
 
 
 def plan(target: str) -> Plan:

@@ -9,7 +9,7 @@ import pytest
 
 from zfs_replicate.model import Kind, StreamOptions
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
-from zfs_replicate.zfs import commands, parse, properties
+from zfs_replicate.zfs import commands, parse, parse_tree, properties
 
 RECEIVING = Receiving("off/a b", Kind.FILESYSTEM)
 
@@ -112,10 +112,10 @@ def test_other_commands(command: commands.Command, expected: str) -> None:
 def test_the_tree_is_listed_with_the_columns_that_parse_expects() -> None:
     command = commands.list_tree("tank/a")
     assert command[-1] == "tank/a"
-    assert command[command.index("-o") + 1].split(",") == [*parse.LIST_COLUMNS, *parse.KEY_COLUMNS]
-    assert commands.list_tree("tank/a", has_keys=False)[-2].split(",") == list(parse.LIST_COLUMNS)
+    assert command[command.index("-o") + 1].split(",") == [*parse_tree.LIST_COLUMNS, *parse_tree.KEY_COLUMNS]
+    assert commands.list_tree("tank/a", has_keys=False)[-2].split(",") == list(parse_tree.LIST_COLUMNS)
     assert command[command.index("-t") + 1] == "filesystem,volume,snapshot,bookmark"
-    columns = ",".join((*parse.LIST_COLUMNS, *parse.KEY_COLUMNS))
+    columns = ",".join((*parse_tree.LIST_COLUMNS, *parse_tree.KEY_COLUMNS))
     copies = [word.replace(columns, f"{columns},available,refquota").removesuffix(",bookmark") for word in command]
     assert [*commands.list_copies("tank/a")] == copies
 
