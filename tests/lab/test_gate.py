@@ -23,7 +23,7 @@ COPY = "offsite/backup/data"
 LOG_AUTH_WARNING = "<36>"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def users() -> Iterator[Site]:
     with site() as both:
         yield both
