@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 
-from tests.support.lab.world import World, run, zfs
+from tests.support.lab.world import World, paste, run, zfs
 
 
 def refused(world: World, *options: str) -> str:
@@ -14,13 +13,6 @@ def refused(world: World, *options: str) -> str:
     done = world.replicate(*options, expect=1)
     assert zfs("list", "-Hp", "-t", "all", "-o", "name,guid,userrefs", "-r", "offsite") == before
     return done.stderr
-
-
-def printed(text: str, verb: str) -> list[str]:
-    """Run the first command `zfs VERB …` that a message gives; return its words."""
-    words = shlex.split(re.split(r"[,;]| \(", text[text.index(f"zfs {verb} ") :])[0])
-    run(*words)
-    return words
 
 
 def test_conflict_target_with_data_of_its_own_and_no_snapshot(world: World) -> None:
@@ -32,8 +24,8 @@ def test_conflict_target_with_data_of_its_own_and_no_snapshot(world: World) -> N
     assert "may hold data of its own" in stderr
     assert world.read("offsite/data", "precious") == before
     zfs("create", "offsite/data.old")  # from an earlier conflict
-    moved = printed(stderr, "rename")
-    assert world.read(moved[-1], "precious") == before
+    moved = shlex.split(paste(stderr, "zfs rename "))[-1]
+    assert world.read(moved, "precious") == before
     world.replicate()
 
 
@@ -135,9 +127,9 @@ def test_conflict_moved_aside_gives_its_children_back(world: World) -> None:
     world.snapshot("tank/data@two", recursive=True)
     stderr = refused(world, "-x", "home")
     assert "(which takes along the 1 dataset below it)" in stderr
-    moved = printed(stderr, "rename")
+    moved = shlex.split(paste(stderr, "zfs rename "))[-1]
     zfs("create", "-o", "canmount=off", "-o", "zfs_replicate:placeholder=on", "offsite/data")
-    zfs("rename", f"{moved[-1]}/home", "offsite/data/home")
+    zfs("rename", f"{moved}/home", "offsite/data/home")
     world.replicate()
     assert world.guids("offsite/data") == world.guids("tank/data")
     assert world.get("offsite/data/home", "guid") == home
@@ -152,7 +144,7 @@ def test_conflict_of_a_promoted_clone_takes_the_snapshots_back(world: World) -> 
     world.snapshot("tank/data@two")
     stderr = refused(world)
     assert "it is a clone of offsite/trial@one" in stderr
-    printed(stderr, "promote")
+    paste(stderr, "zfs promote ")
     world.replicate()
     assert world.snapshots("offsite/data") == ["one", "two"]
 

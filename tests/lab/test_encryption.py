@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from tests.support.lab.world import World, run, zfs
+from tests.support.lab.world import World, paste, run, zfs
 
 SOURCE, TARGET = "tank/safe", "offsite/safe"
 
@@ -22,13 +20,6 @@ def replicate(world: World, *options: str, expect: int = 0) -> str:
     """Mirror the encrypted tree; return what was printed."""
     done = world.replicate_from(SOURCE, TARGET, *options, expect=expect)
     return done.stdout + done.stderr
-
-
-def run_printed(pattern: str, text: str, before: str = "") -> None:
-    """Run the command that a message prints."""
-    command = re.search(pattern, text)
-    assert command is not None, text
-    run("sh", "-c", before + command[0])
 
 
 def assert_mirrored(world: World, *children: str) -> None:
@@ -71,7 +62,7 @@ def test_encrypted_source_never_leaves_in_plain_unasked(safe: World) -> None:
         done = safe.replicate_from(moved, "offsite/data", *options, expect=1)
         assert "tank/safe/data is encrypted, but this copy of it is not" in done.stdout + done.stderr
         assert safe.snapshots("offsite/data") == ["one"]
-    run_printed(r"zfs rename \S+ \S+?(?=,)", done.stderr)
+    paste(done.stderr, "zfs rename ")
     safe.replicate_from(moved, "offsite/data")
     assert safe.guids("offsite/data") == safe.guids(moved)
     assert safe.get("offsite/data", "encryptionroot") == "offsite/data"
@@ -104,7 +95,7 @@ def test_copy_that_inherits_a_foreign_key_is_kept_readable(safe: World) -> None:
     for text in (shown, safe.replicate_from(SOURCE, copy, expect=1).stderr, safe.program(*status, expect=1).stdout):
         assert "it inherits its key from offsite/vault, which has another one than the source" in text
     assert safe.snapshots(copy) == ["one"]
-    run_printed("zfs change-key .*?(?=; then)", shown, before="echo any phrase at all | ")
+    paste(shown, "zfs change-key ", typed="any phrase at all")
     safe.replicate_from(SOURCE, copy)
     zfs("unload-key", copy)
     zfs("load-key", "-L", key, copy)
@@ -121,7 +112,7 @@ def test_copy_of_another_key_is_a_conflict(safe: World) -> None:
     for option in ("-n", "-v"):
         done = safe.replicate_from("tank/other/safe", TARGET, option, expect=1)
         assert "@one is encrypted with another key than on tank/other/safe" in done.stdout + done.stderr
-    run_printed(r"zfs rename \S+ \S+?(?=,)", done.stderr)
+    paste(done.stderr, "zfs rename ")
     safe.replicate_from("tank/other/safe", TARGET)
     assert safe.guids(TARGET) == safe.guids("tank/other/safe")
 
@@ -135,7 +126,7 @@ def test_locked_target_names_the_key_that_it_needs(world: World) -> None:
     for copy in ("data", "new/data", "data"):
         zfs("unload-key", vault)
         refused = world.replicate_from("tank/data", f"{vault}/{copy}", expect=1).stderr
-        run_printed("zfs load-key .*?(?=[;,] then)", refused)
+        paste(refused, "zfs load-key ")
         world.replicate_from("tank/data", f"{vault}/{copy}")
         assert world.get(f"{vault}/{copy}", "encryptionroot") == vault
         if not world.exists("tank/data/empty"):

@@ -14,7 +14,7 @@ import pytest
 from tests.support import TOP
 from tests.support.attacks import ATTACKS, HOLD
 from tests.support.lab.unprivileged import GATE, PULLED, PULLER, Site, site
-from tests.support.lab.world import World, pasted, run, zfs
+from tests.support.lab.world import World, paste, run, zfs
 from zfs_replicate.hosts.quoting import remote_command
 
 SOURCE_RIGHTS = "send,hold,release"
@@ -23,7 +23,7 @@ COPY = "offsite/backup/data"
 LOG_AUTH_WARNING = "<36>"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def users() -> Iterator[Site]:
     with site() as both:
         yield both
@@ -104,12 +104,12 @@ def test_limits_of_numbers_are_named_and_room_is_made(here: Site, world: World) 
     assert f"{COPY} on localhost: cannot receive: the snapshot_limit of offsite/backup is 2, and it has" in done.stderr
     again = here.replicate("plain", "-k", "30", "-x", "child", "-v")
     assert "the target was full, and overdue snapshots have expired; trying again" in again.stderr
-    pasted(done.stderr, "zfs set snapshot_limit=")
+    paste(done.stderr, "zfs set snapshot_limit=")
 
     zfs("set", "filesystem_limit=1", "offsite/backup")
     done = here.replicate("plain", expect=1)
     assert "the filesystem_limit of offsite/backup is 1, and it has 1 filesystem" in done.stderr
-    pasted(done.stderr, "zfs set filesystem_limit=")
+    paste(done.stderr, "zfs set filesystem_limit=")
     here.replicate("plain")
     assert world.snapshots(f"{COPY}/child") == ["d0"]
 
@@ -119,11 +119,11 @@ def test_missing_rights_are_those_of_the_side_that_refused(here: Site, world: Wo
     zfs("unallow", PULLER, "offsite/backup")
     done = here.replicate("gated", expect=1)
     assert f"{COPY} on localhost: cannot receive: the user has no permission for this" in done.stderr
-    pasted(done.stderr, "zfs allow", USER=PULLER)
+    paste(done.stderr, "zfs allow", USER=PULLER)
     zfs("unallow", PULLED, "tank/data")
     done = here.replicate("gated", expect=1)
     assert "tank/data@one on pulled@127.0.0.1: cannot" in done.stderr
-    pasted(done.stderr, "zfs allow", USER=PULLED)
+    paste(done.stderr, "zfs allow", USER=PULLED)
     here.replicate("gated")
     assert world.snapshots(COPY) == ["one"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab.world import PROGRAM, World, pasted, run, zfs
+from tests.support.lab.world import PROGRAM, World, paste, run, zfs
 
 PAUSE = "0.2"
 
@@ -158,7 +158,7 @@ def test_full_target_is_reported_and_recovers_with_more_space(world: World) -> N
     zfs("set", "quota=4M", "offsite")
     done = world.replicate(expect=1)
     assert "offsite/data on localhost: cannot receive: the quota of offsite is 4.0 MiB, which leaves" in done.stderr
-    pasted(done.stderr, "zfs set quota=")
+    paste(done.stderr, "zfs set quota=")
     world.replicate()
     assert world.guids("offsite/data") == world.guids("tank/data")
 

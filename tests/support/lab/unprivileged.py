@@ -116,7 +116,7 @@ def authorize(user: str, key: str, *gate_options: str) -> None:
 
 @contextlib.contextmanager
 def site() -> Iterator[Site]:
-    """Set up users, keys and the gate once for a whole session."""
+    """Set up users, keys and the gate, once in a guest. At the end, no connection is left for other tests to find."""
     shutil.copy(TOP / "bin" / "zfs_replicate_gate", GATE)
     run(sys.executable, "-m", "compileall", "-q", str(TOP / "zfs_replicate"))  # as if installed
     for user in (PULLER, PULLED):

@@ -34,15 +34,20 @@ def zfs(*arguments: str) -> str:
     return run("zfs", *arguments).stdout
 
 
-def pasted(text: str, beginning: str, **placeholders: str) -> None:
-    """Run the command in a message that begins like this, as an administrator would. It ends before `; `, ` (`, `', `.
+def paste(text: str, beginning: str, typed: str = "", **placeholders: str) -> str:
+    """Run the command in a message that begins like this in a shell, as an administrator would; return the command.
 
-    `placeholders`: what to write for the words in capitals.
+    It ends before `; `, `, ` or ` (`, and is in quotes or not. `typed`: what the command asks for. `placeholders`: what
+    to write for the words in capitals.
     """
-    match = re.search(rf"{re.escape(beginning)}.*?(?=; | \(|', |$)", text, re.MULTILINE)
+    match = re.search(rf"('?)({re.escape(beginning)}.*?)\1(?=; |, | \(|$)", text, re.MULTILINE)
     assert match is not None, text
-    words = [placeholders.get(word, word) for word in shlex.split(match[0])]
-    run(*words)
+    command = match[2]
+    for word, value in placeholders.items():
+        assert word in command, command
+        command = command.replace(word, shlex.quote(value))
+    run("sh", "-c", f"printf '%s\\n' {shlex.quote(typed)} | {command}")
+    return command
 
 
 @dataclass(frozen=True)
