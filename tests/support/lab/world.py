@@ -20,6 +20,8 @@ PROGRAM = str(TOP / "bin" / "zfs_replicate")
 POOL_SIZE = 300 << 20
 CHUNK = 1 << 20
 SECONDS_PER_DAY = 86_400
+BUSY_SECONDS = 60
+"""How long a pool may stay in use after a test."""
 
 
 def run(*command: str, check: bool = True, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -189,5 +191,9 @@ def make_pools(directory: Path) -> World:
 
 
 def destroy_pools(names: Sequence[str] = ("tank", "offsite")) -> None:
+    """Destroy these pools as far as they exist. A command of the test before may still use one: wait for its end."""
+    until = time.monotonic() + BUSY_SECONDS
     for pool in names:
-        run("zpool", "destroy", "-f", pool, check=False)
+        while run("zpool", "list", pool, check=False).returncode == 0:
+            done = run("zpool", "destroy", "-f", pool, check=False)
+            assert done.returncode == 0 or time.monotonic() < until, done.stderr + run("ps", "-eo", "pid,args").stdout
