@@ -7,7 +7,7 @@ anew from the pictures.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.support.simulator.machine_site import FOREIGN_TAG, OWN, Mirror
 from tests.support.simulator.pictures import DatasetPicture, Picture, SnapshotPicture, guids_below, is_in, newest_common
@@ -22,7 +22,8 @@ class FinishedRun:
 
     `released_by_hand`: copies whose hold an administrator released meanwhile. `is_meddled`: an administrator
     acted meanwhile. `once_there`: guids that the target has had. `changed`: a copy that was written to before.
-    `may_roll_back`: with --rollback. `excluded`: source datasets that -x leaves out.
+    `may_roll_back`: with --rollback. `excluded`: source datasets that -x leaves out. `touched`: the datasets that
+    somebody changed meanwhile; None if that was not observed.
     """
 
     mirror: Mirror
@@ -37,6 +38,19 @@ class FinishedRun:
     changed: str | None = None
     may_roll_back: bool = False
     excluded: frozenset[str] = frozenset()
+    touched: frozenset[str] | None = None
+
+
+def apart_from_touched(run: FinishedRun) -> FinishedRun:
+    """Given a run while somebody acted, return it without the datasets that were touched, on both sides."""
+    mirror, touched = run.mirror, run.touched or frozenset()
+    originals = {mirror.source + name[len(mirror.target) :] for name in touched if is_in(name, mirror.target)}
+    sources = originals | {name for name in touched if is_in(name, mirror.source)}
+    left_out = touched | sources | {mirror.counterpart(name) for name in sources}
+    before, after = (
+        {name: dataset for name, dataset in now.items() if name not in left_out} for now in (run.before, run.after)
+    )
+    return replace(run, before=before, after=after)
 
 
 def gone(run: FinishedRun) -> frozenset[int]:
@@ -63,7 +77,7 @@ def copies(now: Picture, mirror: Mirror) -> Iterator[tuple[DatasetPicture, Datas
 
 def after_any_run(run: FinishedRun) -> Iterator[str]:
     yield from _source_lost(run)
-    if not run.is_meddled:
+    if run.touched is not None or not run.is_meddled:
         yield from _strangers_touched(run)
     yield from _holds_touched(run)
     yield from _released_blindly(run)
@@ -91,7 +105,8 @@ def _strangers_touched(run: FinishedRun) -> Iterator[str]:
     mirror = run.mirror
     for name in run.before.keys() | run.after.keys():
         is_ours = is_in(name, mirror.source[0]) or is_in(name, mirror.target) or is_in(mirror.target, name)
-        if not is_ours and run.before.get(name) != run.after.get(name):
+        is_touched = run.touched is not None and name in run.touched
+        if not is_ours and not is_touched and run.before.get(name) != run.after.get(name):
             yield f"{name} has nothing to do with {mirror.tag}, and changed"
 
 

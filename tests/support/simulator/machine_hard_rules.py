@@ -9,12 +9,12 @@ from __future__ import annotations
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
-from tests.support.simulator.faults import At, Call
+from tests.support.simulator.faults import At
 from tests.support.simulator.machine_choices import AT_A_COMMAND, KEEP, PLACE, WHEN
 from tests.support.simulator.machine_copies import HARD_ACTS, repair
 from tests.support.simulator.machine_rules import TALLY, Mirrors
 from tests.support.simulator.machine_runs import Trouble
-from tests.support.simulator.machine_site import FIRST, MIRRORS, Mirror
+from tests.support.simulator.machine_site import MIRRORS, Mirror
 
 OPTIONS = st.sampled_from((("--rollback",), ("-x", "x"), ("-x", "x/y"), ("-x", "*/*")))
 MIRROR = st.sampled_from(MIRRORS)
@@ -42,8 +42,7 @@ class HardMirrors(Mirrors):
     @rule(act=ACT, place=PLACE, when=WHEN, keep_days=KEEP)
     def run_while_a_copy_is_used(self, act: str, place: int, when: tuple[int, At], keep_days: int | None) -> None:
         self.write_and_snapshot(0, True, 1)
-        meddling = Call(lambda: HARD_ACTS[act](self.site, place))
-        self.run(FIRST, keep_days, Trouble(meddling, "target", *when))
+        self.run_while(lambda: HARD_ACTS[act](self.site, place), "target", when, keep_days)
 
     @rule(mirror=MIRROR)
     def repair_and_run(self, mirror: Mirror) -> None:

@@ -32,7 +32,7 @@ CHANGE_BYTES = 65_536
 
 FOREIGN_TAG = "admin"
 OWN = "own"
-MAX_DATASETS = 5
+MAX_DATASETS = 6
 ROTATION = 3
 """More snapshots than this are destroyed by a rotation, the oldest first."""
 
@@ -130,8 +130,6 @@ class Site:
             return
         dataset, _, short = name.partition("@")
         snapshot = self.world.dataset(dataset).find(short)
-        if self.world.dataset(dataset).key and len(self.world.snapshots(dataset)) == 1:
-            return
         if self.do("zfs", "destroy", *(["-d"] if is_deferred else []), name) and snapshot is not None:
             self.lost_by_hand.add(snapshot.guid)
 
@@ -158,14 +156,21 @@ class Site:
         self.do("zfs", "snapshot", f"{dataset.name}@{names[-1]}")
 
     def create_dataset(self, place: int, kind: str) -> None:
-        """Give an encrypted dataset, or one below it, a snapshot at once: its placeholder could never be filled."""
         parents = [dataset.name for dataset in self.tree("a/data") if dataset.kind == "filesystem"]
         parent = chosen(parents, place)
         if parent is not None and len(self.tree("a/data")) < MAX_DATASETS:
+            self.do("zfs", "create", *CREATION[kind], f"{parent}/{self.new_name('d')}")
+
+    def create_encrypted_parent(self, place: int) -> None:
+        """Create an encrypted dataset without snapshots, and one below it with one. The parent may get one later."""
+        parent = chosen([dataset.name for dataset in self.tree("a/data") if dataset.kind == "filesystem"], place)
+        if parent is not None and len(self.tree("a/data")) + 1 < MAX_DATASETS:
             name = f"{parent}/{self.new_name('d')}"
-            self.do("zfs", "create", *CREATION[kind], name)
-            if self.world.dataset(name).key:
-                self.do("zfs", "snapshot", f"{name}@{self.new_name('s')}")
+            child = f"{name}/{self.new_name('d')}"
+            self.do("zfs", "create", *CREATION["encrypted"], name)
+            self.do("zfs", "create", child)
+            self.world.write(child, BLOCK_BYTES)
+            self.do("zfs", "snapshot", f"{child}@{self.new_name('s')}")
 
     def destroy_dataset(self, place: int) -> None:
         """Destroy a leaf; zfs refuses while any of its snapshots is held."""

@@ -138,10 +138,20 @@ def needs_a_person(now: Picture, mirror: Mirror, name: str) -> bool:
     above = name
     while is_in(above, mirror.source):
         source, target = now.get(above), now.get(mirror.counterpart(above))
-        if source and target and _is_changed(source, target):
+        if source and target and (_is_changed(source, target) or _is_placeholder_for_raw(source, target)):
             return True
         above = above.rpartition("/")[0]
     return False
+
+
+def has_placeholder_for_raw(run: FinishedRun) -> bool:
+    """Whether before a run a plain placeholder stood where a raw stream was to go."""
+    return any(_is_placeholder_for_raw(source, target) for source, target in pairs(run.before, run.mirror))
+
+
+def _is_placeholder_for_raw(source: DatasetPicture, target: DatasetPicture) -> bool:
+    """A raw stream cannot go into a placeholder: what becomes of both may be a question for a person."""
+    return source.is_encrypted and bool(source.snapshots) and target.is_marked and not target.snapshots
 
 
 def _is_changed(source: DatasetPicture, target: DatasetPicture) -> bool:
