@@ -10,7 +10,7 @@ within one pool only and means nothing across pools.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from zfs_replicate.errors import PoolMissing
@@ -176,8 +176,8 @@ class Survey:
     target: Inventory
     source_capabilities: Capabilities
     target_capabilities: Capabilities | PoolMissing
-    moved: tuple[str, ...] = ()
-    """Held snapshots in the source's pool that were moved out of the tree; only if they were looked for."""
+    moved: tuple[tuple[str, str], ...] = ()
+    """(tag, snapshot) of what we hold in the source's pool and was moved out of the tree; only if it was looked for."""
     aside: tuple[str, ...] = ()
     """Held snapshots in the target's pool whose dataset was moved aside, out of the tree; likewise."""
 
@@ -232,6 +232,7 @@ class PlanContext:
     """What the plan of every dataset depends on, besides the dataset itself.
 
     `now`: Unix seconds, by the clock that is behind. `is_clock_doubtful`: it may be wrong, so nothing expires.
+    `mirror`: the mirror's identity on the source (plan/identity.py).
     """
 
     policy: Policy
@@ -242,3 +243,4 @@ class PlanContext:
     is_clock_doubtful: bool = False
     sector_bytes: int | None = None
     """See Capabilities; of the target."""
+    mirror: str = field(kw_only=True)

@@ -40,6 +40,20 @@ class Arrivals:
 
 
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """How a mirror shares its tag on a source dataset. `mirror`: its identity there.
+
+    `others`: the identities of the other mirrors; empty if there are only holds that do not say whose they are.
+    `is_apart`: this one uses a tag of its own beside the plain one; `is_joining`: for the first time.
+    """
+
+    mirror: str
+    others: tuple[str, ...]
+    is_apart: bool = False
+    is_joining: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class DatasetPlan:
     """What a run does to one dataset: its steps in the order in which they run, and what keeps it from being mirrored.
 
@@ -48,6 +62,7 @@ class DatasetPlan:
     `held`: the source snapshots that have our hold once it is placed, oldest first. `arrivals` None: no
     streams. `kept`: the target snapshots that have expired but stay. `reserve`: what expires early only if the target
     proves to be full. `unforeseen`: the conflict to report if zfs finds a change that the plan could not see.
+    `sharing` None: no other mirror seems to use the tag there.
     """
 
     source: str
@@ -62,6 +77,7 @@ class DatasetPlan:
     arrivals: Arrivals | None = None
     reserve: MakeRoom | None = None
     unforeseen: Conflict | None = None
+    sharing: Sharing | None = None
 
     @property
     def snapshot_count(self) -> int:

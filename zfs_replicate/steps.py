@@ -27,20 +27,27 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Place a hold with this tag on these snapshots of one side (full names)."""
+    """Place a hold with this tag on these snapshots of one side (full names).
+
+    `instead`: the tag to place where this one is not permitted; None: none. `is_claim`: it only shows that the first
+    holds of a mirror are its own, until the target can show that.
+    """
 
     side: Side
     tag: str
     snapshots: tuple[str, ...]
+    instead: str | None = None
+    is_claim: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """Release the hold with this tag from these snapshots of one side (full names)."""
+    """Release the hold with this tag from these snapshots of one side (full names). `is_claim`: see Hold."""
 
     side: Side
     tag: str
     snapshots: tuple[str, ...]
+    is_claim: bool = False
 
 
 @dataclass(frozen=True, slots=True)

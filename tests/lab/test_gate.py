@@ -14,8 +14,9 @@ import pytest
 from tests.support import TOP
 from tests.support.attacks import ATTACKS, HOLD
 from tests.support.lab.unprivileged import GATE, PULLED, PULLER, Site, site
-from tests.support.lab.world import World, paste, run, zfs
+from tests.support.lab.world import World, mirror_identity, paste, run, zfs
 from zfs_replicate.hosts.quoting import remote_command
+from zfs_replicate.zfs import marks
 
 SOURCE_RIGHTS = "send,hold,release"
 TARGET_RIGHTS = "receive,create,mount,readonly,canmount,hold,release,destroy"
@@ -228,7 +229,8 @@ def test_sudo_in_place_of_zfs_allow(users: Site, world: World) -> None:
         users.replicate(key, "--sudo", "-k", "30")
     assert world.snapshots(COPY) == ["new"]
     assert world.holds("tank/data") == {"new": {"mirror"}}
-    assert "zfs_replicate_mirror_new" in zfs("list", "-H", "-t", "bookmark", "-o", "name", "tank/data")
+    bookmark = marks.bookmark_name("mirror", mirror_identity(target=COPY), "new")
+    assert bookmark in zfs("list", "-H", "-t", "bookmark", "-o", "name", "tank/data")
     for refused in (
         "destroy -r tank/data",
         "hold mirror tank/data2@new",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.lab.world import World, run, zfs
+from tests.support.lab.world import World, mirror_identity, run, zfs
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_bookmark_of_the_newest_common_snapshot_is_kept(world: World) -> None:
     for name in ("one", "two"):
         world.snapshot(f"tank/data@{name}")
         world.replicate()
-        assert bookmarks("tank/data") == [f"tank/data#zfs_replicate_mirror_{name}"]
+        assert bookmarks("tank/data") == [f"tank/data#zfs_replicate_mirror_{mirror_identity()}_{name}"]
 
 
 def test_bookmark_serves_when_the_held_snapshot_was_destroyed(world: World) -> None:
@@ -124,7 +124,7 @@ def test_bookmark_serves_when_the_held_snapshot_was_destroyed(world: World) -> N
     world.snapshot("tank/data@two", "tank/data@three")
     world.replicate()
     assert world.snapshots("offsite/data") == ["one", "two", "three"]
-    assert bookmarks("tank/data") == ["tank/data#zfs_replicate_mirror_three"]
+    assert bookmarks("tank/data") == [f"tank/data#zfs_replicate_mirror_{mirror_identity()}_three"]
 
 
 def test_bookmarks_of_another_mirror_stay(world: World) -> None:
@@ -133,7 +133,8 @@ def test_bookmarks_of_another_mirror_stay(world: World) -> None:
     world.snapshot("tank/data@two")
     world.replicate_from("tank/data", "offsite/second", tag="second")
     names = sorted(bookmarks("tank/data"))
-    assert names == ["tank/data#zfs_replicate_first_one", "tank/data#zfs_replicate_second_two"]
+    first, second = (mirror_identity(target=f"offsite/{name}") for name in ("first", "second"))
+    assert names == [f"tank/data#zfs_replicate_first_{first}_one", f"tank/data#zfs_replicate_second_{second}_two"]
 
 
 def test_bookmark_without_the_right_to_it_is_no_failure(world: World) -> None:
@@ -151,10 +152,10 @@ def test_the_old_bookmark_stays_where_no_new_one_can_be_made(world: World) -> No
     world.snapshot("tank/data@two")
     done = world.replicate(host="lab@127.0.0.1")
     assert done.stderr == ""
-    assert bookmarks("tank/data") == ["tank/data#zfs_replicate_mirror_one"]
+    assert bookmarks("tank/data") == [f"tank/data#zfs_replicate_mirror_{mirror_identity()}_one"]
     world.snapshot("tank/data@three")
     world.replicate()
-    assert bookmarks("tank/data") == ["tank/data#zfs_replicate_mirror_three"]
+    assert bookmarks("tank/data") == [f"tank/data#zfs_replicate_mirror_{mirror_identity()}_three"]
 
 
 def release(world: World, *options: str, expect: int = 0) -> str:

@@ -144,7 +144,7 @@ def test_holds_of_a_failed_first_run_are_released_by_a_later_one(mirror: Mirror)
         mirror.world.now += 9 * SECONDS_PER_DAY
     mirror.world.faults.arm(Fail("cannot receive: out of space\n"), "zfs receive", host="target")
     mirror.run("-k", "30")
-    assert mirror.world.holds("tank/data") == {"one": {"mirror"}, "three": {"mirror"}}
+    assert {name for name, tags in mirror.world.holds("tank/data").items() if "mirror" in tags} == {"one", "three"}
     mirror.world.now += 4 * SECONDS_PER_DAY
     mirror.snapshot("four")
     mirror.run_well("-k", "30")

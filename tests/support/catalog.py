@@ -38,7 +38,7 @@ LOG_LEVELS = ("warning", "error", "critical")
 RETURNED = re.compile(r"\w*_problem|resumable|_stale_reason")
 """Functions that return a message, or the core of one."""
 
-WHOLE = {"_notes", "_left_out_notes", "pool_warnings"}
+WHOLE = {"hold_notes", "_notes", "_left_out_notes", "pool_warnings"}
 """Functions in which every text is a message."""
 
 

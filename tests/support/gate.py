@@ -77,7 +77,7 @@ marks = st.text("0123456789abcdef", min_size=32, max_size=32)
 
 @st.composite
 def bookmarks(draw: st.DrawFn) -> commands.Command:
-    prefix = f"#zfs_replicate_{TAG}_"
+    prefix = f"#zfs_replicate_{TAG}_{draw(st.sampled_from(('', '3f2a9c1e-ab12_')))}"
     bookmarked = snapshots.filter(lambda name: "@_" not in name)
     new = draw(st.lists(bookmarked, max_size=3))
     old = draw(st.lists(bookmarked, max_size=3))
@@ -86,6 +86,7 @@ def bookmarks(draw: st.DrawFn) -> commands.Command:
     return commands.bookmark(pairs, [name.replace("@", prefix) for name in old])
 
 
+tags = st.sampled_from((TAG, f"{TAG}.3f2a9c1e-ab12", f"{TAG}.3f2a9c1e-ab12.new"))
 many = st.lists(snapshots, min_size=1, max_size=5)
 BUILDERS = {
     commands.probe: st.builds(commands.probe, st.just("tank"), st.booleans()),
@@ -93,8 +94,8 @@ BUILDERS = {
     commands.list_guids: st.builds(commands.list_guids, many),
     commands.list_held: st.builds(commands.list_held, datasets),
     commands.list_holds: st.builds(commands.list_holds, many),
-    commands.hold: st.builds(commands.hold, st.just(TAG), many),
-    commands.release: st.builds(commands.release, st.just(TAG), many),
+    commands.hold: st.builds(commands.hold, tags, many),
+    commands.release: st.builds(commands.release, tags, many),
     commands.send: st.builds(
         commands.send, sends() | st.builds(Resume, snapshots, tokens, st.just(RECEIVING)), st.booleans()
     ),
@@ -127,7 +128,7 @@ _SAFE = re.compile(
             rf"zfs\0list\0-Hp\0-t\0snapshot\0-o\0name,guid(?:\0{_SNAPSHOT})+",
             re.escape("\0".join(commands.list_held("tank/data"))) + rf"(?:/{_COMPONENT})*",
             rf"zfs\0holds\0-H(?:\0{_SNAPSHOT})+",
-            rf"zfs\0(?:hold|release)\0offsite(?:\0{_SNAPSHOT})+",
+            rf"zfs\0(?:hold|release)\0offsite(?:\.[0-9a-f]{{8}}-[0-9a-f]{{4}}(?:\.new)?)?(?:\0{_SNAPSHOT})+",
             r"zfs\0send(?:\0-vP)?(?:\0-L)?(?:\0-w)?(?:\0-c)?"
             rf"(?:\0-[iI]\0{_DATASET}[@#][A-Za-z0-9_.: -]+)?\0{_SNAPSHOT}",
             r"zfs\0send(?:\0-vP)?\0-t\x001-[0-9a-f]+-[0-9a-f]+-[0-9a-f]+",

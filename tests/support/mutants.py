@@ -17,6 +17,7 @@ class Mutant:
 
 EXECUTOR, PROTECTION = "zfs_replicate/run/executor.py", "zfs_replicate/plan/protection.py"
 ARRIVALS = "zfs_replicate/run/arrivals.py"
+SOURCE_HOLDS, IDENTITY = "zfs_replicate/plan/source_holds.py", "zfs_replicate/plan/identity.py"
 EXPIRY, LEDGER = "zfs_replicate/run/expiry.py", "zfs_replicate/run/ledger.py"
 HOLD = "        self._tag(Hold, Side.SOURCE)\n"
 RELEASE = "        self._tag(Release, Side.SOURCE)\n"
@@ -49,13 +50,15 @@ MUTANTS = (
         "",
     ),
     Mutant("leave a conflict without holds", LEDGER, " or isinstance(outcome.error, ConflictFound)", ""),
-    Mutant("release also the newest hold", PROTECTION, "s.createtxg < anchor[0].createtxg and", "True and"),
-    Mutant("release what the target does not know", PROTECTION, " and s.guid in known]", "]"),
+    Mutant("release also the newest hold", SOURCE_HOLDS, "snapshot.createtxg < newest.createtxg", "True"),
+    Mutant(
+        "release what the target does not know", SOURCE_HOLDS, "(snapshot.guid in known or standing.is_apart)", "True"
+    ),
     Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),
     Mutant(
         "forget the hold of a first copy that failed",
         "zfs_replicate/plan/route.py",
-        "tag in verdict.snapshot.holds or ",
+        "standing.is_own(verdict.snapshot) or ",
         "",
     ),
     Mutant("expire the newest common snapshot", PROTECTION, "protected, context.now", "{}, context.now"),
@@ -112,8 +115,8 @@ MUTANTS = (
     Mutant(
         "fail on what has vanished",
         "zfs_replicate/run/holds.py",
-        "failures if is_hold else _without_vanished(failures)",
-        "failures",
+        "        failures = _without_vanished(failures)\n    refused",
+        "        pass\n    refused",
     ),
     Mutant(
         "destroy the old bookmark without a new one",

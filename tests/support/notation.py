@@ -12,6 +12,9 @@ A dataset is written as words, oldest first. A letter is a snapshot: it gives bo
     a&      it was cloned                       a+512   512 bytes were written since the previous snapshot
     a?      it has a name that zfs cannot receive
 
+    a$      our own tag beside it holds it      a|      another mirror holds it beside our tag
+    a*      our claim is on it
+
 Suffixes combine: `a!%:40` is 40 days old and held twice. Other words describe the dataset:
 
     absent              the dataset does not exist (target only)
@@ -34,6 +37,8 @@ A plan is rendered step by step. Names within the planned dataset are short, all
                                 encrypted by the dataset above
     send a..b, send a..c (2)    -i from a, -I from a with two snapshots arriving; `send #a..b` from a bookmark
     hold, release               on the source;  hold-target, release-target: on the target
+    hold-own, release-own       on the source, with the tag beside the plain one
+    claim, release-claim        on the source; only with `is_whole`
     rollback a -x -y            back to a; x and y are lost
     bookmark c as #c -#b        on the source; the bookmark #b is destroyed
     make room a b -b            early: release b, destroy a and b
@@ -86,6 +91,10 @@ SOURCE = "tank/data"
 TARGET = "off/copy"
 TAG = "offsite"
 TARGET_TAG = "offsite:target"
+MIRROR = "3f2a9c1e-ab12"
+RIVAL = "77777777-7777"
+OWN_TAG = f"offsite.{MIRROR}"
+CLAIM = f"offsite.{MIRROR}.new"
 OTHER_TAG = "other"
 SECTOR_BYTES = 512
 CLONE = "tank/clone"
@@ -93,8 +102,8 @@ CLONE = "tank/clone"
 SOURCE_TXG, TARGET_TXG = 1000, 10
 """The first createtxg of each pool: far apart, so that comparing across pools fails visibly."""
 
-_SNAPSHOT = re.compile(r"(?P<mark>#?)(?P<letter>[a-z])(?P<suffixes>(?:[!^%&~?]|=[\w.-]+|[+]\d+|:-?\d+)*)")
-_SUFFIX = re.compile(r"[!^%&~?]|=[\w.-]+|[+]\d+|:-?\d+")
+_SNAPSHOT = re.compile(r"(?P<mark>#?)(?P<letter>[a-z])(?P<suffixes>(?:[!^%&~?$|*]|=[\w.-]+|[+]\d+|:-?\d+)*)")
+_SUFFIX = re.compile(r"[!^%&~?$|*]|=[\w.-]+|[+]\d+|:-?\d+")
 _TOKEN = re.compile(r"resume\((?:(?P<base>[a-z])\.\.)?(?P<tip>[a-z])(?:=(?P<name>[\w.-]+))?(?P<raw>,raw)?\)")
 _ROOM = re.compile(r"room\((\d+)\)")
 _FIELDS: dict[str, dict[str, Any]] = {
@@ -111,7 +120,7 @@ _FIELDS: dict[str, dict[str, Any]] = {
 }
 """What a word changes in its dataset."""
 
-_HOLDS = {"!": TAG, "^": TARGET_TAG, "%": OTHER_TAG}
+_HOLDS = {"!": TAG, "^": TARGET_TAG, "%": OTHER_TAG, "$": OWN_TAG, "|": f"offsite.{RIVAL}", "*": CLAIM}
 
 
 def guid_of(letter: str) -> int:
@@ -126,7 +135,7 @@ def context(
     is_decrypting: bool = False,
 ) -> PlanContext:
     policy = Policy(TAG, keep_days, excludes, may_roll_back, is_decrypting)
-    return PlanContext(policy, StreamOptions(), NOW, has_bookmarks, sector_bytes=SECTOR_BYTES)
+    return PlanContext(policy, StreamOptions(), NOW, has_bookmarks, sector_bytes=SECTOR_BYTES, mirror=MIRROR)
 
 
 # --- text → worlds ---
@@ -260,19 +269,25 @@ def plan_of(source: Inventory, target: Inventory, excludes: tuple[str, ...] = ()
     return plan_trees(source, target, context(excludes=excludes))
 
 
-def rendered(plan: DatasetPlan) -> str:
-    if plan.conflict is not None:
-        return "; ".join(["conflict", *(_step(plan, step) for step in plan.steps)])
-    return "; ".join(_step(plan, step) for step in plan.steps) or "nothing"
+def rendered(plan: DatasetPlan, is_whole: bool = False) -> str:
+    """Return the steps as text; without `is_whole`, those of the claim, which each first run has, are left out."""
+    shown = [step for step in plan.steps if is_whole or not _is_claim(step)]
+    texts = [*(["conflict"] if plan.conflict is not None else []), *(_step(plan, step) for step in shown)]
+    return "; ".join(texts) or "nothing"
+
+
+def _is_claim(step: Step) -> bool:
+    return isinstance(step, Hold | Release) and step.is_claim
 
 
 def _step(plan: DatasetPlan, step: Step) -> str:
     match step:
         case Send() | Resume():
             return _stream(plan, step)
-        case Hold(side, _tag, snapshots) | Release(side, _tag, snapshots):
+        case Hold(side, tag, snapshots) | Release(side, tag, snapshots):
             verb = "hold" if isinstance(step, Hold) else "release"
             if side is Side.SOURCE:
+                verb = {OWN_TAG: f"{verb}-own", CLAIM: "claim" if verb == "hold" else "release-claim"}.get(tag, verb)
                 return _many(verb, plan.source, snapshots)
             return _many(f"{verb}-target", plan.target, snapshots)
         case Verify(snapshot, _guid):

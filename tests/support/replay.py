@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tests.support.notation import TAG, TARGET_TAG
+from tests.support.notation import TARGET_TAG
 from zfs_replicate.model import Bookmark, Dataset, Kind, Snapshot
 from zfs_replicate.plans import DatasetPlan
 from zfs_replicate.steps import (
@@ -68,10 +68,10 @@ def arriving_guids(step: Send | Resume, source: Dataset) -> list[int]:
 
 def _after(step: Step, source: Dataset, target: Dataset | None) -> tuple[Dataset, Dataset | None]:
     match step:
-        case Hold(Side.SOURCE, _, names):
-            return _tagged(source, names, TAG), target
-        case Release(Side.SOURCE, _, names):
-            return _untagged(source, names, TAG), target
+        case Hold(Side.SOURCE, tag, names):
+            return _tagged(source, names, tag), target
+        case Release(Side.SOURCE, tag, names):
+            return _untagged(source, names, tag), target
         case Send() | Resume():
             return source, _received(step, source, target)
         case BookmarkSource():

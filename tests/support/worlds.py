@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.support.notation import NOW, OTHER_TAG, SOURCE, TAG, TARGET, TARGET_TAG, context
+from tests.support.notation import CLAIM, NOW, OTHER_TAG, OWN_TAG, SOURCE, TAG, TARGET, TARGET_TAG, context
 from zfs_replicate.model import (
     SECONDS_PER_DAY,
     Bookmark,
@@ -22,7 +22,9 @@ from zfs_replicate.model import (
     TokenContents,
 )
 
-SOURCE_HOLDS = st.sampled_from([(), (), (TAG,), (OTHER_TAG,), (OTHER_TAG, TAG), (TARGET_TAG,)])
+SOURCE_HOLDS = st.sampled_from(
+    [(), (), (TAG,), (OTHER_TAG,), (OTHER_TAG, TAG), (TARGET_TAG,), (OWN_TAG,), (CLAIM, TAG)]
+)
 TARGET_HOLDS = st.sampled_from([(), (), (TARGET_TAG,), (OTHER_TAG,), (TARGET_TAG, OTHER_TAG), (TAG,)])
 CLONES = st.sampled_from([(), (), (), (), ("tank/clone",)])
 WRITTEN = st.sampled_from([0, 0, 0, 0, 0, 0, 0, 512])

@@ -9,14 +9,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 from zfs_replicate.model import TARGET_SUFFIX, Survey
+from zfs_replicate.plan.identity import mirror_of
 from zfs_replicate.plan.leftovers import orphaned_guids
 from zfs_replicate.run.elsewhere import held_elsewhere
 from zfs_replicate.run.survey import Place
+from zfs_replicate.zfs import marks
 
 
 def with_elsewhere(survey: Survey, source: Place, target: Place, excludes: tuple[str, ...], tag: str) -> Survey:
     """Return the survey with the held snapshots that were moved out of the trees, as far as they can be told."""
-    moved = held_elsewhere(source, tag, orphaned_guids(survey, excludes, tag))
+    orphaned = orphaned_guids(survey, excludes, tag)
+    tag_beside = marks.tag_beside(tag, mirror_of(survey))
+    apart = held_elsewhere(source, tag_beside, orphaned)
+    datasets = {snapshot.partition("@")[0] for snapshot in apart}
+    plain = (name for name in held_elsewhere(source, tag, orphaned) if name.partition("@")[0] not in datasets)
+    moved = (*((tag_beside, name) for name in apart), *((tag, name) for name in plain))
     originals = survey.source.datasets.values()
     guids = frozenset(snapshot.guid for dataset in originals for snapshot in dataset.snapshots)
     guids |= frozenset(bookmark.guid for dataset in originals for bookmark in dataset.bookmarks)

@@ -16,7 +16,7 @@ from zfs_replicate.errors import DatasetMissing, UsageError
 from zfs_replicate.hosts.base import Host
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.log_context import new_identity
-from zfs_replicate.model import SECONDS_PER_DAY, TARGET_SUFFIX, Inventory
+from zfs_replicate.model import SECONDS_PER_DAY, TARGET_SUFFIX, Dataset, Inventory
 from zfs_replicate.output.logs import Subject, log_problem, logging_as
 from zfs_replicate.printable import visible
 from zfs_replicate.run.connect import connected
@@ -26,14 +26,15 @@ from zfs_replicate.run.inventory import read_source, read_target
 from zfs_replicate.run.survey import Place, read_both
 from zfs_replicate.steps import Release, Side
 from zfs_replicate.units import counted, date
-from zfs_replicate.zfs import names
+from zfs_replicate.zfs import marks, names
 
 
 @dataclass(frozen=True, slots=True)
 class HeldSnapshot:
-    """A snapshot that is held with the tag. `is_on_target` None: the target was not read, or it is there itself."""
+    """A snapshot with holds that go with the tag. `is_on_target` None: the target was not read, or it is there."""
 
     name: str
+    tags: tuple[str, ...]
     creation: int
     is_on_target: bool | None
 
@@ -85,23 +86,39 @@ def find_leftovers(source: Inventory, target: Inventory | None, tag: str) -> Lef
         f"{dataset.name}#{bookmark.name}"
         for dataset in source.datasets.values()
         for bookmark in dataset.bookmarks
-        if names.is_bookmark_of(tag, bookmark.name)
+        if _goes_with(tag, dataset, bookmark.name)
     )
     return Leftovers(Side.SOURCE, tag, find_held(source, target, tag), bookmarks)
 
 
+def _goes_with(tag: str, dataset: Dataset, bookmark: str) -> bool:
+    """Whether a bookmark is of the mirror that holds with this tag: not of one that holds beside it, or is another."""
+    plain, mirror = marks.plain_tag(tag)
+    owner = marks.bookmarking_mirror(plain, bookmark)
+    if mirror is not None:
+        return owner == mirror
+    beside = {marks.mirror_beside(tag, hold) for snapshot in dataset.snapshots for hold in snapshot.holds}
+    return names.is_bookmark_of(tag, bookmark) and (owner is None or owner not in beside)
+
+
 def find_held(tree: Inventory, target: Inventory | None, tag: str) -> tuple[HeldSnapshot, ...]:
-    """Return the snapshots of a tree that are held with the tag; given the target's tree, also whether it has them."""
+    """Return the snapshots of a tree that are held with the tag; given the target's tree, also whether it has them.
+
+    The claim beside a tag goes with it.
+    """
     known = None
     if target is not None:
         known = {snapshot.guid for dataset in target.datasets.values() for snapshot in dataset.snapshots}
     return tuple(
         HeldSnapshot(
-            f"{dataset.name}@{snapshot.name}", snapshot.creation, None if known is None else snapshot.guid in known
+            f"{dataset.name}@{snapshot.name}",
+            tags,
+            snapshot.creation,
+            None if known is None else snapshot.guid in known,
         )
         for dataset in tree.datasets.values()
         for snapshot in dataset.snapshots
-        if tag in snapshot.holds
+        if (tags := tuple(hold for hold in snapshot.holds if hold == tag or marks.claiming_mirror(tag, hold)))
     )
 
 
@@ -110,7 +127,8 @@ def leftover_lines(leftovers: Leftovers, now: int) -> Iterator[str]:
     for snapshot in leftovers.held:
         age = counted(max(0, now - snapshot.creation) // SECONDS_PER_DAY, "day")
         where = {None: "", True: ", on the target too", False: ", not on the target"}[snapshot.is_on_target]
-        yield f"{snapshot.name}: held by {leftovers.tag}; taken {date(snapshot.creation)}, {age} old{where}"
+        held = " and ".join(snapshot.tags)
+        yield f"{snapshot.name}: held by {held}; taken {date(snapshot.creation)}, {age} old{where}"
     yield from (f"{bookmark}: bookmark" for bookmark in leftovers.bookmarks)
 
 
@@ -134,10 +152,12 @@ def remove_leftovers(host: Host, leftovers: Leftovers) -> int:
 
     What has vanished meanwhile counts as done. A hold that cannot be released does not stop the bookmarks' removal.
     """
-    held = tuple(snapshot.name for snapshot in leftovers.held)
-    holds = tag_snapshots(host, Release(leftovers.side, leftovers.tag, held), WIDTH)
+    holds: Failures = {}
+    for tag in dict.fromkeys(tag for snapshot in leftovers.held for tag in snapshot.tags):
+        held = tuple(snapshot.name for snapshot in leftovers.held if tag in snapshot.tags)
+        holds |= tag_snapshots(host, Release(leftovers.side, tag, held), WIDTH)
     bookmarks = destroy_bookmarks(host, leftovers.bookmarks)
-    _report(holds, counted(len(held), "hold"), leftovers.side)
+    _report(holds, counted(len(leftovers.held), "hold"), leftovers.side)
     _report(bookmarks, counted(len(leftovers.bookmarks), "bookmark"), leftovers.side)
     return max((error.exit_code for error in (*holds.values(), *bookmarks.values())), default=0)
 

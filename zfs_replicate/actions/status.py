@@ -19,8 +19,10 @@ from zfs_replicate.log_context import new_identity
 from zfs_replicate.output.failure import describe_failure
 from zfs_replicate.output.logs import Subject, logging_as
 from zfs_replicate.plan.clocks import HERE, clock_doubt, newest_in_future
+from zfs_replicate.plan.identity import mirror_of
 from zfs_replicate.plan.leftovers import find_leftovers
 from zfs_replicate.plan.pair import not_excluded
+from zfs_replicate.plan.sharing import sharing_problem
 from zfs_replicate.plan.status import Level, Status, evaluate
 from zfs_replicate.report.status import as_data, first_line, table, unknown_data, unknown_line
 from zfs_replicate.run.connect import connected
@@ -70,9 +72,12 @@ def _read(request: StatusRequest, now: int) -> Status:
         survey = read_both(place, target, is_exact=False)
         if options.tag is not None:
             survey = with_elsewhere(survey, place, target, options.excludes, options.tag)
-    leftovers = () if options.tag is None else find_leftovers(survey, options.excludes, options.tag, request.connection)
-    status = evaluate(survey.target, survey.source, options, now)
-    return replace(status, clock=clock_doubt(survey, options.excludes, now), leftovers=leftovers)
+    status = evaluate(survey.target, survey.source, options, now, mirror_of(survey))
+    status = replace(status, clock=clock_doubt(survey, options.excludes, now))
+    if options.tag is None:
+        return status
+    mirror = survey, options.excludes, options.tag, request.connection
+    return replace(status, leftovers=find_leftovers(*mirror), sharing=sharing_problem(*mirror))
 
 
 def _print_json(data: dict[str, object]) -> None:

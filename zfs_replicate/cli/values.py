@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zfs_replicate.model import TARGET_SUFFIX
-from zfs_replicate.zfs import names, properties
+from zfs_replicate.zfs import marks, names, properties
 
 _HOST_AND_PORT = re.compile(r"[^\s/:\x00-\x1f]+:[0-9]{1,5}|\[[0-9A-Fa-f:.%]+\]:[0-9]{1,5}")
 _SIZE = re.compile(r"([1-9][0-9]*)([kMGT]?)")
@@ -36,7 +36,7 @@ def dataset(value: str) -> str:
 
 
 def tag(value: str) -> str:
-    problem = names.tag_problem(value, TARGET_SUFFIX)
+    problem = names.tag_problem(value, max(TARGET_SUFFIX, marks.LONGEST_SUFFIX, key=len))
     if problem is not None:
         raise ValueProblem(f"a hold tag {problem}")
     return value

@@ -11,10 +11,11 @@ from collections.abc import Container, Iterable, Iterator
 
 from zfs_replicate.config import Connection
 from zfs_replicate.model import TARGET_SUFFIX, Inventory, Survey
-from zfs_replicate.plan.pair import by_counterpart, find_orphans
+from zfs_replicate.plan.identity import mirror_of, standing_of
+from zfs_replicate.plan.pair import Pair, by_counterpart, find_orphans
 from zfs_replicate.plans import Leftover
 from zfs_replicate.steps import Side
-from zfs_replicate.zfs import names
+from zfs_replicate.zfs import marks, names
 
 EXCLUDED = "it is excluded by -x"
 NOT_ON_SOURCE = "it is not on the source"
@@ -32,8 +33,8 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
     mirrored = by_counterpart(survey.source, survey.target, excludes)
     originals = {original.name for original in mirrored.values()}
     orphans = {orphan.name for orphan in find_orphans(survey.source, survey.target, excludes)}
-    on_source = [(name, EXCLUDED) for name in _held(survey.source, originals, tag)]
-    on_source += [(name, MOVED_AWAY) for name in survey.moved]
+    on_source = [(tag_there, name, EXCLUDED) for tag_there, name in _held_on_source(survey, originals, tag)]
+    on_source += [(tag_there, name, MOVED_AWAY) for tag_there, name in survey.moved]
     if survey.source_capabilities.is_read_only:
         on_source = []  # nothing can be released there now
     on_target = [
@@ -42,7 +43,16 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
     ]
     on_target += [(name, MOVED_ASIDE) for name in survey.aside]
     return (
-        *_by_topmost(Side.SOURCE, tag, on_source, _releasing(connection, tag)),
+        *(
+            leftover
+            for own_tag in dict.fromkeys(tag_there for tag_there, _name, _reason in on_source)
+            for leftover in _by_topmost(
+                Side.SOURCE,
+                own_tag,
+                [(name, reason) for tag_there, name, reason in on_source if tag_there == own_tag],
+                (*releasing(connection, own_tag), "-r"),
+            )
+        ),
         *_by_topmost(Side.TARGET, target_tag, on_target, _releasing_here(connection, tag)),
     )
 
@@ -58,17 +68,34 @@ def orphaned_guids(survey: Survey, excludes: tuple[str, ...], tag: str) -> froze
     return frozenset(snapshot.guid for orphan in held for snapshot in orphan.snapshots)
 
 
-def _releasing(connection: Connection, tag: str) -> tuple[str, ...]:
-    """Return the words of the command that releases the holds of a dataset on the source, which is the last word."""
+def releasing(connection: Connection, tag: str) -> tuple[str, ...]:
+    """Return the words of the command that releases the holds of a tag on the source; `-r` and a dataset follow."""
     port = () if connection.port is None else ("-p", str(connection.port))
     identity = () if connection.identity is None else ("-i", connection.identity)
     sudo = ("--sudo",) if connection.is_elevated else ()
-    return ("zfs_replicate", "release", "-h", connection.host, *port, *identity, *sudo, "-t", tag, "-r")
+    return ("zfs_replicate", "release", "-h", connection.host, *port, *identity, *sudo, "-t", tag)
 
 
 def _releasing_here(connection: Connection, tag: str) -> tuple[str, ...]:
     sudo = ("--sudo",) if connection.is_elevated else ()
     return ("zfs_replicate", "release", "--target", *sudo, "-t", tag, "-l")
+
+
+def _held_on_source(survey: Survey, mirrored: Container[str], tag: str) -> Iterator[tuple[str, str]]:
+    """Yield (tag, snapshot) of what this mirror holds in datasets outside of it, parents first.
+
+    Plain holds are left out where they seem to be another mirror's.
+    """
+    mirror = mirror_of(survey)
+    for dataset in survey.source.datasets.values():
+        if dataset.name in mirrored:
+            continue
+        counterpart = survey.target.root + dataset.name.removeprefix(survey.source.root)
+        pair = Pair.of(dataset, counterpart, survey.target.datasets.get(counterpart))
+        standing = standing_of(pair, tag, mirror)
+        is_anothers = standing.is_apart and standing.sharing is not None and standing.sharing.others
+        for own_tag in (marks.tag_beside(tag, mirror), *(() if is_anothers else (tag,))):
+            yield from ((own_tag, f"{dataset.name}@{s.name}") for s in dataset.snapshots if own_tag in s.holds)
 
 
 def _held(tree: Inventory, mirrored: Container[str], tag: str) -> Iterator[str]:

@@ -13,9 +13,10 @@ from dataclasses import replace
 
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
-from zfs_replicate.model import Capabilities, Inventory, PlanContext, Policy, StreamOptions, Survey
+from zfs_replicate.model import Capabilities, Inventory, PlanContext, StreamOptions, Survey
 from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
 from zfs_replicate.plan.conflicts import below_conflict, unforeseen_change
+from zfs_replicate.plan.identity import mirror_of
 from zfs_replicate.plan.leftovers import find_leftovers
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.plan.pools import check_target_is_writable, leaving_source, pool_warnings
@@ -23,6 +24,7 @@ from zfs_replicate.plan.preparation import prepare
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
 from zfs_replicate.plan.room import with_room
 from zfs_replicate.plan.route import cleared_mark, route_to_tip
+from zfs_replicate.plan.sharing import with_sharing
 from zfs_replicate.plans import DatasetPlan, Plan
 from zfs_replicate.steps import CreateParent
 from zfs_replicate.zfs import names
@@ -47,12 +49,14 @@ def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
         source_capabilities.has_feature("bookmarks"),
         doubt is not None,
         target_capabilities.sector_bytes,
+        mirror=mirror_of(survey),
     )
     leftovers = find_leftovers(survey, request.policy.excludes, request.policy.tag, request.connection)
     plan = replace(plan_trees(survey.source, survey.target, context), leftovers=leftovers)
     is_kept = any(kept.reason == CLOCK_DOUBT for dataset in plan.datasets for kept in dataset.kept)
     doubts = (str(doubt),) if doubt is not None and (doubt.is_certain or is_kept) else ()
-    return replace(plan, warnings=(*doubts, *pool_warnings(survey, target_capabilities)))
+    plan = replace(plan, warnings=(*doubts, *pool_warnings(survey, target_capabilities)))
+    return with_sharing(plan, request.policy.tag, request.connection, request.remote)
 
 
 def stream_options(source: Capabilities, target: Capabilities) -> StreamOptions:
@@ -69,7 +73,7 @@ def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Pl
     pairs, orphans = match_trees(source, target, context.policy.excludes, context.policy.is_decrypting)
     parents = {name for pair in pairs if pair.source.snapshots for name in names.ancestors(pair.source.name)}
     planned = [(pair, plan_dataset(pair, pair.source.name in parents, context)) for pair in pairs]
-    plans = with_room(_below_no_conflict(planned, context.policy), pairs, target, context.policy.target_tag)
+    plans = with_room(_below_no_conflict(planned, context), pairs, target, context.policy.target_tag)
     if source.is_read_only:
         plans = tuple(map(leaving_source, plans))
     creates = any(plan.creates_target for plan in plans)
@@ -85,7 +89,7 @@ def _missing_parents(target: Inventory, pairs: Sequence[Pair]) -> tuple[CreatePa
     )
 
 
-def _below_no_conflict(planned: list[tuple[Pair, DatasetPlan]], policy: Policy) -> tuple[DatasetPlan, ...]:
+def _below_no_conflict(planned: list[tuple[Pair, DatasetPlan]], context: PlanContext) -> tuple[DatasetPlan, ...]:
     """Given the plans of a tree, parents first, return them without those that would begin something below a conflict.
 
     What has a base goes on: it is the copy of its source, whatever is wrong above it. A dataset that is absent, empty
@@ -96,7 +100,7 @@ def _below_no_conflict(planned: list[tuple[Pair, DatasetPlan]], policy: Policy) 
     for pair, plan in planned:
         above = next((name for name in in_conflict if names.is_within(pair.target_name, name)), None)
         if above is not None and pair.base is None and (plan.steps or plan.conflict):
-            plan = conflict_plan(pair, below_conflict(above), policy)
+            plan = conflict_plan(pair, below_conflict(above), context)
         if plan.conflict is not None:
             in_conflict.append(pair.target_name)
         plans.append(plan)
@@ -112,7 +116,7 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
     """
     prepared = prepare(pair, context)
     if prepared.conflict is not None:
-        return conflict_plan(pair, prepared.conflict, context.policy)
+        return conflict_plan(pair, prepared.conflict, context)
     source, pair, before = pair.source, prepared.pair, prepared.steps
     if not source.snapshots:
         needs_parent = pair.target is None and is_parent

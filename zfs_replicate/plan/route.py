@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from zfs_replicate.model import Bookmark, Dataset, PlanContext, Snapshot
+from zfs_replicate.model import Bookmark, PlanContext, Snapshot
+from zfs_replicate.plan.identity import standing_of
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.retention import judge
 from zfs_replicate.steps import ClearPlaceholder, Receiving, Resume, Send, Step
@@ -46,7 +47,7 @@ def route_to_tip(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> 
     if resumed is not None and target is not None and target.resume_token is not None:
         builder.resume(resumed, target.resume_token.text, first)
     elif pair.base is None:
-        builder.send(_first_to_send(source, context), 1, first)
+        builder.send(_first_to_send(pair, context), 1, first)
     if builder.reached is None:
         raise AssertionError("a route without a base begins with a full or resumed stream")
     rest = pair.newer_than(builder.reached)
@@ -95,7 +96,7 @@ def arriving_snapshots(pair: Pair, resumed: Snapshot | None, context: PlanContex
         return pair.newer_than(pair.base)
     if not pair.source.snapshots:
         return ()
-    first = resumed or _first_to_send(pair.source, context)
+    first = resumed or _first_to_send(pair, context)
     return tuple(snapshot for snapshot in pair.source.snapshots if snapshot.createtxg >= first.createtxg)
 
 
@@ -139,15 +140,16 @@ class _Streams:
         self.waypoints.append(snapshot)
 
 
-def _first_to_send(source: Dataset, context: PlanContext) -> Snapshot:
+def _first_to_send(pair: Pair, context: PlanContext) -> Snapshot:
     """Return the oldest snapshot in the keep window, so that nothing is sent only to expire; if none is, the newest.
 
-    One that an earlier run has held comes before it, even if it will expire at once: a hold is released only from what
-    has arrived, so otherwise that one would stay for ever.
+    One that an earlier run has held comes before it, even if it will expire at once: a plain hold is released only from
+    what has arrived, so otherwise that one would stay for ever.
     """
-    keep_days, tag = context.policy.keep_days, context.policy.tag
+    keep_days, snapshots = context.policy.keep_days, pair.source.snapshots
     if keep_days is None:
-        return source.snapshots[0]
-    verdicts = judge(source.snapshots, keep_days, {}, context.now)
-    wanted = (verdict.snapshot for verdict in verdicts if tag in verdict.snapshot.holds or not verdict.is_overdue)
-    return next(wanted, source.snapshots[-1])
+        return snapshots[0]
+    standing = standing_of(pair, context.policy.tag, context.mirror)
+    verdicts = judge(snapshots, keep_days, {}, context.now)
+    wanted = (verdict.snapshot for verdict in verdicts if standing.is_own(verdict.snapshot) or not verdict.is_overdue)
+    return next(wanted, snapshots[-1])

@@ -15,6 +15,7 @@ from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
 from zfs_replicate.plan.clocks import ClockDoubt
 from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.encryption import foreign_root_problem, other_key_problem
+from zfs_replicate.plan.identity import standing_of
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.plans import Leftover
 from zfs_replicate.units import age
@@ -56,13 +57,14 @@ class DatasetStatus:
 class Status:
     """All copies below a target root, parents first. `clock`: why a clock may be wrong, and with it all ages.
 
-    `leftovers`: holds that the mirror does not need; they are no problem of a copy.
+    `leftovers`: holds that the mirror does not need, `sharing`: who else uses the tag; neither is a problem of a copy.
     """
 
     root: str
     datasets: tuple[DatasetStatus, ...] = ()
     clock: ClockDoubt | None = None
     leftovers: tuple[Leftover, ...] = ()
+    sharing: str | None = None
 
     @property
     def level(self) -> Level:
@@ -76,13 +78,17 @@ class Status:
         return max(candidates, key=lambda dataset: dataset.age_seconds or 0, default=None)
 
 
-def evaluate(target: Inventory, source: Inventory | None, options: StatusOptions, now: int) -> Status:
+def evaluate(target: Inventory, source: Inventory | None, options: StatusOptions, now: int, mirror: str = "") -> Status:
     """Given the target's tree and the source's (None: not asked), return each copy's status at `now`, Unix seconds.
 
+    `mirror`: its identity on the source.
     Source `a b c`, target `a b`, with the holds on b: one dataset, newest b, 1 behind. If the target does not exist,
     the status lists the datasets of the source, or none if the source was not asked.
     """
-    statuses = _without_source(target, options, now) if source is None else _with_source(target, source, options, now)
+    if source is None:
+        statuses = _without_source(target, options, now)
+    else:
+        statuses = _with_source(target, source, options, now, mirror)
     return Status(target.root, tuple(sorted(statuses, key=lambda status: status.name.split("/"))))
 
 
@@ -111,11 +117,13 @@ def _is_held_by_mirror(snapshot: Snapshot, tag: str | None) -> bool:
 # --- with the source ---
 
 
-def _with_source(target: Inventory, source: Inventory, options: StatusOptions, now: int) -> Iterator[DatasetStatus]:
+def _with_source(
+    target: Inventory, source: Inventory, options: StatusOptions, now: int, mirror: str
+) -> Iterator[DatasetStatus]:
     pairs, orphans = match_trees(source, target, options.excludes)
     for pair in pairs:
         if pair.source.snapshots or pair.target is not None:
-            yield _compare(pair, options, now, source.is_read_only)
+            yield _compare(pair, options, now, source.is_read_only, mirror)
     for dataset in orphans:
         newest = dataset.snapshots[-1] if dataset.snapshots else None
         yield replace(
@@ -127,7 +135,7 @@ def _with_source(target: Inventory, source: Inventory, options: StatusOptions, n
         )
 
 
-def _compare(pair: Pair, options: StatusOptions, now: int, is_read_only: bool) -> DatasetStatus:
+def _compare(pair: Pair, options: StatusOptions, now: int, is_read_only: bool, mirror: str) -> DatasetStatus:
     source, target, base = pair.source, pair.target, pair.base
     status = DatasetStatus(pair.target_name) if target is None else _initial_status(target)
     status = replace(status, source=source.name)
@@ -142,7 +150,7 @@ def _compare(pair: Pair, options: StatusOptions, now: int, is_read_only: bool) -
         behind=len(newer),
         behind_seconds=max(0, newer[-1].creation - newest.creation) if newer else 0,
     )
-    return _check_holds(_check_encryption(status, pair), source, target, options.tag, is_read_only)
+    return _check_holds(_check_encryption(status, pair), pair, options.tag, is_read_only, mirror)
 
 
 def _compare_without_base(
@@ -158,10 +166,14 @@ def _compare_without_base(
     return _add_problem(status, level, f"not mirrored yet; its first snapshot is {age(waiting)} old")
 
 
-def _check_holds(
-    status: DatasetStatus, source: Dataset, target: Dataset, tag: str | None, is_read_only: bool
-) -> DatasetStatus:
-    """A hold on any common snapshot is enough: during a run it may still be on an older one than the newest."""
+def _check_holds(status: DatasetStatus, pair: Pair, tag: str | None, is_read_only: bool, mirror: str) -> DatasetStatus:
+    """A hold on any common snapshot is enough: during a run it may still be on an older one than the newest.
+
+    A plain hold that may be another mirror's does not count.
+    """
+    source, target = pair.source, pair.target
+    if target is None:
+        raise AssertionError("a copy that is missing has no holds")
     common = {snapshot.guid for snapshot in source.snapshots} & {snapshot.guid for snapshot in target.snapshots}
     if not common:
         return _add_problem(
@@ -171,13 +183,15 @@ def _check_holds(
     status = _set_target_hold(status, on_target, tag)
     if tag is None:
         return status
-    on_source = any(tag in snapshot.holds for snapshot in source.snapshots if snapshot.guid in common)
-    status = replace(status, has_source_hold=on_source)
-    if on_source:
+    holds = {hold for snapshot in source.snapshots if snapshot.guid in common for hold in snapshot.holds}
+    standing = standing_of(pair, tag, mirror)
+    own_tags = {standing.tag} if standing.sharing and standing.sharing.others else {standing.tag, tag}
+    status = replace(status, has_source_hold=not own_tags.isdisjoint(holds))
+    if status.has_source_hold:
         return status
     if is_read_only:
         return _add_problem(status, Level.OK, "no hold is needed on the source, whose pool was imported read-only")
-    return _add_problem(status, Level.WARNING, f"the hold {tag} on the source is missing")
+    return _add_problem(status, Level.WARNING, f"the hold {standing.tag} on the source is missing")
 
 
 # --- one part of a status each ---

@@ -120,6 +120,8 @@ class DatasetRun:
         placed: set[str] = set()
         for run in self.steps:
             match run.step:
+                case Hold(is_claim=True) | Release(is_claim=True):
+                    pass  # the holds themselves count
                 case Hold(Side.SOURCE) if run.state != "done":
                     absent.update(run.step.snapshots)
                 case Release(Side.SOURCE) if run.state == "done":

@@ -100,7 +100,7 @@ def _dataset_data(dataset: DatasetStatus) -> dict[str, object]:
 
 
 def _warnings(status: Status) -> list[str]:
-    return [] if status.clock is None else [str(status.clock)]
+    return [str(warning) for warning in (status.clock, status.sharing) if warning is not None]
 
 
 def _text(status: Status) -> str:

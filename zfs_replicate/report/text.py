@@ -44,8 +44,8 @@ def totals_line(plan: Plan) -> str:
     """Given a plan, return its last line: the totals over all datasets."""
     plans = plan.datasets
     steps = [step for dataset in plans for step in dataset.steps]
-    holds = sum(len(step.snapshots) for step in steps if isinstance(step, Hold))
-    releases = sum(len(step.snapshots) for step in steps if isinstance(step, Release))
+    holds = sum(len(step.snapshots) for step in steps if isinstance(step, Hold) and not step.is_claim)
+    releases = sum(len(step.snapshots) for step in steps if isinstance(step, Release) and not step.is_claim)
     expiring = sum(len(step.snapshots) for step in steps if isinstance(step, Expire | MakeRoom))
     kept = sum(len(dataset.kept) for dataset in plans)
     arriving = counted(sum(dataset.snapshot_count for dataset in plans), "snapshot")

@@ -100,7 +100,9 @@ def _named(reasons: Mapping[str, str]) -> list[Fields]:
 
 
 def _describe_tagging(step: Hold | Release, plan: DatasetPlan) -> Description:
-    if isinstance(step, Release):
+    if step.is_claim:
+        reasons = dict.fromkeys(step.snapshots, "it shows that the first holds are those of this mirror")
+    elif isinstance(step, Release):
         reasons = dict.fromkeys(step.snapshots, f"older than the newest common snapshot{_at_tip(plan)}")
     elif step not in plan.steps:
         reasons = dict.fromkeys(step.snapshots, "the newest snapshot that arrived before the streams ended early")
@@ -112,7 +114,8 @@ def _describe_tagging(step: Hold | Release, plan: DatasetPlan) -> Description:
     lines = tuple(f"{what} {step.tag} on {name}: {why}" for name, why in reasons.items())
     fields = {"action": action, "side": step.side.value, "tag": step.tag, "snapshots": _named(reasons)}
     common = set(reasons.values())
-    return Description(common.pop() if len(common) == 1 else "the next run needs them", lines, fields)
+    reason = common.pop() if len(common) == 1 else "the next run needs them"
+    return Description(reason, () if step.is_claim else lines, fields)
 
 
 def _describe_renames(step: RenameSnapshots) -> Description:

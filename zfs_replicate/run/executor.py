@@ -107,10 +107,19 @@ class _Execution:
     # --- holds and releases ---
 
     def _tag(self, kind: type[Hold] | type[Release], side: Side) -> None:
-        """Hold or release all snapshots of one side. A dataset for which that fails is left out of the later phases."""
-        pending = [(plan, step) for plan, step in self._pending(kind) if step.side is side]
-        for plan, step, error in self._tag_all(pending):
-            self._ledger.fail(plan, error, step)
+        """Hold or release all snapshots of one side. A dataset for which that fails is left out of the later phases.
+
+        Each tag needs commands of its own. A dataset's steps are done in their order, so that its claim comes first.
+        """
+        tried: set[tuple[str, Step]] = set()  # a conflict stays active although its hold has failed
+        while pending := [
+            (plan, step) for plan, step in self._pending(kind) if step.side is side and (plan.source, step) not in tried
+        ]:
+            first = {plan.source: (plan, step) for plan, step in reversed(pending)}
+            same = [(plan, step) for plan, step in first.values() if step.tag == pending[0][1].tag]
+            tried.update((plan.source, step) for plan, step in same)
+            for plan, step, error in self._tag_all(same[::-1]):
+                self._ledger.fail(plan, error, step)
 
     def _repair_holds(self) -> None:
         """Place the holds on the target that come before the streams. What fails is tried again after them."""
@@ -132,7 +141,9 @@ class _Execution:
         host = self._context.source if first.side is Side.SOURCE else self._context.target
         done = "placed" if isinstance(first, Hold) else "released"
         snapshots = tuple(snapshot for _plan, step in pending for snapshot in step.snapshots)
-        failures = tag_snapshots(host, replace(first, snapshots=snapshots), self._context.width)
+        # one that is gone may have been renamed: its hold is released by a new plan, before ours on the copy
+        may_be_gone = first.side is Side.TARGET
+        failures = tag_snapshots(host, replace(first, snapshots=snapshots), self._context.width, may_be_gone)
         for plan, step in pending:
             with about(plan.source):
                 for snapshot in step.snapshots:

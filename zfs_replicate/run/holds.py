@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
-from zfs_replicate.errors import ConnectionFailed, DatasetMissing, ReplicateError
+from zfs_replicate.errors import ConnectionFailed, DatasetMissing, PermissionDenied, ReplicateError
 from zfs_replicate.hosts.base import Host, run
 from zfs_replicate.model import Exit
 from zfs_replicate.run.parallel import run_parallel
@@ -24,13 +25,31 @@ BOOKMARK_BATCH_BYTES = commands.BATCH_BYTES // 5
 """Each snapshot comes with its new bookmark and up to three old ones."""
 
 
-def tag_snapshots(host: Host, step: Hold | Release, width: int) -> Failures:
+def tag_snapshots(host: Host, step: Hold | Release, width: int, may_be_gone: bool = True) -> Failures:
     """Place or release a step's hold on all its snapshots, in batches, `width` in parallel; return the failures.
 
-    Releasing a snapshot that no longer exists is not a failure: nothing holds it any more.
+    Releasing a snapshot that no longer exists is no failure if it `may_be_gone`; it may also have another name. A tag
+    that an older gate or sudo rule does not permit is replaced by the step's other one.
     """
-    is_hold = isinstance(step, Hold)
-    build = commands.hold if is_hold else commands.release
+    failures = _tag_in_batches(host, step, width)
+    if isinstance(step, Release) and may_be_gone:
+        failures = _without_vanished(failures)
+    refused = tuple(name for name in step.snapshots if isinstance(failures.get(name), PermissionDenied))
+    if isinstance(step, Release) or step.instead is None or not refused:
+        return failures
+    failed_again = _tag_in_batches(host, replace(step, tag=step.instead, snapshots=refused), width)
+    if len(failed_again) < len(refused):
+        log.warning(
+            "an older zfs_replicate_gate or sudo rule refuses the tag of this mirror, so it holds with %s, which"
+            " another mirror with that tag may release; copy the gate or the rules of this version there (%s)",
+            step.instead,
+            failures[refused[0]],
+        )
+    return {name: error for name, error in failures.items() if name not in refused} | failed_again
+
+
+def _tag_in_batches(host: Host, step: Hold | Release, width: int) -> Failures:
+    build = commands.hold if isinstance(step, Hold) else commands.release
 
     def tag_batch(batch: tuple[str, ...]) -> Failures:
         try:
@@ -39,8 +58,7 @@ def tag_snapshots(host: Host, step: Hold | Release, width: int) -> Failures:
             return dict.fromkeys(batch, error)
         if ended.exit_status == 0:
             return {}
-        failures = _explained(host, refusals.failed_snapshots(ended, batch), _tag_action(step))
-        return failures if is_hold else _without_vanished(failures)
+        return _explained(host, refusals.failed_snapshots(ended, batch), _tag_action(step))
 
     batches = commands.shares(step.snapshots, width)
     return {name: error for failures in run_parallel(width, tag_batch, batches) for name, error in failures.items()}

@@ -16,7 +16,7 @@ from functools import partial
 
 from tests.support.exhaust.state import SECONDS_PER_DAY
 from tests.support.simulator import SimulatedHost, World, shell
-from tests.support.simulator.machine_site import Mirror
+from tests.support.simulator.mirrors import Mirror
 from tests.support.simulator.world import Dataset, Snapshot
 
 MIRROR = Mirror("first", "a/data", "b/copy")

@@ -17,7 +17,7 @@ from tests.support.exhaust.state import SECONDS_PER_DAY, Frozen, freeze
 from tests.support.passes import simulated_pass
 from tests.support.simulator import SimulatedHost, World
 from tests.support.simulator.faults import Action, Call, Fail, Fault, Faults, HangUp, Signal
-from tests.support.simulator.machine_site import Mirror
+from tests.support.simulator.mirrors import Mirror
 from tests.support.simulator.pictures import Picture, picture
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import TOP
+from zfs_replicate.plan.identity import identity
 
 PROGRAM = str(TOP / "bin" / "zfs_replicate")
 POOL_SIZE = 300 << 20
@@ -50,6 +51,12 @@ def paste(text: str, beginning: str, typed: str = "", **placeholders: str) -> st
         command = command.replace(word, shlex.quote(value))
     run("sh", "-c", f"printf '%s\\n' {shlex.quote(typed)} | {command}")
     return command
+
+
+def mirror_identity(source: str = "tank/data", target: str = "offsite/data") -> str:
+    """Return what tells a mirror from others with its tag on the source."""
+    guid = run("zpool", "get", "-Hpo", "value", "guid", target.partition("/")[0]).stdout
+    return identity(int(guid), source, target)
 
 
 @dataclass(frozen=True)

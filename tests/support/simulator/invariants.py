@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from tests.support.simulator.machine_site import FOREIGN_TAG, OWN, Mirror
+from tests.support.simulator.machine_site import FOREIGN_TAG, OWN
+from tests.support.simulator.mirrors import Mirror
 from tests.support.simulator.pictures import DatasetPicture, Picture, SnapshotPicture, guids_below, is_in, newest_common
-from zfs_replicate.zfs.names import is_bookmark_of
 
 SECONDS_PER_DAY = 86_400
 
@@ -115,7 +115,7 @@ def _holds_touched(run: FinishedRun) -> Iterator[str]:
     mirror = run.mirror
     for name, after in run.after.items():
         before = run.before.get(name)
-        own_tags = {mirror.tag} if is_in(name, mirror.source[0]) else set()
+        own_tags = mirror.source_tags(run.after) if is_in(name, mirror.source[0]) else set()
         own_tags |= {mirror.target_tag} if is_in(name, mirror.target) else set()
         held = {snapshot.guid: snapshot.holds for snapshot in before.snapshots} if before else {}
         for snapshot in after.snapshots:
@@ -146,7 +146,7 @@ def _bookmarks_touched(run: FinishedRun) -> Iterator[str]:
         is_source = is_in(name, run.mirror.source)
         for mark, _guid in after.bookmarks ^ (before.bookmarks if before else frozenset()):
             is_of_person = mark.startswith(OWN) and (run.is_meddled or run.may_roll_back)
-            if not is_of_person and not (is_source and is_bookmark_of(run.mirror.tag, mark)):
+            if not is_of_person and not (is_source and run.mirror.may_change(mark, run.after)):
                 yield f"{run.mirror.tag} touched the bookmark {name}#{mark}"
 
 
@@ -201,7 +201,7 @@ def after_orderly_run(run: FinishedRun) -> Iterator[str]:
     to its end, leaves it held, even if streams were cut."""
     before = {source.guid: newest.guid for source, _target, newest in copies(run.before, run.mirror)}
     for source, _target, newest in copies(run.after, run.mirror):
-        if newest.guid != before.get(source.guid) and run.mirror.tag not in newest.holds:
+        if newest.guid != before.get(source.guid) and run.mirror.tag_on(source, run.after) not in newest.holds:
             yield f"{source.name}@{newest.name} has arrived, and is not held"
 
 
@@ -212,7 +212,7 @@ def after_whole_run(run: FinishedRun) -> Iterator[str]:
     for source, target, newest in copies(run.after, mirror):
         if source.name in run.excluded:
             continue
-        if mirror.tag not in newest.holds:
+        if mirror.tag_on(source, run.after) not in newest.holds:
             yield f"{source.name}@{newest.name} is the newest common snapshot, and is not held"
         place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
         is_held = any(mirror.target_tag in snapshot.holds for snapshot in target.snapshots[place:])
@@ -234,7 +234,7 @@ def after_good_run(run: FinishedRun) -> Iterator[str]:
         newest = newest_common(source, target.guids)
         if newest is None or newest.guid != tip.guid:
             yield f"{name}: the newest common snapshot is {newest and newest.name}, the newest one is {tip.name}"
-        yield from _tagged_elsewhere(source, mirror.tag, tip.guid, target.guids)
+        yield from _tagged_elsewhere(source, mirror.tag_on(source, run.after), tip.guid, target.guids)
         yield from _tagged_elsewhere(target, mirror.target_tag, tip.guid, _up_to(target, tip.guid))
         yield from _untrue(source, target)
         if target.is_marked:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.support.simulator.machine_site import BLOCK_BYTES, CHANGE_BYTES, MIRRORS, OWN, Mirror, Site, chosen
+from tests.support.simulator.machine_site import BLOCK_BYTES, CHANGE_BYTES, OWN, Site, chosen
+from tests.support.simulator.mirrors import MIRRORS, Mirror
 from tests.support.simulator.world import Dataset
 
 TOUCH_BYTES = 4096

@@ -14,7 +14,7 @@ from tests.support.simulator.machine_choices import AT_A_COMMAND, KEEP, PLACE, W
 from tests.support.simulator.machine_copies import HARD_ACTS, repair
 from tests.support.simulator.machine_rules import TALLY, Mirrors
 from tests.support.simulator.machine_runs import Trouble
-from tests.support.simulator.machine_site import MIRRORS, Mirror
+from tests.support.simulator.mirrors import MIRRORS, Mirror
 
 OPTIONS = st.sampled_from((("--rollback",), ("-x", "x"), ("-x", "x/y"), ("-x", "*/*")))
 MIRROR = st.sampled_from(MIRRORS)

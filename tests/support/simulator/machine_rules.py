@@ -17,17 +17,8 @@ from tests.support.simulator import invariants, promises
 from tests.support.simulator.faults import At, Call
 from tests.support.simulator.machine_choices import AT_A_COMMAND, DAYS, IN_A_STREAM, KEEP, PLACE, WHEN
 from tests.support.simulator.machine_runs import KILL, TERM, End, Run, Trouble, run
-from tests.support.simulator.machine_site import (
-    CHAIN,
-    COPY_ACTS,
-    CREATION,
-    FIRST,
-    MIRRORS,
-    SECOND,
-    SOURCE_ACTS,
-    Mirror,
-    Site,
-)
+from tests.support.simulator.machine_site import COPY_ACTS, CREATION, SOURCE_ACTS, Site
+from tests.support.simulator.mirrors import CHAIN, FIRST, MIRRORS, SECOND, Mirror
 from tests.support.simulator.pictures import guids_below, picture
 from zfs_replicate.model import SECONDS_PER_DAY
 from zfs_replicate.zfs.names import is_excluded

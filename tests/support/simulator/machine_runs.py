@@ -14,7 +14,8 @@ from tests.support.inline import without_threads
 from tests.support.passes import simulated_pass
 from tests.support.simulator import Crash, SimulatedHost
 from tests.support.simulator.faults import Action, At, CrashClient, Die, Fail, Faults, HangUp, Signal
-from tests.support.simulator.machine_site import Mirror, Site
+from tests.support.simulator.machine_site import Site
+from tests.support.simulator.mirrors import Mirror
 from tests.support.simulator.scripts import bundled_sends
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest

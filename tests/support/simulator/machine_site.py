@@ -13,11 +13,11 @@ of ours.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count, pairwise
 from typing import TypeVar
 
 from tests.support.simulator import SimulatedHost, World, shell
+from tests.support.simulator.mirrors import MIRRORS, Mirror
 from tests.support.simulator.world import Dataset
 
 T = TypeVar("T")
@@ -35,28 +35,6 @@ OWN = "own"
 MAX_DATASETS = 6
 ROTATION = 3
 """More snapshots than this are destroyed by a rotation, the oldest first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mirror:
-    """One cron line: source root, target root, tag."""
-
-    tag: str
-    source: str
-    target: str
-
-    @property
-    def target_tag(self) -> str:
-        return f"{self.tag}:target"
-
-    def counterpart(self, source: str) -> str:
-        return self.target + source[len(self.source) :]
-
-
-FIRST = Mirror("first", "a/data", "b/copy")
-SECOND = Mirror("second", "a/data", "d/deep/copy")
-CHAIN = Mirror("chain", "b/copy", "c/copy")
-MIRRORS = (FIRST, SECOND, CHAIN)
 
 
 def chosen(things: Sequence[T], place: int) -> T | None:

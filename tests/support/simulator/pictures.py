@@ -52,6 +52,7 @@ class DatasetPicture:
     is_marked: bool = False
     saved: SavedPicture | None = None
     quota: int = 0
+    pool_guid: int = 0
 
     @property
     def unsaved(self) -> frozenset[Block]:
@@ -96,6 +97,7 @@ def picture(world: World) -> Picture:
             PLACEHOLDER_PROPERTY in dataset.properties,
             _saved(dataset),
             int(dataset.properties.get("quota", 0)),
+            world.pool_of(dataset.name).guid,
         )
         for dataset in world.all_datasets()
     }

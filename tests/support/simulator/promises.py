@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from tests.support.simulator.invariants import FinishedRun, strangers
-from tests.support.simulator.machine_site import Mirror
+from tests.support.simulator.mirrors import Mirror
 from tests.support.simulator.pictures import DatasetPicture, Picture, is_in, newest_common
 
 
@@ -92,7 +92,8 @@ def _protection_lost(run: FinishedRun) -> Iterator[str]:
         source_after, target_after = run.after.get(source.name), run.after.get(target.name)
         if source_after is None or target_after is None:
             continue
-        sides = ((source, source_after, mirror.tag), (target, target_after, mirror.target_tag))
+        own_tag = mirror.tag_on(source, run.before)
+        sides = ((source, source_after, own_tag), (target, target_after, mirror.target_tag))
         for before, after, tag in sides:
             was_held = (_held(before, tag) & source.guids & target.guids) - by_hand
             if was_held and not _held(after, tag) & source_after.guids & target_after.guids:
@@ -111,9 +112,10 @@ def other_let_down(run: FinishedRun, other: Mirror) -> Iterator[str]:
         if newest is None or after is None:
             continue
         held = {snapshot.guid: snapshot.holds for snapshot in after.snapshots}.get(newest.guid, frozenset())
-        if newest.holds - held:
+        own_tag = other.tag_on(source, run.before)
+        if own_tag in newest.holds and own_tag not in held:
             yield f"{source.name}@{newest.name} is the base of {target.name}, and another mirror released it"
-        marks = {mark for mark in source.bookmarks if mark[1] == newest.guid}
+        marks = {mark for mark in source.bookmarks if mark[1] == newest.guid and other.may_change(mark[0], run.before)}
         if marks and not marks & after.bookmarks:
             yield f"{source.name}@{newest.name} is the base of {target.name}, and another mirror destroyed its bookmark"
 

@@ -71,6 +71,41 @@ def test_release_drops_holds_and_bookmarks_of_the_tag(nas1: Source, capsys: Capt
     ]
 
 
+OWN, OTHER = "0000000b-0000", "0000000c-0000"
+SHARED = text(
+    line("filesystem", "tank/a"),
+    line("snapshot", "tank/a@x", userrefs="2"),
+    line("snapshot", "tank/a@y", userrefs="1"),
+    line("bookmark", f"tank/a#zfs_replicate_offsite_{OWN}_x"),
+    line("bookmark", f"tank/a#zfs_replicate_offsite_{OTHER}_y"),
+    line("bookmark", "tank/a#zfs_replicate_offsite_x"),
+)
+
+
+@pytest.mark.parametrize(
+    ("tag", "releases", "bookmarks"),
+    [
+        (
+            "offsite",
+            ["zfs release offsite tank/a@x", f"zfs release offsite.{OWN}.new tank/a@x"],
+            [f"zfs_replicate_offsite_{OWN}_x", "zfs_replicate_offsite_x"],
+        ),
+        (f"offsite.{OTHER}", [f"zfs release offsite.{OTHER} tank/a@y"], [f"zfs_replicate_offsite_{OTHER}_y"]),
+    ],
+)
+def test_release_lets_one_mirror_go(nas1: Source, tag: str, releases: list[str], bookmarks: list[str]) -> None:
+    """Of two with one tag: the plain one, with its claim and what an older version left, or the one beside it."""
+    host = nas1()
+    holds = [f"tank/a@x\t{tag}\tTue" for tag in ("offsite", f"offsite.{OWN}.new")]
+    host.answers = {
+        "zfs list": Answer(SHARED),
+        "zfs holds": Answer(text(*holds, f"tank/a@y\toffsite.{OTHER}\tTue")),
+    }
+    assert main.main(["release", "-h", "nas1", "-r", "tank/a", "-t", tag, "--yes"]) == 0
+    assert host.asked_for("zfs release") == releases
+    assert destroyed(host) == [f"tank/a#{bookmark}" for bookmark in bookmarks]
+
+
 def test_a_dry_run_of_release_only_lists(nas1: Source, capsys: Capture) -> None:
     host = nas1()
     assert run("-n") == 0

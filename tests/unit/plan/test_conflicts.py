@@ -86,7 +86,7 @@ def test_a_conflict_stops_the_dataset(source: str, target: str) -> None:
         ("a b", "a changed resume(a..b)", "conflict; hold a; hold-target a"),
         ("a b", "a changed resume(damaged)", "conflict; hold a; hold-target a"),
         # only what is missing
-        ("a! b", "a changed", "conflict; hold-target a"),
+        ("a!* b", "a changed", "conflict; hold-target a"),
         ("a b", "a^ changed", "conflict; hold a"),
         ("a! b", "a^ changed", "conflict"),
         # by guid, each side with its own name
@@ -233,7 +233,7 @@ def test_a_taken_name_is_freed_by_a_rename() -> None:
 
 
 def test_a_conflict_lists_the_hold_that_it_places_as_held() -> None:
-    plan = planned("a! b c", "b changed")
+    plan = planned("a!* b c", "b changed")
     assert [snapshot.name for snapshot in plan.held] == ["a", "b"]
     assert plan.base == plan.held[-1]
 

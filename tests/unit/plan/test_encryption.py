@@ -53,7 +53,7 @@ def test_plain_dataset_below_an_existing_raw_copy_is_kept_plain() -> None:
 def test_increments_and_resumed_streams_are_not_kept_plain() -> None:
     parent = Pair.of(source("encrypted a!"), TARGET, target("encrypted a^"))
     for target_text, streams in (("a^", "send a..b"), ("resume(a)", "resume a as new; send a..b")):
-        pair = Pair.of(source("a! b!"), TARGET, target(target_text))
+        pair = Pair.of(source("a!* b!"), TARGET, target(target_text))
         plan = plan_dataset(replace(pair, parent=parent), is_parent=False, context=context())
         assert rendered(plan).startswith(f"{streams}; verify b")
 

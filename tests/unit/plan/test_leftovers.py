@@ -85,7 +85,7 @@ def test_holds_in_a_pool_that_is_read_only_are_not_listed() -> None:
 
 def test_holds_that_were_moved_away_are_listed() -> None:
     both = survey(at("tank/d", "tank/d:a!"), here("off/d", "off/d:a^"))
-    both = replace(both, moved=("tank/x@a", "tank/x/y@a"), aside=("off/d.old@a",))
+    both = replace(both, moved=((TAG, "tank/x@a"), (TAG, "tank/x/y@a")), aside=("off/d.old@a",))
     assert [text(leftover) for leftover in find_leftovers(both, (), TAG, NAS1)] == [
         "source tank/x: tank/x@a tank/x/y@a: it was moved out of the mirrored tree",
         "target off/d.old: off/d.old@a: it was moved aside",

@@ -98,14 +98,14 @@ def test_only_the_topmost_conflict_gives_advice() -> None:
 def test_a_copy_goes_on_below_a_conflict() -> None:
     """It is the copy of its source, by guid; stopping all of a mirror because its root was touched would be worse."""
     source = tree(SOURCE, ":a b", "p:a! b", "p/new:a", "q:a b", "r:a! #b c")
-    target = target_tree(TARGET, ":a changed", "p:a^", "q:a changed", "r:a b^")
+    target = target_tree(TARGET, ":a changed", "p:a^", "q:a changed", "r:a^ b^")
     conflict = "conflict; hold a; hold-target a"
     assert tree_steps(source, target) == {
         TARGET: conflict,
         f"{TARGET}/p": "hold b; send a..b; verify b; hold-target b; release a; release-target a",
         f"{TARGET}/p/new": "conflict",
         f"{TARGET}/q": conflict,
-        f"{TARGET}/r": "hold c; send #b..c; verify c; hold-target c; release a; release-target b",
+        f"{TARGET}/r": "hold c; send #b..c; verify c; hold-target c; release a; release-target a b",
     }
 
 

@@ -35,7 +35,7 @@ def test_streams_are_held_before_and_verified_after(source: str, target: str, ex
     ("source", "target", "expected"),
     [
         # somebody has released it
-        ("a! b", "a", "hold b; hold-target a; send a..b; verify b; hold-target b; release a; release-target a"),
+        ("a!* b", "a", "hold b; hold-target a; send a..b; verify b; hold-target b; release a; release-target a"),
         # a stream was cut after b, and nothing could be held
         (
             "a! b c!",
@@ -49,7 +49,7 @@ def test_streams_are_held_before_and_verified_after(source: str, target: str, ex
         ),
         # under another name
         (
-            "a=x! b",
+            "a=x!* b",
             "a=y",
             "hold b; hold-target y; send x..b; verify b; hold-target b; release x; release-target y",
         ),
@@ -67,7 +67,7 @@ def test_lost_holds_are_placed_before_the_streams(source: str, target: str, expe
 
 def test_a_rolled_back_copy_holds_its_base_first() -> None:
     plan_context = context(may_roll_back=True)
-    assert steps("a! b", "a x^ changed", plan_context=plan_context) == (
+    assert steps("a!* b", "a x^ changed", plan_context=plan_context) == (
         "hold b; hold-target a; rollback a -x; send a..b; verify b; hold-target b; release a; release-target a"
     )
 
@@ -87,7 +87,7 @@ def test_the_plan_names_what_its_streams_bring(source: str, target: str, expecte
     [
         ("a!", "a^", "nothing"),
         ("a", "a^", "hold a"),
-        ("a!", "a", "hold-target a"),
+        ("a!*", "a", "hold-target a"),
         ("a b", "a b", "hold b; hold-target b"),
         ("a! b", "a^ b", "hold b; hold-target b; release a; release-target a"),
         ("a! b!", "a^ b^", "release a; release-target a"),
@@ -107,11 +107,11 @@ def test_holds_are_repaired_with_nothing_to_send(source: str, target: str, expec
     ("source", "target", "expected"),
     [
         # all common snapshots older than the new base
-        ("a! b! c! d!", "a b c d^", "release a b c"),
-        ("a! b! c!", "b c^", "release b"),
+        ("a! b! c! d!", "a^ b c d^", "release a b c; release-target a"),
+        ("a! b! c!", "b^ c^", "release b; release-target b"),
         # never one that the target does not have: it may be another mirror's
         ("x! a!", "a^", "nothing"),
-        ("a! x! b!", "a b^", "release a"),
+        ("a! x! b!", "a^ b^", "release a; release-target a"),
         # never one with the same name but another guid
         ("a~! b!", "a b^", "nothing"),
         # never one of another tag
@@ -133,16 +133,16 @@ def test_a_held_snapshot_that_the_target_lacks_is_noted() -> None:
     ("source", "target", "expected"),
     [
         # yesterday a was the oldest in the keep window, and its stream failed
-        ("a!:30 b:29 c!", "absent", "send a as new; send a..c (2); verify c; hold-target c; release a; expire a"),
+        ("a!*:30 b:29 c!", "absent", "send a as new; send a..c (2); verify c; hold-target c; release a; expire a"),
         # the same, and somebody mirrored none for a month
         (
-            "a!:61 b:60 c!:31 d",
+            "a!*:61 b:60 c!:31 d",
             "absent",
             "hold d; send a as new; send a..d (3); verify d; hold-target d; release a c; expire a b c",
         ),
         # a hold in the keep window makes no difference, nor one of others
-        ("a:30 b:20 c!", "absent", "hold b; send b as new; send b..c; verify c; hold-target c; release b"),
-        ("a%:30 b!:20", "absent", "send b as new; verify b; hold-target b"),
+        ("a:30 b:20 c!*", "absent", "hold b; send b as new; send b..c; verify c; hold-target c; release b"),
+        ("a%:30 b!*:20", "absent", "send b as new; verify b; hold-target b"),
     ],
 )
 def test_a_first_copy_begins_with_the_oldest_held(source: str, target: str, expected: str) -> None:
@@ -162,7 +162,7 @@ def test_a_first_copy_begins_with_the_oldest_held(source: str, target: str, expe
     ],
 )
 def test_the_target_hold_moves_to_the_base(target: str, expected: str) -> None:
-    assert steps("c!", target) == expected
+    assert steps("c!*", target) == expected
 
 
 def test_newer_snapshots_of_the_target_are_noted() -> None:
@@ -266,7 +266,7 @@ def test_expiry_gives_its_reason(keep_days: int, reason: str) -> None:
 
 
 def test_the_last_hold_stays_if_the_base_is_only_a_bookmark() -> None:
-    assert steps("a! #b", "a b") == "hold-target b"
+    assert steps("a! #b", "a^ b") == "hold-target b"
 
 
 def test_the_held_snapshot_below_a_bookmark_does_not_expire() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.notation import SOURCE, TARGET, context, guid_of, planned, rendered, source, steps, target
+from tests.support.notation import MIRROR, SOURCE, TARGET, context, guid_of, planned, rendered, source, steps, target
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.steps import Expire
@@ -116,10 +116,10 @@ def test_a_name_that_would_be_too_long_is_left_alone() -> None:
     ("source_text", "expected"),
     [
         (
-            "a=y #a=zfs_replicate_offsite_x b=x!",
-            f"bookmark x as #zfs_replicate_offsite_x.{guid_of('b')} -#zfs_replicate_offsite_x",
+            f"a=y #a=zfs_replicate_offsite_{MIRROR}_x b=x!",
+            f"bookmark x as #zfs_replicate_offsite_{MIRROR}_x.{guid_of('b')} -#zfs_replicate_offsite_{MIRROR}_x",
         ),
-        ("a=y b=x! #b=zfs_replicate_offsite_x", "nothing"),
+        (f"a=y b=x! #b=zfs_replicate_offsite_{MIRROR}_x", "nothing"),
     ],
 )
 def test_a_bookmark_of_the_same_name_is_replaced(source_text: str, expected: str) -> None:

@@ -96,8 +96,8 @@ def test_a_stale_token_is_cleared_with_its_reason(source: str, target: str, reas
         ),
         (
             "a! b c!",
-            "a b^ resume(a..b)",
-            "hold b; abort; send b..c; verify c; hold-target c; release a b; release-target b",
+            "a^ b^ resume(a..b)",
+            "hold b; abort; send b..c; verify c; hold-target c; release a b; release-target a b",
         ),
         # the saved state is cleared even if there is nothing to send
         ("a!", "a^ resume(a..x)", "abort"),

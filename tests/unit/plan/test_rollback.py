@@ -9,7 +9,7 @@ from zfs_replicate.steps import Release, Rollback, Side
 
 ROLLING_BACK = context(may_roll_back=True)
 WITH_BOOKMARKS = context(has_bookmarks=True)
-PREFIX = "#zfs_replicate_offsite_"
+PREFIX = "#zfs_replicate_offsite_3f2a9c1e-ab12_"
 
 
 @pytest.mark.parametrize(
@@ -127,10 +127,16 @@ def test_a_rollback_lists_what_is_lost() -> None:
         ("#a=zfs_replicate_other_a b!", "b^", f"bookmark b as {PREFIX}b"),
         # and those of a longer tag that begins with ours
         ("#a=zfs_replicate_offsite__too_a b!", "b^", f"bookmark b as {PREFIX}b"),
-        # no bookmark if its name would look like one of such a tag
-        ("a=_x!", "a^", "nothing"),
-        # and an older one stays then
-        (f"#a={PREFIX[1:]}a b=_x!", "b^", "nothing"),
+        # and those of another mirror, for which this one goes apart
+        ("#a=zfs_replicate_offsite_77777777-7777_a b!", "b^", f"hold-own b; bookmark b as {PREFIX}b"),
+        # one of an older version stays for one more run
+        ("a! #a=zfs_replicate_offsite_a b", "a^ b", f"hold b; hold-target b; bookmark b as {PREFIX}b"),
+        (
+            f"a!:35 #a:35=zfs_replicate_offsite_a b! #b={PREFIX[1:]}b",
+            "a^ b^",
+            "release a; bookmark b as -#zfs_replicate_offsite_a; release-target a",
+        ),
+        ("a=_x!", "a^", f"bookmark _x as {PREFIX}_x"),
         # if older ones pile up, the newest of them stays
         (
             f"#a={PREFIX[1:]}a #b={PREFIX[1:]}b #c={PREFIX[1:]}c d!",

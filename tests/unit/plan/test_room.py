@@ -41,7 +41,7 @@ AFTER = "hold c; make room a; send b..c; verify c; hold-target c; release b; rel
         # the base stays until the stream has arrived, even if it is overdue
         ("b!:35 c+80", "room(0) a+80:40 b^:35", AFTER + "; expire b"),
         # the hold on the base first, then the older ones of ours
-        ("b! c+80", "room(0) a^+80:40 b", AFTER.replace("make room a", "hold-target b; make room a -a")),
+        ("b!* c+80", "room(0) a^+80:40 b", AFTER.replace("make room a", "hold-target b; make room a -a")),
         # of somebody else's hold, a clone, or a younger one nothing is taken
         ("b! c+80", "room(0) z%+80:50 a+80:40 y&+9:40 x:20 b^", AFTER),
         # an own snapshot of the target after the base stays until the end

@@ -45,7 +45,7 @@ def test_a_token_names_source_base_and_tip() -> None:
     assert dataset.resume_token.contents == TokenContents(f"{SOURCE}@old", guid_of("b"), guid_of("a"), True)
 
 
-@pytest.mark.parametrize("text", ["", "A", "ab", "a*", "resume(", "emptyy", "a:old"])
+@pytest.mark.parametrize("text", ["", "A", "ab", "a;", "resume(", "emptyy", "a:old"])
 def test_unknown_words_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"write 'empty'|not in the notation"):
         source(text)

@@ -73,7 +73,7 @@ def test_the_end_of_an_earlier_stream_is_held_already() -> None:
     """Of `a` in full and then `-I a c`, only the first has arrived."""
     later = {"zfs receive -s -u o": FULL, "zfs receive -s -u -o": Answer(), ARRIVED: listing("a")}
     run = run_plan(tree("t", ":a b c"), target_tree("o"), at_target=later)
-    assert run.source.asked_for("zfs hold") == ["zfs hold offsite t@a t@c"]
+    assert run.source.asked_for("zfs hold offsite ") == ["zfs hold offsite t@a t@c"]
     assert run.target.asked_for("zfs hold") == ["zfs hold offsite:target o@a"]
 
 

@@ -110,7 +110,7 @@ def test_a_rollback_that_cannot_succeed_destroys_nothing(refused: str) -> None:
 
 
 def test_renames_follow_the_holds_and_stop_when_refused() -> None:
-    plan = planned("a=z b=y! c=x", "a=y b=x")
+    plan = planned("a=z b=y!* c=x", "a=y b=x")
     for stderr, asked in (("", ["y z", "x y"]), ("cannot rename 'off/copy@y': permission denied", ["y z"])):
         host = FakeHost("here", {"zfs rename": Answer(status=1 if stderr else 0, stderr=stderr)})
         source = FakeHost("nas1")
@@ -233,5 +233,5 @@ def test_holds_of_many_datasets_are_placed_in_parallel() -> None:
     target = FakeHost("here", {"zfs list": guid_answer(plan)})
     outcomes = outcomes_of(plan, RunContext(source, target, 2, Pipe()))
     assert [outcome.error for outcome in outcomes] == [None] * 40
-    held = [name for command in source.asked_for("zfs hold") for name in command.split()[3:]]
+    held = [name for command in source.asked_for("zfs hold offsite ") for name in command.split()[3:]]
     assert sorted(held) == sorted(f"tank/d{number}@a" for number in range(40))

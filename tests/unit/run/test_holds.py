@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.fakes import Answer, FakeHost
@@ -64,6 +66,24 @@ def test_snapshots_share_one_command_if_they_fit(step: Hold | Release, verb: str
     host = FakeHost("nas1")
     assert tag_snapshots(host, step, 4) == {}
     assert host.asked == [f"zfs {verb} offsite t/a@1 t/a@2 t/b@1 t/b@2"]
+
+
+REFUSED = Answer(status=1, stderr="zfs_replicate_gate: refused: a tag other than offsite\n")
+
+
+def test_a_tag_that_an_older_gate_refuses_is_the_plain_one(caplog: pytest.LogCaptureFixture) -> None:
+    own = replace(HOLD, tag="offsite.0000000b-0000", instead="offsite")
+    host = FakeHost("nas1", {"zfs hold offsite.": REFUSED})
+    assert tag_snapshots(host, own, 1) == {}
+    assert host.asked_for("zfs hold") == [f"zfs hold {tag} {' '.join(NAMES)}" for tag in (own.tag, "offsite")]
+    assert "an older zfs_replicate_gate or sudo rule refuses the tag of this mirror" in caplog.text
+
+
+def test_a_tag_without_another_stays_refused() -> None:
+    assert tagged(HOLD, {"zfs hold": REFUSED}) == dict.fromkeys(NAMES, errors.PermissionDenied)
+    assert tagged(replace(HOLD, instead="plain"), {"zfs hold": REFUSED}) == dict.fromkeys(
+        NAMES, errors.PermissionDenied
+    )
 
 
 @pytest.mark.usefixtures("batches_of_two")

@@ -1,0 +1,188 @@
+"""Two mirrors with one tag, as from a crontab line that was copied: neither loses its base to the other."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.lab.world import POOL_SIZE, PROGRAM, World, destroy_pools, mirror_identity, paste, run, zfs
+from zfs_replicate.plan.identity import GRACE_DAYS
+from zfs_replicate.zfs import marks
+
+FIRST = "offsite/data"
+PLACES = {"another pool": "vault/data", "the same pool": "offsite/second/data"}
+SHARED = "seems to use the tag mirror, too"
+
+
+@pytest.fixture
+def vault(world: World) -> Iterator[World]:
+    """A second pool for copies."""
+    destroy_pools(("vault",))
+    make_vault(world)
+    yield world
+    destroy_pools(("vault",))
+
+
+def make_vault(world: World) -> None:
+    image = world.directory / "vault.img"
+    with image.open("wb") as file:
+        file.truncate(POOL_SIZE)
+    run("zpool", "create", "-O", "mountpoint=none", "vault", str(image))
+    run("zfs", "create", "-o", "canmount=off", "offsite/second")
+
+
+def mirror(world: World, target: str, *options: str, host: str = "127.0.0.1") -> str:
+    """Run a mirror of tank/data that ends well; return what it prints on stderr."""
+    done = world.replicate_from("tank/data", target, *options, host=host)
+    if "-n" not in options:
+        assert world.guids(target)[-1] == world.guids("tank/data")[-1]
+    return done.stderr + done.stdout
+
+
+def destroy_unheld(world: World) -> None:
+    """Destroy all snapshots of the source that are not held, as its retention may at any time."""
+    held = world.holds("tank/data")
+    for name in world.snapshots("tank/data")[:-1]:
+        if name not in held:
+            zfs("destroy", f"tank/data@{name}")
+
+
+def beside(target: str) -> str:
+    return marks.tag_beside("mirror", mirror_identity(target=target))
+
+
+def status(world: World, target: str) -> tuple[str, list[str]]:
+    """Return the level and the warnings."""
+    where = ("-h", "127.0.0.1", "-r", "tank/data", "-l", target, "-t", "mirror", "--json")
+    data = json.loads(world.program("status", *where).stdout)
+    return data["level"], data["warnings"]
+
+
+def let_go(text: str) -> str:
+    """Run the release command of a message as an administrator would, and return it."""
+    match = re.search(r"let it go: (zfs_replicate release .*)", text)
+    assert match is not None, text
+    run("sh", "-c", f"{sys.executable} {os.path.dirname(PROGRAM)}/{match[1]} --yes")
+    return match[1]
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("host", ["127.0.0.1", "lab@127.0.0.1"])
+def test_mirrors_with_one_tag_go_on_beside_each_other(vault: World, place: str, host: str) -> None:
+    """The user `lab` may not make bookmarks."""
+    second = PLACES[place]
+    zfs("allow", "lab", "send,hold,release", "tank/data")
+    vault.snapshot("tank/data@s0")
+    assert mirror(vault, FIRST, host=host) == ""
+    assert SHARED in mirror(vault, second, host=host)
+    for number, target in enumerate((FIRST, second, second, FIRST, second), 1):
+        vault.write("tank/data", "file")
+        vault.snapshot(f"tank/data@s{number}")
+        destroy_unheld(vault)
+        assert mirror(vault, target, host=host) == ""
+    destroy_unheld(vault)
+    assert mirror(vault, FIRST, host=host) == ""
+    assert vault.holds("tank/data") == {"s5": {"mirror", beside(second)}}
+
+
+def test_a_shared_tag_is_shown_by_plan_and_status(vault: World) -> None:
+    """And by -v; the state of the copies is no worse for it."""
+    second = PLACES["another pool"]
+    vault.snapshot("tank/data@one")
+    mirror(vault, FIRST)
+    assert SHARED in mirror(vault, second, "-n")
+    assert SHARED in mirror(vault, second)
+    for target, names_own in ((FIRST, False), (second, True)):
+        for text in (mirror(vault, target, "-n"), mirror(vault, target, "-v"), status(vault, target)[1][0]):
+            assert SHARED in text
+            assert (f"this one holds beside it with {beside(second)}" in text) is names_own
+        assert status(vault, target)[0] == "OK"
+
+
+def test_the_second_mirror_goes_by_the_printed_command(vault: World) -> None:
+    second = PLACES["another pool"]
+    vault.snapshot("tank/data@one")
+    mirror(vault, FIRST)
+    mirror(vault, second)
+    destroy_pools(("vault",))
+    (problem,) = status(vault, FIRST)[1]
+    assert let_go(problem).endswith(
+        f"-t {marks.tag_beside('mirror', problem.partition('(')[2].partition(')')[0])} -r tank/data"
+    )
+    assert status(vault, FIRST) == ("OK", [])
+    assert vault.holds("tank/data") == {"one": {"mirror"}}
+    assert len(zfs("list", "-H", "-t", "bookmark", "-o", "name", "tank/data").splitlines()) == 1
+
+
+def test_a_replaced_target_lets_the_old_one_go_by_the_command(vault: World) -> None:
+    """A pool that was made anew is another mirror, until a person says that it is not."""
+    target = PLACES["another pool"]
+    vault.snapshot("tank/data@one")
+    mirror(vault, target)
+    destroy_pools(("vault",))
+    (vault.directory / "vault.img").unlink()
+    zfs("destroy", "offsite/second")
+    make_vault(vault)
+    vault.snapshot("tank/data@two")
+    let_go(mirror(vault, target))
+    assert vault.holds("tank/data") == {"two": {beside(target)}}
+    vault.snapshot("tank/data@three")
+    destroy_unheld(vault)
+    assert mirror(vault, target, "-n").count(SHARED) == 0
+    assert mirror(vault, target) == ""
+    destroy_unheld(vault)
+    assert vault.snapshots("tank/data") == ["three"]
+
+
+@pytest.mark.parametrize(("days", "is_kept"), [(GRACE_DAYS - 1, True), (GRACE_DAYS, False)])
+def test_holds_of_an_older_version_go_over_by_themselves(vault: World, days: int, is_kept: bool) -> None:
+    """Its holds and bookmarks do not say whose they are: they stay for a while, for the other mirror."""
+    second = PLACES["another pool"]
+    vault.snapshot("tank/data@one", days_ago=days)
+    for target in (FIRST, second):
+        run("sh", "-c", f"zfs send tank/data@one | zfs receive -u {target}")
+        zfs("hold", "mirror:target", f"{target}@one")
+    zfs("hold", "mirror", "tank/data@one")
+    zfs("bookmark", "tank/data@one", "tank/data#zfs_replicate_mirror_one")
+    for number, target in enumerate((FIRST, FIRST, second, FIRST, second) if is_kept else (FIRST, second, FIRST), 1):
+        vault.snapshot(f"tank/data@s{number}")
+        destroy_unheld(vault)
+        mirror(vault, target)
+    assert SHARED in status(vault, FIRST)[1][0]
+    holds, bookmarks = vault.holds("tank/data"), zfs("list", "-H", "-t", "bookmark", "-o", "name", "tank/data").split()
+    assert (holds.pop("one", None), len(bookmarks)) == (({"mirror"}, 3) if is_kept else (None, 2))
+    first, last = sorted(holds)
+    assert sorted((holds[first], holds[last]), key=sorted) == [{"mirror"}, {beside(second)}]
+
+
+def test_a_hold_of_unknown_origin_goes_by_the_printed_command(vault: World) -> None:
+    vault.snapshot("tank/data@one", "tank/data@two")
+    mirror(vault, FIRST)
+    zfs("hold", "mirror", "tank/data@one")
+    vault.snapshot("tank/data@three")
+    text = mirror(vault, FIRST, "-v")
+    assert vault.holds("tank/data") == {"one": {"mirror"}, "three": {"mirror"}}
+    assert "nothing shows that this mirror placed it" in text
+    paste(text, "zfs release mirror tank/data@one")
+    assert vault.holds("tank/data") == {"three": {"mirror"}}
+
+
+def test_leftovers_of_one_mirror_are_not_those_of_the_other(vault: World) -> None:
+    """The first mirrors a dataset that the second has excluded since: nobody tells the second to release that."""
+    second = PLACES["another pool"]
+    zfs("create", "tank/data/left out")
+    vault.snapshot("tank/data@one", recursive=True)
+    mirror(vault, FIRST)
+    mirror(vault, second)
+    where = ("-h", "127.0.0.1", "-r", "tank/data", "-l", second, "-t", "mirror", "-x", "left out", "--json")
+    leftovers = json.loads(vault.program("status", *where).stdout)["leftover_holds"]
+    assert {leftover["tag"] for leftover in leftovers} == {beside(second), "mirror:target"}
+    for leftover in leftovers:
+        run("sh", "-c", f"{sys.executable} {os.path.dirname(PROGRAM)}/{leftover['command']} --yes")
+    assert vault.holds("tank/data/left out") == {"one": {"mirror"}}
+    assert json.loads(vault.program("status", *where).stdout)["leftover_holds"] == []

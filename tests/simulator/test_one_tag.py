@@ -1,0 +1,168 @@
+"""Two mirrors with one tag: in any order of runs, crashes and retention, neither loses its base to the other."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+
+import pytest
+
+from tests.support.passes import simulated_pass
+from tests.support.simulator import Crash, SimulatedHost, World
+from tests.support.simulator.faults import At, CrashClient
+from zfs_replicate.cli import arguments
+from zfs_replicate.config import MirrorRequest
+from zfs_replicate.model import SECONDS_PER_DAY
+from zfs_replicate.plan.identity import GRACE_DAYS
+from zfs_replicate.plans import Attempt
+
+MOMENTS: tuple[At, ...] = ("before", "after")
+TARGETS = {"one": "off/data", "two": "vault/data", "beside": "off/second/data"}
+
+
+class Site:
+    """tank/data, whose retention destroys all that is not held, and targets in two pools, or two in one."""
+
+    def __init__(self, user: str = "root") -> None:
+        self.world = World()
+        for pool in ("tank", "off", "vault"):
+            self.world.add_pool(pool)
+        self.administrator = SimulatedHost(self.world, "tank", name="source")
+        self.administrator.run("zfs", "create", "tank/data")
+        self.administrator.run("zfs", "allow", "pulled", "send,hold,release", "tank/data")
+        self.source = SimulatedHost(self.world, "tank", name="source", user=user)
+        self.target = SimulatedHost(self.world, "off", "vault", name="target")
+
+    def snapshot(self, name: str) -> None:
+        self.world.write("tank/data", 4096)
+        self.administrator.run("zfs", "snapshot", f"tank/data@{name}")
+
+    def retain_only_held(self) -> None:
+        held = self.world.holds("tank/data")
+        for name in self.world.snapshots("tank/data")[:-1]:
+            if name not in held:
+                self.administrator.run("zfs", "destroy", f"tank/data@{name}")
+
+    def attempt(self, target: str) -> Attempt:
+        words = ["-h", "source", "-r", "tank/data", "-l", TARGETS[target], "-t", "mirror", "-j", "1"]
+        request = arguments.parse(words)
+        assert isinstance(request, MirrorRequest)
+        return simulated_pass(request, self.source, self.target, self.world.now)
+
+    def run(self, target: str) -> Attempt:
+        attempt = self.attempt(target)
+        assert attempt.error is None
+        assert [outcome.error for outcome in attempt.outcomes] == [None]
+        assert self.world.snapshots(TARGETS[target])[-1] == self.world.snapshots("tank/data")[-1]
+        return attempt
+
+
+@pytest.mark.parametrize("user", ["root", "pulled"])
+@pytest.mark.parametrize("other", ["two", "beside"])
+@pytest.mark.parametrize("order", list(itertools.product((0, 1), repeat=4)))
+def test_mirrors_with_one_tag_go_on_in_any_order(user: str, other: str, order: tuple[int, ...]) -> None:
+    site = Site(user)
+    site.snapshot("s0")
+    for target in ("one", other):
+        site.run(target)
+    for number, which in enumerate(order, 1):
+        site.snapshot(f"s{number}")
+        site.retain_only_held()
+        site.run(("one", other)[which])
+    for target in ("one", other):
+        site.retain_only_held()
+        site.run(target)
+
+
+def test_the_second_mirror_says_so_in_its_first_run_only() -> None:
+    site = Site()
+    site.snapshot("s0")
+    assert site.run("one").plan.warnings == ()  # type: ignore[union-attr]
+    (warning,) = site.run("two").plan.warnings  # type: ignore[union-attr]
+    assert "seems to use the tag mirror, too; this one holds beside it with mirror." in warning
+    assert "zfs_replicate release -h source -t mirror -r tank/data" in warning
+    for target in ("one", "two"):
+        plan = site.run(target).plan
+        assert plan is not None
+        assert plan.warnings == ()
+        assert "seems to use the tag mirror, too" in plan.datasets[0].notes[0]
+
+
+@pytest.mark.parametrize("user", ["root", "pulled"])
+@pytest.mark.parametrize("nth", range(1, 16))
+def test_a_mirror_alone_leaves_one_hold_wherever_it_dies(user: str, nth: int) -> None:
+    """In its first run, or in the second; it uses no tag but the plain one in the end."""
+    for is_first in (True, False):
+        for host in ("source", "target"):
+            site = Site(user)
+            site.snapshot("s0")
+            site.snapshot("s1")
+            if not is_first:
+                site.run("one")
+                site.snapshot("s2")
+            site.world.faults.arm(CrashClient(), lambda _command: True, host=host, nth=nth, at="after")
+            with contextlib.suppress(Crash):
+                site.attempt("one")
+            site.world.faults.restart()
+            site.source.reconnect()
+            site.snapshot("s3")
+            site.run("one")
+            assert site.world.holds("tank/data") == {"s3": {"mirror"}}, (is_first, host)
+
+
+def as_left_by_an_older_version(site: Site, targets: tuple[str, ...]) -> None:
+    """Copies of one snapshot, held as before there were identities: one hold and one bookmark for all of them."""
+    for target in targets:
+        site.run(target)
+    for tag in site.world.holds("tank/data")["s0"] - {"mirror"}:
+        site.administrator.run("zfs", "release", tag, "tank/data@s0")
+    bookmarks = site.world.dataset("tank/data").bookmarks
+    if bookmarks:
+        mark = next(iter(bookmarks.values()))
+        bookmarks.clear()
+        bookmarks["zfs_replicate_mirror_s0"] = mark
+
+
+@pytest.mark.parametrize(("user", "is_old"), [("root", False), ("pulled", False), ("root", True)])
+@pytest.mark.parametrize("seed", range(12))
+def test_random_histories_of_two_mirrors_lose_no_base(user: str, is_old: bool, seed: int) -> None:
+    """Runs, deaths of runs, and a source that destroys all that is not held.
+
+    Without the right to bookmark, nothing tells holds of an older version from those of this one.
+    """
+    choose = random.Random(seed)
+    site = Site(user)
+    site.snapshot("s0")
+    pair = choose.sample(sorted(TARGETS), 2)
+    if is_old:
+        as_left_by_an_older_version(site, (pair[0], pair[1]))
+    names = (f"s{number}" for number in itertools.count(1))
+    for _step in range(25):
+        target = choose.choice(pair)
+        match choose.randrange(4):
+            case 0:
+                site.snapshot(next(names))
+            case 1:
+                site.retain_only_held()
+            case 2:
+                site.run(target)
+            case 3:
+                host, at = choose.choice(["source", "target"]), choose.choice(MOMENTS)
+                site.world.faults.arm(
+                    CrashClient(), lambda _command: True, host=host, nth=choose.randrange(1, 15), at=at
+                )
+                with contextlib.suppress(Crash):
+                    site.attempt(target)
+                site.world.faults.restart()
+                site.source.reconnect()
+    site.world.now += GRACE_DAYS * SECONDS_PER_DAY
+    for _round in range(3):
+        site.snapshot(next(names))
+        for target in pair:
+            site.retain_only_held()
+            site.run(target)
+    newest = site.world.snapshots("tank/data")[-1]
+    holds = site.world.holds("tank/data")
+    assert len(holds.pop(newest)) == 2
+    assert holds == {}
