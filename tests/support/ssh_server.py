@@ -185,4 +185,5 @@ def _execute(channel: paramiko.Channel, command: bytes) -> None:
 
 
 def _shell(command: bytes, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(["sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
+    # by its path: the test that sent this may be over, and the next one have another PATH
+    return subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr)
