@@ -2,6 +2,7 @@
 
     world.py      contents of pools: datasets, snapshots, bookmarks, blocks, saved receives
     machine.py    one machine's view: look up names, check permissions, refuse
+    columns.py    columns and properties of what is listed
     listing.py    zfs list, get, holds, version; zpool get
     protection.py, destruction.py, administration.py
                   hold, release, bookmark; destroy, rollback; create, snapshot, clone, rename, set, allow …

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.support.simulator.listing import PROPERTIES
+from tests.support.simulator.columns import PROPERTIES
 from tests.support.simulator.machine import ROOT, Machine, NotModelled, Refused, Reply, parse_flags
 from tests.support.simulator.world import Dataset, Pool, Snapshot
 
