@@ -29,11 +29,19 @@ def vault(world: World) -> Iterator[World]:
 
 
 def make_vault(world: World) -> None:
-    image = world.directory / "vault.img"
-    with image.open("wb") as file:
-        file.truncate(POOL_SIZE)
-    run("zpool", "create", "-O", "mountpoint=none", "vault", str(image))
+    make_pool(world, "vault", "vault.img")
     run("zfs", "create", "-o", "canmount=off", "offsite/second")
+
+
+def make_pool(world: World, pool: str, image: str) -> None:
+    path = world.directory / image
+    with path.open("wb") as file:
+        file.truncate(POOL_SIZE)
+    run("zpool", "create", "-O", "mountpoint=none", pool, str(path))
+
+
+def pool_guid(pool: str) -> str:
+    return run("zpool", "get", "-Hpo", "value", "guid", pool).stdout.strip()
 
 
 def mirror(world: World, target: str, *options: str, host: str = "127.0.0.1") -> str:
@@ -88,6 +96,24 @@ def test_mirrors_with_one_tag_go_on_beside_each_other(vault: World, place: str, 
     destroy_unheld(vault)
     assert mirror(vault, FIRST, host=host) == ""
     assert vault.holds("tank/data") == {"s5": {"mirror", beside(second)}}
+
+
+def test_two_disks_in_turn_go_on_beside_each_other(world: World) -> None:
+    """Their pools have the same name, and one is attached at a time."""
+    disks = [pool_guid("offsite")]
+    world.snapshot("tank/data@s0")
+    mirror(world, FIRST)
+    run("zpool", "export", "offsite")
+    make_pool(world, "offsite", "second.img")
+    disks.append(pool_guid("offsite"))
+    assert SHARED in mirror(world, FIRST)
+    for number, disk in enumerate((0, 1, 0, 0, 1), 1):
+        run("zpool", "export", "offsite")
+        run("zpool", "import", "-N", "-d", str(world.directory), disks[disk])
+        world.snapshot(f"tank/data@s{number}")
+        destroy_unheld(world)
+        assert mirror(world, FIRST) == ""
+    assert len(world.holds("tank/data")) == 2
 
 
 def test_a_shared_tag_is_shown_by_plan_and_status(vault: World) -> None:

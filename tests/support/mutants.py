@@ -54,6 +54,15 @@ MUTANTS = (
     Mutant(
         "release what the target does not know", SOURCE_HOLDS, "(snapshot.guid in known or standing.is_apart)", "True"
     ),
+    Mutant(
+        "take every plain hold for that of this mirror",
+        IDENTITY,
+        "return proven or [snapshot for snapshot in plain if snapshot.guid in marked]",
+        "return plain",
+    ),
+    Mutant("see no bookmark of another mirror", IDENTITY, "frozenset(others - beside)", "frozenset()"),
+    Mutant("hold for the first time without a claim", SOURCE_HOLDS, "for s in hold[:1] if needs_claim", "for s in ()"),
+    Mutant("release what an older version held for two", IDENTITY, " and snapshot.guid not in self.undecided", ""),
     Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),
     Mutant(
         "forget the hold of a first copy that failed",
