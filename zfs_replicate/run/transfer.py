@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
-from zfs_replicate.errors import ReplicateError, StreamBroken
+from zfs_replicate.errors import CommandFailed, ReplicateError, StreamBroken
 from zfs_replicate.hosts.base import CHUNK_BYTES, Host, Process, Sink, TargetHost, move
 from zfs_replicate.model import Exit
 from zfs_replicate.observer import Observer
@@ -219,19 +219,39 @@ def _stalled(source: Host, step: Send | Resume, pipe: Pipe) -> StreamBroken:
 
 
 def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Exit, ...]) -> ReplicateError:
-    """Return why the receiver failed. `zfs receive`, the last stage, knows best: the others may only have lost it."""
-    receive = stages[-1]
+    """Return why the receiver failed. `zfs receive`, the last stage, knows best: the others may only have lost it.
+
+    Unless mbuffer did not even start: then `zfs receive` only says that its stream has ended.
+    """
+    receive, name = stages[-1], step.receiving.target
+    refusal = _mbuffer_refusal(name, target.name, stages)
     if receive.is_killed or (receive.exit_status != 0 and receive.stderr.strip()):
-        return messages.explain(target.name, step.receiving.target, receive, "receive")
+        error = messages.explain(target.name, name, receive, "receive")
+        has_lost_stream = isinstance(error, StreamBroken) and not receive.is_killed
+        return refusal if refusal is not None and has_lost_stream else error
+    if refusal is not None:
+        return refusal
     for stage in stages:
         if stage.exit_status not in (0, -signal.SIGPIPE):
             how = f"was killed by signal {-stage.exit_status}" if stage.exit_status < 0 else "failed"
             stderr = " ".join(stage.stderr.split())
             return StreamBroken(
-                f"{step.receiving.target} on {target.name}: cannot receive: {stage.command[0]} {how}"
-                f"{f' ({stderr})' if stderr else ''}; run again: it continues where it stopped"
+                f"{name} on {target.name}: cannot receive: {stage.command[0]} {how}{f' ({stderr})' if stderr else ''};"
+                " run again: it continues where it stopped"
             )
     return StreamBroken(
-        f"{step.receiving.target} on {target.name}: cannot receive: the receiver stopped without an error message;"
-        " run again"
+        f"{name} on {target.name}: cannot receive: the receiver stopped without an error message; run again"
     )
+
+
+def _mbuffer_refusal(name: str, host: str, stages: tuple[Exit, ...]) -> CommandFailed | None:
+    """Return why mbuffer did not start: a size that it, or the memory of this machine, does not allow. Else None."""
+    for stage in stages:
+        _before, fatal, reason = stage.stderr.partition("mbuffer: fatal: ")
+        if fatal and "-m" in stage.command:
+            size = stage.command[stage.command.index("-m") + 1]
+            return CommandFailed(
+                f"{name} on {host}: cannot receive: mbuffer does not start with -b {size}; choose a smaller one, then"
+                f" run again (mbuffer: {' '.join(reason.split())[: messages.MAX_QUOTED]})"
+            )
+    return None

@@ -97,13 +97,13 @@ def test_keep_days(days: str, expected: int) -> None:
     assert parsed("-k", days).policy.keep_days == expected
 
 
-@pytest.mark.parametrize("size", ["1", "64M", "128k", "1G", "2T"])
+@pytest.mark.parametrize("size", ["640k", "64M", "64m", "1.5G", "2T", "655360", "5%", "0.5%", "89%"])
 def test_buffer_sizes(size: str) -> None:
     assert parsed("-b", size).mbuffer_size == size
 
 
 @pytest.mark.parametrize(
-    ("rate", "expected"), [("1", 1), ("500k", 512_000), ("10M", 10 << 20), ("1G", 1 << 30), ("2T", 2 << 40)]
+    ("rate", "expected"), [("1024", 1024), ("500k", 512_000), ("10M", 10 << 20), ("1G", 1 << 30), ("2T", 2 << 40)]
 )
 def test_rates_are_bytes_per_second(rate: str, expected: int) -> None:
     assert parsed("--bwlimit", rate).bytes_per_second == expected
@@ -120,7 +120,7 @@ def test_compression_and_transport() -> None:
     [
         (("-z", "gzip"), "-z 'gzip': must be none, zstd, lz4 or pigz"),
         (("--transport", "rsh"), "--transport 'rsh': must be auto, paramiko or openssh"),
-        (("--bwlimit", "0"), "--bwlimit '0': must be bytes per second, such as 500k or 10M"),
+        (("--bwlimit", "1023"), "--bwlimit '1023': must be bytes per second, at least 1k, such as 500k or 10M"),
         (("--bwlimit", "10MB"), "--bwlimit '10MB'"),
     ],
 )
@@ -200,7 +200,13 @@ def test_bad_values_are_refused(option: str, value: str, helpful: str) -> None:
         ("-p", "65536", "from 1 to 65535"),
         ("-p", "ssh", "from 1 to 65535"),
         ("-b", "0", "such as 64M"),
-        ("-b", "64m", "such as 64M"),
+        ("-b", "64", "such as 64M"),
+        ("-b", "639k", "such as 64M"),
+        ("-b", "256T", "such as 64M"),
+        ("-b", "1P", "such as 64M"),
+        ("-b", "64MB", "such as 64M"),
+        ("-b", "0%", "such as 64M"),
+        ("-b", "90%", "such as 64M"),
         ("-b", "64 M", "such as 64M"),
         ("-b", "-m", "such as 64M"),
         ("-b", "", "such as 64M"),

@@ -123,6 +123,7 @@ def test_every_option_of_a_run_can_be_in_a_file(file: Path, tmp_path: Path) -> N
         "properties": '"setuid=off"',
         "identity": f'"{tmp_path}/key"',
         "mbuffer": '"1G"',
+        "bwlimit": '"1M"',
         "progress": '"never"',
         "log-format": '"json"',
         "log-level": '"debug"',

@@ -39,7 +39,7 @@ def test_the_catalog_finds_all_kinds_of_messages() -> None:
         "… on …: there is no such dataset",  # an error
         "a clone depends on it",  # a known message of zfs
         "no common snapshot is left: the newest on the target is …, the newest on the source is …",  # a conflict
-        "must be a size such as 64M or 1G",  # a bad value
+        "is not PROPERTY=VALUE",  # a bad value
         "does not belong here",  # a job file
         "the hold … on the source is missing",  # a problem in the status
         "…: clearing the saved state of an interrupted receive: …",  # a warning in the log

@@ -192,6 +192,20 @@ def test_a_failed_mbuffer_is_reported_with_its_stderr() -> None:
     assert "mbuffer failed (mbuffer: Cannot allocate memory)" in str(error)
 
 
+def test_an_mbuffer_that_does_not_start_is_to_blame() -> None:
+    """Then `zfs receive` only sees the end of its stream."""
+    fatal = "mbuffer: warning: much\nmbuffer: fatal: Could not allocate enough memory (4294967296 requested)\n"
+    ended = "cannot receive: failed to read from stream"
+    for stderr in ("", ended):
+        answers = {"mbuffer": Answer(status=1, stderr=fatal), "zfs receive": Answer(status=1, stderr=stderr)}
+        error = failure(source(), FakeHost("here", answers), "4G")
+        assert not error.is_transient
+        assert str(error) == (
+            "off/a on here: cannot receive: mbuffer does not start with -b 4G; choose a smaller one, then run again"
+            " (mbuffer: Could not allocate enough memory (4294967296 requested))"
+        )
+
+
 @pytest.mark.parametrize("mbuffer", [Answer(status=-13), Answer(status=1, stderr="mbuffer: Broken pipe\n")])
 def test_a_killed_receive_is_reported_rather_than_mbuffer(mbuffer: Answer) -> None:
     error = failure(source(), FakeHost("here", {"mbuffer": mbuffer, "zfs receive": Answer(status=-9)}), "64M")
