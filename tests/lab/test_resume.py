@@ -70,7 +70,9 @@ def test_resume_incremental_then_the_rest(world: World, cutting_port: int) -> No
 def test_resume_moves_only_the_rest(world: World, cutting_port: int) -> None:
     cut_first_send(world, cutting_port)
     done = world.replicate("-v")
+    assert "tank/data@one → offsite/data, resumed\n" in done.stderr
     moved = next(line for line in done.stderr.splitlines() if "1 snapshot, " in line)
+    assert moved.endswith(", resumed: tank/data@one")
     assert float(moved.split("1 snapshot, ")[1].split()[0]) < 1700  # KiB
 
 

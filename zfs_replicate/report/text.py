@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from zfs_replicate.plans import Attempt, DatasetPlan, Leftover, Outcome, Plan
 from zfs_replicate.report.wording import describe, parent_reason
-from zfs_replicate.steps import Expire, Hold, MakeRoom, Release
+from zfs_replicate.steps import Expire, Hold, MakeRoom, Release, Resume
 from zfs_replicate.units import counted, rate, size
 
 
@@ -63,7 +63,8 @@ def totals_line(plan: Plan) -> str:
 
 def arrival_line(outcome: Outcome) -> str:
     """Return the line for a dataset whose streams have arrived."""
-    return f"{outcome.plan.target}: {counted(outcome.plan.snapshot_count, 'snapshot')}, {_amount(outcome)}"
+    resumed = "".join(f", resumed: {step.snapshot}" for step in outcome.plan.steps if isinstance(step, Resume))
+    return f"{outcome.plan.target}: {counted(outcome.plan.snapshot_count, 'snapshot')}, {_amount(outcome)}{resumed}"
 
 
 def detail_lines(plan: Plan) -> Iterator[str]:

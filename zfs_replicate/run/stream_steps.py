@@ -78,7 +78,8 @@ def run_step(step: Step, context: RunContext, cancellation: Cancellation) -> int
     """Carry out one of STREAM_STEPS; return the number of bytes moved. Raises: CommandFailed, ConnectionFailed."""
     target = context.target
     if isinstance(step, Send | Resume):
-        log.info("%s → %s", step.snapshot, step.receiving.target)
+        how = ", resumed" if isinstance(step, Resume) else ""
+        log.info("%s → %s%s", step.snapshot, step.receiving.target, how)
         return transfer(context.host_for(step), target, step, context.pipe, cancellation)
     if isinstance(step, AbortReceive):
         log.warning("%s: clearing the saved state of an interrupted receive: %s", step.target, step.reason)

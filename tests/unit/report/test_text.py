@@ -145,9 +145,9 @@ def test_the_totals_count_expiring_and_kept_snapshots() -> None:
 # --- outcomes ---
 
 
-def test_an_arrival_shows_snapshots_bytes_time_and_rate() -> None:
+def test_an_arrival_shows_bytes_time_and_what_was_resumed() -> None:
     assert text.arrival_line(Outcome(MOVED, byte_count=3 << 20, seconds=1.5)) == (
-        "off/a: 3 snapshots, 3.0 MiB in 1.5 s (2.0 MiB/s)"
+        "off/a: 3 snapshots, 3.0 MiB in 1.5 s (2.0 MiB/s), resumed: tank/a@b"
     )
 
 
