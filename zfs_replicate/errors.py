@@ -37,6 +37,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 
 class ReplicateError(Exception):
     """An error for the user. The text is one sentence or two: where, what happened, what to do next."""
@@ -111,8 +113,24 @@ class VerificationFailed(ReplicateError):
     is_transient = True
 
 
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The parts of a CommandFailed's text, so that whoever knows more than zfs says can put in better ones.
+
+    `failure`: subject, host and what cannot be done; `evidence`: what zfs printed, with the brackets around it.
+    """
+
+    failure: str
+    meaning: str
+    next_step: str
+    evidence: str
+
+    def __str__(self) -> str:
+        return f"{self.failure}: {self.meaning}; {self.next_step}{self.evidence}"
+
+
 class CommandFailed(ReplicateError):
-    pass
+    explanation: Explanation | None = None
 
 
 class DatasetMissing(CommandFailed):

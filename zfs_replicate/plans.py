@@ -63,6 +63,7 @@ class DatasetPlan:
     streams. `kept`: the target snapshots that have expired but stay. `reserve`: what expires early only if the target
     proves to be full. `unforeseen`: the conflict to report if zfs finds a change that the plan could not see.
     `sharing` None: no other mirror seems to use the tag there.
+    `aside`: how to get the target out of the way, if zfs refuses to receive onto it.
     """
 
     source: str
@@ -78,6 +79,7 @@ class DatasetPlan:
     reserve: MakeRoom | None = None
     unforeseen: Conflict | None = None
     sharing: Sharing | None = None
+    aside: str = ""
 
     @property
     def snapshot_count(self) -> int:

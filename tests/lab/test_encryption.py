@@ -146,3 +146,30 @@ def test_plain_data_is_never_plain_in_an_encrypted_target(safe: World) -> None:
         assert "tank/safe/plain is not encrypted, but lies below a dataset that is" in refused
         assert safe.datasets("offsite/vault/safe") == ["offsite/vault/safe"]
     safe.replicate_from(SOURCE, "offsite/vault/safe", "-x", "plain")
+
+
+def test_encrypted_source_is_sent_raw_and_never_needs_the_key(world: World) -> None:
+    key = world.directory / "key"
+    key.write_text("a secret of some length")
+    zfs(
+        "create",
+        "-o",
+        "encryption=on",
+        "-o",
+        "keyformat=passphrase",
+        "-o",
+        f"keylocation=file://{key}",
+        "tank/data/safe",
+    )
+    world.write("tank/data/safe", "file")
+    world.snapshot("tank/data@one", recursive=True)
+    world.replicate(host="localhost")
+    zfs("unload-key", "tank/data/safe")
+    world.snapshot("tank/data@two", recursive=True)
+    world.replicate()
+    assert world.guids("offsite/data/safe") == world.guids("tank/data/safe")
+    assert world.get("offsite/data/safe", "keystatus") == "unavailable"
+    zfs("load-key", "-L", f"file://{key}", "offsite/data/safe")
+    zfs("load-key", "tank/data/safe")
+    assert world.read("offsite/data/safe", "file") == world.read("tank/data/safe", "file")
+    run("zfs", "unload-key", "offsite/data/safe")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.lab.world import World, run, zfs
+from tests.support.lab.world import World, look, run, zfs
 
 
 def mirrored(world: World) -> None:
@@ -115,7 +115,8 @@ def test_expiry_leaves_only_the_snapshot_that_is_mounted(world: World, tmp_path:
         assert "offsite/data@d50 on" in done.stderr
         assert "cannot expire @d50: a mount or a hold keeps it" in done.stderr
         assert "cannot destroy snapshot offsite/data@d50: dataset is busy" in done.stderr
-        assert str(directory) in run("sh", "-c", "mount | grep -F offsite/data@d50").stdout
+        assert str(directory) in look(done.stderr, "mount | grep ")
+        assert "TAG" in look(done.stderr, "zfs holds ")
     finally:
         run("umount", str(directory))
     world.replicate("-k", "30")

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.support import TOP
-from tests.support.lab.world import PROGRAM, World, run, zfs
+from tests.support.lab.world import PROGRAM, World, paste, run, zfs
 
 DEFAULTS = '[defaults]\nhost = "localhost"\ntag = "mirror"\nkeep-days = 30\nretries = 0\n'
 
@@ -51,6 +51,16 @@ def test_a_bad_file_names_job_and_key_and_nothing_runs(world: World, tmp_path: P
         problem = "job other: keep-day: is not a known key; did you mean keep-days?"
         assert done.stderr == f"zfs_replicate: {file}: {problem}\n"
     assert world.everything() == before
+
+
+def test_a_file_that_anyone_can_write_to_is_refused(world: World, tmp_path: Path) -> None:
+    world.snapshot("tank/data@a")
+    file = tmp_path / "my jobs.toml"
+    file.write_text(DEFAULTS + job("data"))
+    file.chmod(0o666)
+    paste(world.program("run", "--config", str(file), expect=2).stderr, "chmod ")
+    world.program("run", "--config", str(file))
+    assert world.snapshots("offsite/data") == ["a"]
 
 
 def test_a_job_runs_with_no_more_than_its_systemd_unit_grants(world: World, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.lab.world import World, zfs
+from tests.support.lab.world import World, paste, zfs
 
 ENCRYPTED = ("tank/data/safe", "tank/data/safe/disk")
 
@@ -54,8 +54,9 @@ def test_rollback_makes_a_raw_copy_current(encrypted: World) -> None:
 
 
 def test_command_of_the_message_makes_a_raw_copy_current(encrypted: World) -> None:
+    stderr = encrypted.replicate(expect=1).stderr
     for copy in ("offsite/data/safe", "offsite/data/safe/disk"):
-        zfs("rollback", "-r", f"{copy}@one")
+        paste(stderr, f"zfs rollback -r {copy}@one")
     encrypted.replicate()
     assert all(is_current(encrypted, source) for source in ENCRYPTED)
 

@@ -78,8 +78,7 @@ def test_parents_in_a_locked_vault(world: World) -> None:
     assert marked("offsite") == ["offsite/vault/far", "offsite/vault/far/safe"]
 
     refused = world.replicate_from("tank/data", "offsite/vault/data/plain", expect=1).stderr
-    assert "load the key: zfs load-key offsite/vault, then run again" in refused
-    zfs("load-key", "offsite/vault")
+    assert paste(refused, "zfs load-key ") == "zfs load-key offsite/vault"
     for _time in range(2):
         refused = world.replicate_from("tank/data", "offsite/vault/far/plain", expect=1).stderr
         assert "the parent of its copy was created in plain" in refused

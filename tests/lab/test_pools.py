@@ -53,6 +53,21 @@ def test_a_read_only_source_is_mirrored_without_holds(world: World) -> None:
     assert world.holds("tank/data/child") == {"three": {"mirror"}}
 
 
+def test_a_read_only_pool_is_imported_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the commands in the messages of a release on the source, and of a run. The devices are files here."""
+    monkeypatch.setenv("ZPOOL_IMPORT_PATH", str(world.directory))
+    world.snapshot("tank/data@one")
+    world.replicate()
+    with read_only(world, "tank"):
+        paste(world.program(*RELEASE, expect=1).stderr, "zpool export ")
+        world.program(*RELEASE)
+    world.snapshot("tank/data@two")
+    with read_only(world, "offsite"):
+        paste(world.replicate(expect=1).stderr, "zpool export ")
+        world.replicate()
+    assert world.snapshots("offsite/data") == ["one", "two"]
+
+
 def test_a_read_only_target_is_an_error_at_once(world: World) -> None:
     world.snapshot("tank/data@one")
     world.replicate()

@@ -12,8 +12,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.lab.servers import KNOWN_HOSTS, sshd, trust
-from tests.support.lab.world import PROGRAM, World, run, zfs
+from tests.support.lab.world import PROGRAM, World, paste, run, zfs
 
 WORDS = ("release", "-h", "127.0.0.1", "-r", "tank/data", "-t", "mirror")
 
@@ -138,8 +140,9 @@ def test_release_ends_at_a_signal_while_the_pool_here_hangs(world: World, tmp_pa
     assert "ended by SIGTERM" in log.read_text()
 
 
-def test_leftover_holds_go_by_the_commands_that_status_prints(world: World) -> None:
+def test_leftover_holds_go_by_the_commands_that_status_prints(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """One dataset was excluded, one was moved out of the tree, and the copy of one was renamed."""
+    monkeypatch.setenv("PATH", f"{os.path.dirname(PROGRAM)}:{os.environ['PATH']}")
     for name in ("left out", "moved", "aside"):
         zfs("create", f"tank/data/{name}")
     world.snapshot("tank/data@one", recursive=True)
@@ -156,8 +159,8 @@ def test_leftover_holds_go_by_the_commands_that_status_prints(world: World) -> N
         *("tank/was moved", "offsite/data/moved", "offsite/data/aside.old"),
     }
     for leftover in data["leftover_holds"]:
-        assert leftover["command"] in plan
-        run("sh", "-c", f"{sys.executable} {os.path.dirname(PROGRAM)}/{leftover['command']} --yes")
+        words = leftover["command"].removeprefix("zfs_replicate release")
+        paste(plan, f"zfs_replicate release{words}", more=" --yes")
         assert world.holds(leftover["dataset"]) == {}
     assert json.loads(world.program("status", *where, "--json").stdout)["leftover_holds"] == []
     zfs("destroy", "-r", "offsite/data/aside.old")

@@ -72,7 +72,7 @@ def test_a_source_that_lost_its_large_blocks_needs_a_new_copy(world: World, tmp_
         zfs("snapshot", "other/data@two")
         done = world.replicate_from("other/data", "offsite/data", expect=1)
         assert "but the source has none any more" in done.stderr
-        paste(done.stderr, "zfs rename", NEWNAME="offsite/aside")
+        paste(done.stderr, "zfs rename ")
         world.replicate_from("other/data", "offsite/data")
         assert world.snapshots("offsite/data") == ["one", "two"]
     finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab.servers import sshd, trust
-from tests.support.lab.world import PROGRAM, World, run, zfs
+from tests.support.lab.world import PROGRAM, World, look, paste, run, zfs
 
 PORT = 2210
 SSH = Path("/root/.ssh")
@@ -45,16 +45,18 @@ def test_no_such_host(one: World) -> None:
 
 
 def test_connection_refused(one: World) -> None:
-    assert "127.0.0.1 port 2299: cannot connect (Connection refused)" in refused(one, "-p", "2299")
+    stderr = refused(one, "-p", "2299")
+    assert "127.0.0.1 port 2299: cannot connect (Connection refused)" in stderr
+    assert "Connection refused" in look(stderr, "ssh -p ")
 
 
 def test_unknown_host_key_is_refused_with_the_line_that_adds_it(one: World, tmp_path: Path) -> None:
     with sshd(tmp_path, PORT):
         stderr = refused(one, "-p", str(PORT))
         assert "[127.0.0.1]:2210: unknown host key ssh-ed25519 SHA256:" in stderr
-        line = stderr.strip().split("then: ")[1]
-        assert line == f"ssh-keyscan -p {PORT} 127.0.0.1 >> /root/.ssh/known_hosts"
-        run("sh", "-c", line)
+        fingerprint = stderr.split("unknown host key ssh-ed25519 ")[1].split(".")[0]
+        assert fingerprint in look(stderr, "cat /etc/ssh/")
+        assert paste(stderr, "ssh-keyscan ") == f"ssh-keyscan -p {PORT} 127.0.0.1 >> /root/.ssh/known_hosts"
         one.replicate("-p", str(PORT))
 
 
@@ -67,13 +69,23 @@ def test_changed_host_key_is_refused_with_the_line_to_renew_it(one: World, tmp_p
     with sshd(tmp_path, port, f"HostKey={tmp_path}/second"):
         stderr = refused(one, "-p", str(port))
         assert "the host key has CHANGED" in stderr
-        assert "ssh-keygen -R '[127.0.0.1]:2211'" in stderr
+        paste(stderr, "ssh-keygen -R ")
+        paste(refused(one, "-p", str(port)), "ssh-keyscan ")
+        one.replicate("-p", str(port))
 
 
 def test_wrong_key(one: World, tmp_path: Path) -> None:
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / "stranger"))
     stderr = refused(one, "-i", str(tmp_path / "stranger"), host="nobody@127.0.0.1")
     assert "nobody@127.0.0.1: the source accepts none of our keys" in stderr
+    assert "Permission denied" in look(stderr, "ssh -p ")
+
+
+def test_broken_ssh_configuration_is_shown(one: World, config: Path) -> None:
+    config.write_text("Nonsense yes\n")
+    stderr = refused(one)
+    assert "the ssh configuration cannot be read" in stderr
+    assert "nonsense" in look(stderr, "ssh -G ").lower()
 
 
 def test_alias_of_ssh_config_gives_port_user_and_keys(one: World, tmp_path: Path, config: Path) -> None:

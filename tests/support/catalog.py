@@ -17,7 +17,9 @@ from zfs_replicate import errors
 PACKAGE = Path(zfs_replicate.__file__).parent
 VARIES = "…"
 
-ERROR_CLASSES = {name for name, value in vars(errors).items() if isinstance(value, type)}
+ERROR_CLASSES = {
+    name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, Exception)
+}
 TEXT_ARGUMENT = {
     **dict.fromkeys(ERROR_CLASSES, 0),
     "Conflict": 0,
@@ -62,27 +64,27 @@ def _of_module(path: Path) -> Iterator[str]:
         elif isinstance(node, ast.FunctionDef) and (RETURNED.fullmatch(node.name) or node.name in WHOLE):
             for child in ast.walk(node):
                 if isinstance(child, ast.Return) and child.value is not None:
-                    yield from _texts(child.value)
+                    yield from texts_of(child.value)
                 elif isinstance(child, ast.JoinedStr) and node.name in WHOLE:
-                    yield from _texts(child)
+                    yield from texts_of(child)
         elif isinstance(node, ast.Dict) and path.stem == "arguments":
             for value in node.values:  # _EXPECTED: the message for a line that matches no usage pattern
-                yield from _texts(value)
+                yield from texts_of(value)
 
 
 def _of_call(node: ast.Call) -> Iterator[str]:
     name = getattr(node.func, "id", getattr(node.func, "attr", ""))
     if name in TEXT_ARGUMENT and len(node.args) > TEXT_ARGUMENT[name]:
-        yield from _texts(node.args[TEXT_ARGUMENT[name]])
+        yield from texts_of(node.args[TEXT_ARGUMENT[name]])
     for keyword in node.keywords:
         if keyword.arg == "notes":
-            yield from _texts(keyword.value)
+            yield from texts_of(keyword.value)
     owner = getattr(getattr(node.func, "value", None), "id", "")
     if owner == "log" and name in LOG_LEVELS and node.args:
-        yield from (re.sub(r"%[sd]", VARIES, text) for text in _texts(node.args[0]))
+        yield from (re.sub(r"%[sd]", VARIES, text) for text in texts_of(node.args[0]))
 
 
-def _texts(node: ast.expr) -> Iterator[str]:
+def texts_of(node: ast.expr) -> Iterator[str]:
     """Yield the texts that an expression can be; none for a name or a call, whose text is elsewhere."""
     match node:
         case ast.Constant(value=str(text)):
@@ -91,8 +93,8 @@ def _texts(node: ast.expr) -> Iterator[str]:
         case ast.JoinedStr(values=parts):
             yield "".join(str(part.value) if isinstance(part, ast.Constant) else VARIES for part in parts)
         case ast.IfExp(body=one, orelse=other):
-            yield from _texts(one)
-            yield from _texts(other)
+            yield from texts_of(one)
+            yield from texts_of(other)
         case ast.Tuple(elts=parts):
             for part in parts:
-                yield from _texts(part)
+                yield from texts_of(part)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
+import shlex
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -58,7 +59,9 @@ def _read(path: str) -> Table:
     try:
         with Path(path).open("rb") as file:
             if stat.S_IMODE(Path(path).stat().st_mode) & stat.S_IWOTH:
-                raise JobFileError(f"{path}: anyone can write to it, and it decides what runs here: chmod o-w {path}")
+                raise JobFileError(
+                    f"{path}: anyone can write to it, and it decides what runs here: chmod o-w {shlex.quote(str(path))}"
+                )
             return tomllib.load(file)
     except FileNotFoundError as error:
         raise JobFileError(

@@ -124,7 +124,7 @@ class SSHHost:
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error) or "timed out"
             raise ConnectionFailed(
                 f"{endpoint.called(_port(endpoint))}: cannot connect ({reason}); check that sshd runs there"
-                f" and can be reached: ssh -p {endpoint.port} {endpoint.alias}"
+                f" and can be reached: ssh -p {endpoint.port} {shlex.quote(endpoint.alias)}"
             ) from error
 
     def _forward(self, endpoint: Endpoint) -> paramiko.Channel:
@@ -165,7 +165,7 @@ class SSHHost:
             reason = str(error) or "closed by the other side"
             raise ConnectionFailed(
                 f"{endpoint.called(_port(endpoint))}: no SSH connection ({reason});"
-                f" try ssh -p {endpoint.port} {endpoint.alias}"
+                f" try it: ssh -p {endpoint.port} {shlex.quote(endpoint.alias)}"
             ) from error
 
     def _prompt(self, endpoint: Endpoint) -> str | None:
@@ -217,10 +217,10 @@ def _port(endpoint: Endpoint) -> str:
 
 
 def _refused(endpoint: Endpoint, reason: str) -> AuthenticationFailed:
+    where = f"-p {endpoint.port} {shlex.quote(f'{endpoint.user}@{endpoint.alias}')}"
     return AuthenticationFailed(
         f"{endpoint.called(f'{endpoint.user}@{endpoint.hostname}')}: the source accepts none of our keys ({reason});"
-        f" try ssh -p {endpoint.port} {endpoint.user}@{endpoint.alias}, install a key with ssh-copy-id, or choose one"
-        " with -i"
+        f" try it: ssh {where}; install a key: ssh-copy-id {where}; or choose another with -i"
     )
 
 

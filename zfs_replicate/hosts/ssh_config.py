@@ -7,6 +7,7 @@ paramiko reads ~/.ssh/config.
 from __future__ import annotations
 
 import getpass
+import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +56,9 @@ def resolve(host: str, port: int | None, identity: str | None) -> Endpoint:
         entry = config.lookup(alias)
         configured_port = int(entry.get("port", DEFAULT_PORT))
     except (paramiko.ConfigParseError, paramiko.SSHException, OSError, ValueError) as error:
-        raise SourceUnusable(f"{alias}: the ssh configuration cannot be read: {error}; see 'ssh -G {alias}'") from error
+        raise SourceUnusable(
+            f"{alias}: the ssh configuration cannot be read: {error}; see the line: ssh -G {shlex.quote(alias)}"
+        ) from error
     identities: Sequence[str] = [identity] if identity else [_expand(name) for name in entry.get("identityfile", [])]
     known_hosts = [
         *entry.get("userknownhostsfile", "~/.ssh/known_hosts ~/.ssh/known_hosts2").split(),

@@ -22,11 +22,10 @@ class RejectUnknown(paramiko.MissingHostKeyPolicy):
 
     def missing_host_key(self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey) -> None:  # noqa: ARG002
         endpoint = self._endpoint
-        files = " or ".join(map(str, endpoint.known_hosts_files[:1]))
-        scan = f"ssh-keyscan -p {endpoint.port} {endpoint.hostname} >> {shlex.quote(files)}"
         raise HostKeyRejected(
             f"{endpoint.called(endpoint.address)}: unknown host key {fingerprint(key)}. Compare it with what the source"
-            f" shows (there: ssh-keygen -lf /etc/ssh/ssh_host_*_key.pub), then: {scan}"
+            f" shows, there: cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -; then accept it: ssh-keyscan"
+            f" -p {endpoint.port} {endpoint.hostname} >> {_first_file(endpoint)}"
         )
 
 
@@ -35,9 +34,14 @@ def changed_key(endpoint: Endpoint, error: paramiko.BadHostKeyException) -> Host
     return HostKeyRejected(
         f"{endpoint.called(endpoint.address)}: the host key has CHANGED: it offers {fingerprint(error.key)}, we know"
         f" {fingerprint(error.expected_key)}. Someone may be in between. If the key was changed on purpose:"
-        f" ssh-keygen -R {shlex.quote(endpoint.address)}, then connect once with"
-        f" ssh -p {endpoint.port} {endpoint.alias}"
+        f" ssh-keygen -R {shlex.quote(endpoint.address)} -f {_first_file(endpoint)}; then run again, which says how to"
+        " accept the new one"
     )
+
+
+def _first_file(endpoint: Endpoint) -> str:
+    """Return the file to which a user's known hosts are added, quoted for a shell."""
+    return shlex.quote(" ".join(map(str, endpoint.known_hosts_files[:1])))
 
 
 def fingerprint(key: paramiko.PKey) -> str:

@@ -25,5 +25,7 @@ def move_aside(pair: Pair, context: PlanContext) -> str:
 
 def marked_by_hand(pair: Pair) -> str:
     """Return how to fill an empty parent that lacks our mark, say from an earlier version; its children stay."""
-    command = f"zfs set {PLACEHOLDER_PROPERTY}=on {shlex.quote(pair.target_name)}"
-    return f"if it is only an empty parent of those below it: {command}, then run again, which fills it if it is empty"
+    return (
+        f"if it is only an empty parent of those below it: zfs set {PLACEHOLDER_PROPERTY}=on"
+        f" {shlex.quote(pair.target_name)}, then run again, which fills it if it is empty"
+    )

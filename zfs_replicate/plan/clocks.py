@@ -54,7 +54,7 @@ def clock_doubt(survey: Survey, excludes: tuple[str, ...], now: int) -> ClockDou
     if ahead - behind > TOLERANCE_SECONDS:
         return ClockDoubt(
             f"the clocks disagree: it is {date(behind)} on {early}, and {date(ahead)} on {late}",
-            "compare 'date -u' on both, and set the wrong clock",
+            "set the clock that is wrong, which shows on both: date -u",
         )
     source, target = not_excluded(survey.source, excludes), not_excluded(survey.target, excludes)
     host = survey.source_host
@@ -70,7 +70,7 @@ def newest_in_future(host: str, datasets: Iterable[Dataset], now: int) -> ClockD
     return ClockDoubt(
         f"the newest snapshot on {host}, {name}@{newest.name}, is of {date(newest.creation)}, but it is {date(now)} on"
         f" {HERE}",
-        "compare 'date -u' on both hosts, and set the wrong clock; the next snapshot settles it",
+        "set the clock that is wrong, which shows on both: date -u; the next snapshot settles it",
     )
 
 
@@ -86,7 +86,7 @@ def _newest_too_old(
     return ClockDoubt(
         f"it is {date(now)} on {HERE}, but the newest snapshot below {root} on {host} is of {date(latest)}: the clock"
         " is wrong, or nothing takes snapshots there any more",
-        f"check 'date -u', or take one there: zfs snapshot -r {shlex.quote(root)}@NAME",
+        f"check the clock: date -u; or take one there: zfs snapshot -r {shlex.quote(f'{root}@NAME')}",
         is_certain=False,
     )
 

@@ -110,8 +110,9 @@ class Divergence:
         if guards:
             return f"it cannot be rolled back while {', '.join(guards)}; resolve that first, or {self.aside}"
         flag = "-r " if self.newer or self.bookmarks else ""
-        command = f"zfs rollback {flag}{shlex.quote(f'{self.target}@{self.base.name}')}"
-        return f"to discard the changes: {command} (or run once with --rollback); to keep them, {self.aside}"
+        base = shlex.quote(f"{self.target}@{self.base.name}")
+        how = f"to discard the changes: zfs rollback {flag}{base} (or run once with --rollback)"
+        return f"{how}; to keep them, {self.aside}"
 
 
 def dated(snapshot: Snapshot) -> str:

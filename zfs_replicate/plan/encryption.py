@@ -93,8 +93,9 @@ def _foreign_root(pair: Pair) -> Conflict | None:
     root, target = shlex.quote(pair.target.encryption_root), shlex.quote(pair.target_name)
     return Conflict(
         problem,
-        f"give it a key of its own again, with any passphrase, since the next stream brings the source's: zfs load-key"
-        f" {root}; zfs change-key -o keyformat=passphrase -o keylocation=prompt {target}; then run again",
+        f"give it a key of its own again, with any passphrase, since the next stream brings the source's; if the"
+        f" present one is not loaded: zfs load-key {root}; in any case: zfs change-key -o keyformat=passphrase -o"
+        f" keylocation=prompt {target}; then run again",
     )
 
 

@@ -14,6 +14,7 @@ from dataclasses import replace
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.errors import PoolMissing, ReplicateError, UsageError
 from zfs_replicate.model import Capabilities, Inventory, PlanContext, StreamOptions, Survey
+from zfs_replicate.plan.aside import move_aside
 from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
 from zfs_replicate.plan.conflicts import below_conflict, unforeseen_change
 from zfs_replicate.plan.identity import mirror_of
@@ -127,7 +128,8 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
     route = route_to_tip(pair, prepared.resumed, context)
     plan = protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)
     unforeseen = unforeseen_change(pair, context) if route.arriving else None
-    return replace(plan, notes=(*plan.notes, *_left_out_notes(pair)), unforeseen=unforeseen)
+    notes = (*plan.notes, *_left_out_notes(pair))
+    return replace(plan, notes=notes, unforeseen=unforeseen, aside=move_aside(pair, context))
 
 
 def _left_out_notes(pair: Pair) -> tuple[str, ...]:
@@ -147,7 +149,7 @@ def _notes(pair: Pair) -> tuple[str, ...]:
 def _check_request(survey: Survey, target_capabilities: Capabilities, request: MirrorRequest) -> None:
     """Check that the request can be planned for these two sides. Raises: ReplicateError, UsageError."""
     if request.bytes_per_second is not None and "mbuffer" not in target_capabilities.programs:
-        raise ReplicateError("--bwlimit needs mbuffer on this machine; install it (apt install mbuffer)")
+        raise ReplicateError("--bwlimit needs mbuffer on this machine; to install it: apt install mbuffer")
     source, host = survey.source, survey.source_host
     is_same_pool = survey.source_capabilities.pool_guid == target_capabilities.pool_guid
     if is_same_pool and names.overlaps(source.root, survey.target.root):

@@ -54,7 +54,9 @@ def choose_pipe(request: MirrorRequest, survey: Survey, plan: Plan, is_root: boo
     """Given the request and what is installed on both sides, return the pipe for streams. Logs what is missing."""
     on_source, on_target = survey.source_capabilities.programs, _programs(survey.target_capabilities)
     if "mbuffer" not in on_target:
-        log.warning("mbuffer is not installed on this machine: streams go unbuffered (apt install mbuffer)")
+        log.warning(
+            "mbuffer is not installed on this machine: streams go unbuffered; to install it: apt install mbuffer"
+        )
     compressor = None if request.connection.is_local else request.compressor
     if compressor is not None and compressor not in on_source & on_target:
         where = survey.source_host if compressor in on_target else "this machine"

@@ -5,6 +5,7 @@ The number of commands does not grow with the datasets. A command that fails is 
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import dropwhile
@@ -222,5 +223,7 @@ def _decode(host: Host, token: str) -> ResumeToken:
 def _inventory(host: Host, root: str, datasets: Iterable[Dataset]) -> Inventory:
     parents_first = sorted(datasets, key=lambda dataset: dataset.name.split("/"))
     if not parents_first:
-        raise ReplicateError(f"{root} on {host.name}: zfs list printed nothing; run it there to see why")
+        raise ReplicateError(
+            f"{root} on {host.name}: zfs list printed nothing; see why, there: zfs list -r {shlex.quote(root)}"
+        )
     return Inventory(root, {dataset.name: dataset for dataset in parents_first})

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from zfs_replicate.errors import OutOfSpace, ReplicateError, TargetChanged
+from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, TargetChanged
 from zfs_replicate.hosts.base import TargetHost, run
 from zfs_replicate.hosts.bundled import Bundled
 from zfs_replicate.plans import DatasetPlan
@@ -27,6 +27,7 @@ from zfs_replicate.steps import (
     Step,
 )
 from zfs_replicate.zfs import commands, messages, names, parse
+from zfs_replicate.zfs.known_messages import MOVE_ASIDE
 from zfs_replicate.zfs.limits import find_limit
 
 log = logging.getLogger(__name__)
@@ -135,12 +136,12 @@ def explained(plan: DatasetPlan, error: ReplicateError, target: TargetHost) -> R
     """Given why a stream failed, return the error with what the plan and the target know about it."""
     if isinstance(error, OutOfSpace):
         return _name_the_limit(plan, error, target)
+    if not isinstance(error, CommandFailed) or error.explanation is None:
+        return error
     if isinstance(error, TargetChanged) and plan.unforeseen is not None:
-        conflict = plan.unforeseen
-        return TargetChanged(
-            f"{plan.target} on {target.name}: cannot receive, since {conflict.what}; {conflict.next_step} (zfs: it has"
-            " been modified since most recent snapshot)"
-        )
+        return messages.reworded(error, plan.unforeseen.next_step, plan.unforeseen.what)
+    if error.explanation.next_step == MOVE_ASIDE and plan.aside:
+        return messages.reworded(error, f"{plan.aside}, then run again for a new full copy")
     return error
 
 
@@ -160,4 +161,6 @@ def _with_limit(error: OutOfSpace, dataset: str, needed_bytes: int, target: Targ
         log.info("cannot find out what is full: %s", problem)
         return error
     limit = find_limit(values, dataset, needed_bytes, target.is_root)
-    return error if limit is None else messages.limited(error, limit)
+    if limit is None:
+        return error
+    return messages.reworded(error, f"{limit.next_step}; then run again: it resumes where it stopped", limit.meaning)

@@ -52,8 +52,8 @@ def _full_counts(values: Values, above: list[str], dataset: str) -> Iterator[Lim
             if limit is None or count is None or count < limit or (noun == "filesystem" and name == dataset):
                 continue
             yield Limit(
-                f"the {noun}_limit of {name} is {limit}, and it has {counted(count, noun)} (there is room: zfs calls"
-                " this a space quota)",
+                f"the {noun}_limit of {name} is {limit}, and it has {counted(count, noun)} (zfs calls this a"
+                " space quota, but there is room)",
                 f"raise it, for example: zfs set {noun}_limit=none {shlex.quote(name)}",
             )
 
@@ -79,7 +79,7 @@ def _full_pool(values: Values, top: str) -> Limit | None:
         return None
     return Limit(
         f"the pool {names.pool_of(top)} is full: {size(free)} free",
-        f"free space there ('zfs list -o space -r {shlex.quote(top)}')",
+        f"free space there; what takes it: zfs list -o space -r {shlex.quote(top)}",
     )
 
 

@@ -71,6 +71,11 @@ def pool_of(dataset: str) -> str:
     return dataset.split("/", 1)[0]
 
 
+def dataset_of(name: str) -> str:
+    """`a/b@x` and `a/b#x` give `a/b`."""
+    return name.partition("@")[0].partition("#")[0]
+
+
 def ancestors(dataset: str) -> tuple[str, ...]:
     """Return the ancestors of a dataset, topmost first: `a/b/c` gives `a`, `a/b`."""
     components = dataset.split("/")

@@ -31,7 +31,7 @@ def next_step(command: Sequence[str], subject: str) -> str:
     `zfs receive off/a/b` gives `… zfs allow USER receive,create,… off/a`: a dataset that is still to be created has
     nothing to grant it on but its parent.
     """
-    dataset = subject.partition("@")[0].partition("#")[0]
+    dataset = names.dataset_of(subject)
     words = list(command[command.index("zfs") :]) if "zfs" in command else []
     verb, tag = (*words[1:3], "", "")[:2]
     if "#" in subject:

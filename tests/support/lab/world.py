@@ -37,20 +37,31 @@ def zfs(*arguments: str) -> str:
     return run("zfs", *arguments).stdout
 
 
-def paste(text: str, beginning: str, typed: str = "", **placeholders: str) -> str:
+def paste(text: str, beginning: str, typed: str = "", more: str = "", **placeholders: str) -> str:
     """Run the command in a message that begins like this in a shell, as an administrator would; return the command.
 
-    It ends before `; `, `, ` or ` (`, and is in quotes or not. `typed`: what the command asks for. `placeholders`: what
-    to write for the words in capitals.
+    `typed`: what the command asks for. `more`: what is added at its end, since there is no terminal. `placeholders`:
+    what to write for the words in capitals.
     """
-    match = re.search(rf"('?)({re.escape(beginning)}.*?)\1(?=; |, | \(|$)", text, re.MULTILINE)
-    assert match is not None, text
-    command = match[2]
+    command = _printed(text, beginning) + more
     for word, value in placeholders.items():
         assert word in command, command
         command = command.replace(word, shlex.quote(value))
     run("sh", "-c", f"printf '%s\\n' {shlex.quote(typed)} | {command}")
     return command
+
+
+def look(text: str, beginning: str, env: dict[str, str] | None = None) -> str:
+    """Run a command in a message that only shows something, in a shell; return all that it prints, also if it fails."""
+    done = run("sh", "-c", _printed(text, beginning), check=False, env=env)
+    return done.stdout + done.stderr
+
+
+def _printed(text: str, beginning: str) -> str:
+    """Return the command that comes after `: ` in a message, and ends before `; `, `, ` or ` (`."""
+    match = re.search(rf": ({re.escape(beginning)}.*?)(?=; |, | \(|$)", text, re.MULTILINE)
+    assert match is not None, text
+    return match[1]
 
 
 def mirror_identity(source: str = "tank/data", target: str = "offsite/data") -> str:

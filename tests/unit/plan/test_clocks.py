@@ -87,7 +87,7 @@ def test_the_warning_names_both_clocks_and_the_next_step() -> None:
     (warning,) = plan(survey(DAYS, DAYS, 0, 90), 90).warnings
     assert warning == (
         "the clocks disagree: it is 2023-11-14 22:13 UTC on nas1, and 2024-02-12 22:13 UTC on this machine; nothing"
-        " expires meanwhile: compare 'date -u' on both, and set the wrong clock"
+        " expires meanwhile: set the clock that is wrong, which shows on both: date -u"
     )
 
 

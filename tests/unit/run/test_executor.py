@@ -133,7 +133,7 @@ def test_an_unforeseen_change_names_base_and_command() -> None:
     (outcome,) = outcomes_of(Plan(datasets=(plan,)), RunContext(FakeHost("nas1"), target, 1, Pipe()))
     assert isinstance(outcome.error, TargetChanged)
     assert str(outcome.error).startswith(
-        "off/copy on here: cannot receive, since it was changed since the newest common snapshot @a (2023-11-14 22:13"
+        "off/copy on here: cannot receive: it was changed since the newest common snapshot @a (2023-11-14 22:13"
         " UTC); it has newer snapshots of its own: @x (2023-11-14 22:13 UTC); to discard the changes: zfs rollback -r"
         " off/copy@a (or run once with --rollback)"
     )

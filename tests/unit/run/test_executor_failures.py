@@ -248,7 +248,7 @@ def test_a_full_target_is_reported_even_if_it_does_not_say_why(answer: Answer) -
     full = {"zfs receive": refusing("cannot receive: out of space"), "zfs get": answer}
     _source, _target, error = carried_out(Plan(datasets=(planned("b! c", "b^"),)), {}, full)
     assert isinstance(error, errors.OutOfSpace)
-    assert "there is no space left, or a quota is reached; free space or raise the quota" in str(error)
+    assert "there is no space left, or a quota is reached; free space there, or raise the quota" in str(error)
 
 
 # --- silent failures, parents and children ---

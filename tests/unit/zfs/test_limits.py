@@ -41,8 +41,8 @@ def meaning(values: dict[str, dict[str, str]], dataset: str = "off/a/b", is_root
         # numbers
         (
             {"off": row(9), "off/a": row(9, snapshot_limit="3", snapshot_count="3"), "off/a/b": row(9)},
-            "the snapshot_limit of off/a is 3, and it has 3 snapshots (there is room: zfs calls this a space quota);"
-            " raise it, for example: zfs set snapshot_limit=none off/a",
+            "the snapshot_limit of off/a is 3, and it has 3 snapshots (zfs calls this a space quota, but there is"
+            " room); raise it, for example: zfs set snapshot_limit=none off/a",
         ),
         (
             {"off": row(9), "off/a": row(9, filesystem_limit="1", filesystem_count="1")},

@@ -10,7 +10,6 @@ from tests.support.exits import failed, killed
 from zfs_replicate import errors
 from zfs_replicate.model import Exit
 from zfs_replicate.zfs import messages
-from zfs_replicate.zfs.limits import Limit
 
 
 @pytest.mark.parametrize(
@@ -111,14 +110,16 @@ def test_an_explanation_has_host_subject_action_and_stderr() -> None:
 
 
 def test_the_next_step_names_the_dataset() -> None:
-    text = str(messages.explain("nas1", "off/a", failed("destination 'off/a' exists\nmust specify -F"), "receive"))
-    assert "'zfs rename off/a NEWNAME'" in text
+    text = str(messages.explain("nas1", "off/a", failed("contains partially-complete state"), "receive"))
+    assert "clear its state: zfs receive -A off/a (zfs: " in text
 
 
 def test_an_unknown_message_is_quoted_in_one_line() -> None:
     text = str(messages.explain("nas1", "off/a", failed("some\nnew  thing\n"), "list the datasets"))
-    assert text.startswith("off/a on nas1: cannot list the datasets; look at 'zpool status'")
-    assert text.endswith("(zfs: some new thing)")
+    assert text.startswith(
+        "off/a on nas1: cannot list the datasets: zfs failed for a reason that this program does not"
+    )
+    assert text.endswith("look at the kernel log there, and at the pool: zpool status off (zfs: some new thing)")
 
 
 def test_a_refusal_names_the_needed_permissions() -> None:
@@ -130,11 +131,9 @@ def test_a_refusal_names_the_needed_permissions() -> None:
 def test_a_limit_takes_the_place_of_the_general_words() -> None:
     stderr = "cannot receive incremental stream: destination off/a space quota exceeded."
     error = messages.explain("here", "off/a", failed(stderr), "receive")
-    assert isinstance(error, errors.OutOfSpace)
-    assert str(messages.limited(error, Limit("the quota is 1 MiB", "raise it"))) == (
-        "off/a on here: cannot receive: the quota is 1 MiB; raise it; then run again: it resumes where it stopped"
-        f" (zfs: {stderr})"
-    )
+    better = messages.reworded(error, "raise it", "the quota is 1 MiB")
+    assert type(better) is errors.OutOfSpace
+    assert str(better) == f"off/a on here: cannot receive: the quota is 1 MiB; raise it (zfs: {stderr})"
 
 
 def test_empty_stderr_is_reported_as_no_message() -> None:
@@ -146,8 +145,10 @@ def test_braces_in_a_message_are_harmless() -> None:
 
 
 def test_a_next_step_can_be_pasted_with_a_space_in_the_name() -> None:
-    error = messages.explain("nas1", "off/my files", failed("must specify -F"), "receive")
-    assert "zfs rename 'off/my files' NEWNAME" in str(error)
+    error = messages.explain("nas1", "off/my files@a b", failed("it's being held"), "expire @a b")
+    assert "who holds it: zfs list -Ht snapshot -o name -r 'off/my files@a b' | xargs -rd '\\n' zfs holds;" in str(
+        error
+    )
 
 
 def test_a_stream_refused_without_a_reason_may_be_retried() -> None:
