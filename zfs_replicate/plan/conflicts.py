@@ -11,11 +11,11 @@ from dataclasses import replace
 from zfs_replicate.model import Dataset, Kind, PlanContext, Snapshot
 from zfs_replicate.plan.aside import marked_by_hand, move_aside
 from zfs_replicate.plan.divergence import Divergence, dated, residue_limit
-from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plans import Conflict
 from zfs_replicate.steps import Rollback
 from zfs_replicate.zfs import names
+from zfs_replicate.zfs.emptiness import is_untouched
 
 
 def find_conflict(

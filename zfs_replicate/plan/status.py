@@ -13,12 +13,12 @@ from enum import IntEnum
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
 from zfs_replicate.plan.clocks import ClockDoubt
-from zfs_replicate.plan.emptiness import is_untouched
 from zfs_replicate.plan.encryption import foreign_root_problem, other_key_problem
 from zfs_replicate.plan.identity import standing_of
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.plans import Leftover
 from zfs_replicate.units import age
+from zfs_replicate.zfs.emptiness import is_untouched
 
 
 class Level(IntEnum):

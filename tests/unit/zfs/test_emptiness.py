@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from zfs_replicate.model import Dataset, Kind
-from zfs_replicate.plan.emptiness import is_untouched
+from zfs_replicate.zfs.emptiness import is_untouched
 
 
 def placeholder(written: int, logical_bytes: int, is_encrypted: bool) -> Dataset:
