@@ -123,7 +123,8 @@ class Inventory:
     `missing_ancestors`: the parents of `root` that do not exist either, top first. `is_in_encrypted`: the dataset that
     the root of a target lies in is encrypted, not counting parents that we created in between; it may also be False
     where the root is not encrypted. `is_parent_plain`: the nearest of those parents is not. `is_read_only`: the pool
-    was imported so.
+    was imported so. `beside`: the datasets at and below the name beside the root of a target (names.beside), which are
+    read only where the root is absent or an empty placeholder.
     """
 
     root: str
@@ -132,6 +133,7 @@ class Inventory:
     is_in_encrypted: bool = False
     is_parent_plain: bool = False
     is_read_only: bool = False
+    beside: Mapping[str, Dataset] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

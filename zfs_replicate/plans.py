@@ -91,6 +91,11 @@ class DatasetPlan:
         return sum(step.byte_estimate for step in self.steps if isinstance(step, Send | Resume))
 
     @property
+    def arrives_beside(self) -> bool:
+        """Whether a copy first arrives beside its place."""
+        return any(isinstance(step, Send | Resume) and step.receiving.target != self.target for step in self.steps)
+
+    @property
     def creates_target(self) -> bool:
         """Whether child datasets must wait for this one, because it is created or replaced."""
         return any(

@@ -105,6 +105,39 @@ class CreateParent:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveDataset:
+    """Rename a dataset with all below it; what is mounted stays so."""
+
+    old: str
+    new: str
+    kind: Kind = Kind.FILESYSTEM
+
+
+@dataclass(frozen=True, slots=True)
+class DestroyPlaceholder:
+    """Destroy a placeholder, if it is still empty, and nothing is below it."""
+
+    target: str
+    is_encrypted: bool = False
+
+
+PlaceAct = MoveDataset | CreateParent | DestroyPlaceholder
+
+
+@dataclass(frozen=True, slots=True)
+class TakePlace:
+    """Let `copy`, which was received beside the placeholder `target`, take its place.
+
+    `acts`: what moves the datasets below the placeholder below the copy, in this order, and removes the placeholder;
+    then the copy is renamed. A run that dies in between leaves what the next one plans the rest from.
+    """
+
+    target: str
+    copy: str
+    acts: tuple[PlaceAct, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Receiving:
     """Where the target receives a stream, and with which settings.
 
@@ -213,6 +246,7 @@ Step = (
     | Send
     | Resume
     | ClearPlaceholder
+    | TakePlace
     | Verify
     | BookmarkSource
     | Release

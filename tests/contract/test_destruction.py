@@ -207,3 +207,43 @@ def test_an_existing_snapshot_refuses_the_whole_tree(zfs: Zfs) -> None:
     zfs.ok("create", f"{zfs.source}/child")
     assert zfs.zfs("snapshot", "-r", f"{zfs.source}@a").status == 1
     assert zfs.snapshots(f"{zfs.source}/child") == []
+
+
+# --- datasets ---
+
+
+def test_without_r_a_dataset_with_anything_in_it_stays(zfs: Zfs) -> None:
+    zfs.ok("create", zfs.target)
+    for inside in (("create", f"{zfs.target}/child"), ("snapshot", f"{zfs.target}@a")):
+        zfs.ok(*inside)
+        assert "filesystem has children" in zfs.zfs("destroy", zfs.target).stderr
+        zfs.ok("destroy", inside[1])
+    zfs.ok("destroy", zfs.target)
+    assert not zfs.exists(zfs.target)
+
+
+def test_a_dataset_moves_with_its_snapshots_and_holds(zfs: Zfs) -> None:
+    zfs.ok("create", zfs.target)
+    for name in ("from", "to", "from/with space"):
+        zfs.ok("create", f"{zfs.target}/{name}")
+    zfs.ok("create", "-s", "-V", "8M", f"{zfs.target}/from/volume")
+    zfs.ok("snapshot", "-r", f"{zfs.target}/from@a")
+    zfs.ok("hold", "t", f"{zfs.target}/from/with space@a")
+    guid = zfs.guid(f"{zfs.target}/from/with space@a")
+    zfs.ok("rename", "-u", f"{zfs.target}/from/with space", f"{zfs.target}/to/with space")
+    assert zfs.guid(f"{zfs.target}/to/with space@a") == guid
+    assert zfs.column(f"{zfs.target}/to/with space@a", "userrefs") == "1"
+    refused = zfs.zfs("rename", "-u", f"{zfs.target}/from/volume", f"{zfs.target}/to/volume")
+    assert "operation not applicable to datasets of this type" in refused.stderr
+    zfs.ok("rename", f"{zfs.target}/from/volume", f"{zfs.target}/to/volume")
+    assert "dataset already exists" in zfs.zfs("rename", "-u", f"{zfs.target}/from", f"{zfs.target}/to").stderr
+
+
+def test_a_dataset_moves_to_no_name_that_is_too_long(zfs: Zfs) -> None:
+    zfs.ok("create", zfs.target)
+    short = f"{zfs.target}/{'x' * (239 - len(zfs.target))}"
+    zfs.ok("create", short)
+    zfs.ok("snapshot", f"{short}@of-ten-12")
+    zfs.ok("create", f"{zfs.target}/longer")
+    refused = zfs.zfs("rename", "-u", short, f"{zfs.target}/longer/{short.rpartition('/')[2]}")
+    assert "dataset name is too long" in refused.stderr

@@ -205,3 +205,48 @@ def create_vault(zfs: Zfs, name: str, directory: Path) -> None:
     key = directory / "other key"
     key.write_text("another passphrase of this test")
     zfs.ok("create", "-o", "encryption=on", "-o", "keyformat=passphrase", "-o", f"keylocation=file://{key}", name)
+
+
+# --- moving ---
+
+
+def placeholder_of(zfs: Zfs, name: str, tmp_path: Path) -> None:
+    """Create an encrypted placeholder with a raw copy and a plain one below it."""
+    create_vault(zfs, zfs.target, tmp_path)
+    zfs.ok("create", name)
+    zfs.pipe(("-w", f"{zfs.source}@a"), ("-u", f"{name}/raw"))
+    zfs.ok("create", "-o", "encryption=off", f"{zfs.source}/plain")
+    zfs.ok("snapshot", f"{zfs.source}/plain@a")
+    zfs.pipe((f"{zfs.source}/plain@a",), ("-u", f"{name}/plain"))
+
+
+@pytest.mark.parametrize("raw", [("-w",), ()])
+def test_no_full_stream_fills_an_encrypted_placeholder(encrypted: Zfs, tmp_path: Path, raw: tuple[str, ...]) -> None:
+    zfs = encrypted
+    name = f"{zfs.target}/here"
+    placeholder_of(zfs, name, tmp_path)
+    _sent, received = zfs.pipe((*raw, f"{zfs.source}@a"), ("-s", "-u", "-F", name))
+    assert "zfs receive -F cannot be used to destroy an encrypted filesystem" in received.stderr
+
+
+def test_an_encryption_root_moves_but_no_child_leaves_it(encrypted: Zfs, tmp_path: Path) -> None:
+    zfs = encrypted
+    name, copy = f"{zfs.target}/here", f"{zfs.target}/copy"
+    placeholder_of(zfs, name, tmp_path)
+    zfs.pipe(("-w", f"{zfs.source}@a"), ("-u", copy))
+    guid = zfs.guid(f"{name}/raw")
+    zfs.ok("rename", "-u", f"{name}/raw", f"{copy}/raw")
+    assert zfs.guid(f"{copy}/raw") == guid
+    assert zfs.column(f"{copy}/raw", "encryptionroot") == f"{copy}/raw"
+    refused = zfs.zfs("rename", "-u", f"{name}/plain", f"{copy}/plain")
+    assert "cannot move encrypted child outside of its encryption root" in refused.stderr
+    zfs.ok("rename", "-u", f"{name}/plain", f"{zfs.target}/plain")
+
+
+def test_a_plain_dataset_moves_below_a_locked_raw_copy(encrypted: Zfs) -> None:
+    zfs = encrypted
+    zfs.send("-w", f"{zfs.source}@a")
+    plain = f"{zfs.target}-plain"
+    zfs.ok("create", plain)
+    zfs.ok("rename", "-u", plain, f"{zfs.target}/plain")
+    assert zfs.column(f"{zfs.target}/plain", "encryption") == "off"

@@ -191,3 +191,16 @@ def test_a_filesystem_limit_is_called_a_quota_but_not_to_root(zfs: Zfs) -> None:
     assert created.stderr == f"cannot create '{zfs.target}/child': out of space\n"
     zfs.ok("create", "-o", "canmount=off", f"{zfs.target}/child")
     assert limits(zfs, zfs.target)["filesystem_count"] == "1"
+
+
+def test_moving_and_destroying_a_dataset_need_their_rights(zfs: Zfs) -> None:
+    for name in ("", "/here", "/there", "/here/child"):
+        zfs.ok("create", zfs.target + name)
+    zfs.ok("allow", STRANGER, "create,mount", zfs.target)
+    child, moved = f"{zfs.target}/here/child", f"{zfs.target}/there/child"
+    assert as_stranger(zfs, "rename", "-u", child, moved).error is PermissionDenied
+    zfs.ok("allow", STRANGER, "rename", zfs.target)
+    assert as_stranger(zfs, "rename", "-u", child, moved).status == 0
+    assert as_stranger(zfs, "destroy", f"{zfs.target}/here").error is PermissionDenied
+    zfs.ok("allow", STRANGER, "destroy", zfs.target)
+    assert as_stranger(zfs, "destroy", f"{zfs.target}/here").status == 0

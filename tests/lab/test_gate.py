@@ -21,6 +21,7 @@ from zfs_replicate.zfs import marks
 SOURCE_RIGHTS = "send,hold,release"
 TARGET_RIGHTS = "receive,create,mount,readonly,canmount,hold,release,destroy"
 COPY = "offsite/backup/data"
+SUDOERS = Path("/etc/sudoers.d/zfs_replicate")
 LOG_AUTH_WARNING = "<36>"
 
 
@@ -215,14 +216,16 @@ def test_a_read_only_key_shows_a_plan_and_holds_nothing(here: Site, world: World
     assert world.holds("tank/data") == {}
 
 
+def install_sudoers() -> None:
+    text = (TOP / "packaging" / "sudoers").read_text().replace("@TAG@", "mirror")
+    SUDOERS.write_text(text.replace("@SOURCE@", "tank/data").replace("@TARGET@", "offsite/backup/data"))
+    SUDOERS.chmod(0o440)
+    run("visudo", "-cf", str(SUDOERS))
+
+
 def test_sudo_in_place_of_zfs_allow(users: Site, world: World) -> None:
     """With packaging/sudoers and no zfs allow: the client's --sudo without the gate, then the gate's own."""
-    text = (TOP / "packaging" / "sudoers").read_text().replace("@TAG@", "mirror")
-    text = text.replace("@SOURCE@", "tank/data").replace("@TARGET@", "offsite/backup/data")
-    rules = Path("/etc/sudoers.d/zfs_replicate")
-    rules.write_text(text)
-    rules.chmod(0o440)
-    run("visudo", "-cf", str(rules))
+    install_sudoers()
     zfs("create", "-o", "canmount=off", "offsite/backup")
     for key, name, days in (("plain", "old", 40), ("elevated", "new", 0)):
         world.snapshot(f"tank/data@{name}", days_ago=days)
@@ -239,4 +242,29 @@ def test_sudo_in_place_of_zfs_allow(users: Site, world: World) -> None:
     ):
         done = run("runuser", "-u", PULLED, "--", "sudo", "-n", "zfs", *refused.split(), check=False)
         assert (done.returncode, "password is required" in done.stderr or "not allowed" in done.stderr) == (1, True)
-    rules.unlink()
+    SUDOERS.unlink()
+
+
+@pytest.mark.parametrize("options", [(), ("--sudo",)])
+def test_a_copy_takes_a_place_without_root(users: Site, world: World, options: tuple[str, ...]) -> None:
+    """In an encrypted target, where zfs cannot fill a placeholder."""
+    world.create_encrypted("offsite/backup")
+    if options:
+        install_sudoers()
+    else:
+        zfs("allow", PULLED, SOURCE_RIGHTS, "tank/data")
+        zfs("allow", PULLER, f"{TARGET_RIGHTS},userprop", "offsite/backup")
+    zfs("create", "tank/data/child")
+    world.snapshot("tank/data/child@one")
+    users.replicate("plain", *options)
+    guid = world.get(f"{COPY}/child", "guid")
+    world.snapshot("tank/data@two", recursive=True)
+    if not options:
+        refused = users.replicate("plain", expect=1).stderr
+        assert world.snapshots(f"{COPY}/child") == ["one", "two"]
+        paste(refused, "zfs allow USER ", USER=PULLER)
+    users.replicate("plain", *options)
+    assert world.guids(COPY) == world.guids("tank/data")
+    assert world.guids(f"{COPY}/child") == world.guids("tank/data/child")
+    assert world.get(f"{COPY}/child", "guid") == guid
+    SUDOERS.unlink(missing_ok=True)

@@ -195,7 +195,7 @@ def test_logs_carry_the_run_and_every_command_can_be_pasted(world: World, tmp_pa
     assert any(command.startswith("ssh ") for command in listings)
     assert any(command.startswith("zfs list ") for command in listings)
     for command in listings:
-        assert run("sh", "-c", command).stdout
+        assert run("sh", "-c", command, check=False).stdout  # it may name what does not exist
     sent = next(command for command in commands if " send " in command)
     assert run("sh", "-c", f"{sent} | wc -c").stdout.strip() != "0"
 

@@ -116,7 +116,7 @@ BROKEN: dict[str, tuple[AbstractContextManager[object], Frozen, str]] = {
         "no common snapshot of a/data is held by first any more",
     ),
     "takes the mark for proof of emptiness": (
-        mock.patch.object(conflicts, "is_untouched", return_value=True),
+        mock.patch.object(conflicts, "is_unused", return_value=True),
         root("new, only the child has a snapshot", run_whole, write_to_copy, take_both),
         "b/copy lost what had been written to it",
     ),

@@ -87,19 +87,37 @@ MUTANTS = (
     Mutant(
         "take the mark for proof of emptiness",
         "zfs_replicate/plan/conflicts.py",
-        "target.is_placeholder and (target.odd_snapshots or not is_untouched(target))",
+        "target.is_placeholder and not is_unused(target)",
         "False",
+    ),
+    Mutant(
+        "destroy a placeholder without weighing it again",
+        "zfs_replicate/run/places.py",
+        "if not is_untouched(",
+        "if False and not is_untouched(",
+    ),
+    Mutant(
+        "take anything beside a placeholder for its copy",
+        "zfs_replicate/plan/beside.py",
+        "any(snapshot.guid in present for snapshot in source.snapshots)",
+        "bool(present)",
+    ),
+    Mutant(
+        "replace what holds data by the copy beside it",
+        "zfs_replicate/plan/pair.py",
+        "if here is not None and not is_placeholder(here):",
+        "if here is not None and here.name == '':",
     ),
     Mutant(
         "begin what is below a conflict",
         "zfs_replicate/plan/planner.py",
-        "above is not None and pair.base is None",
+        "above is not None and not is_begun",
         "above is None",
     ),
     Mutant(
         "stream below a parent that failed",
         "zfs_replicate/run/lanes.py",
-        "plan.creates_target and names.is_within",
+        "not is_begun and names.is_within",
         "False and names.is_within",
     ),
     Mutant(

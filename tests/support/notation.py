@@ -42,6 +42,7 @@ A plan is rendered step by step. Names within the planned dataset are short, all
     rollback a -x -y            back to a; x and y are lost
     bookmark c as #c -#b        on the source; the bookmark #b is destroyed
     make room a b -b            early: release b, destroy a and b
+    take place x +y -y -.       the copy beside takes the place: x moves, y is made there, y and the placeholder go
     abort, resume b, create, create placeholder, clear placeholder, verify b, expire a b
     conflict                    first, if there is one;  nothing: nothing is to be done
 """
@@ -73,9 +74,11 @@ from zfs_replicate.steps import (
     BookmarkSource,
     ClearPlaceholder,
     CreateParent,
+    DestroyPlaceholder,
     Expire,
     Hold,
     MakeRoom,
+    MoveDataset,
     Release,
     RenameSnapshots,
     Resume,
@@ -83,6 +86,7 @@ from zfs_replicate.steps import (
     Send,
     Side,
     Step,
+    TakePlace,
     Verify,
 )
 
@@ -302,8 +306,27 @@ def _step(plan: DatasetPlan, step: Step) -> str:
         case CreateParent(_target, is_placeholder, is_kept_plain):
             text = "create placeholder" if is_placeholder else "create"
             return _at(text + (" kept plain" if is_kept_plain else ""), plan, step.target)
-        case AbortReceive() | ClearPlaceholder():
-            return _at("abort" if isinstance(step, AbortReceive) else "clear placeholder", plan, step.target)
+        case AbortReceive() | ClearPlaceholder() | TakePlace():
+            return _small(plan, step)
+
+
+def _small(plan: DatasetPlan, step: AbortReceive | ClearPlaceholder | TakePlace) -> str:
+    if isinstance(step, TakePlace):
+        return _place(step)
+    return _at("abort" if isinstance(step, AbortReceive) else "clear placeholder", plan, step.target)
+
+
+def _place(step: TakePlace) -> str:
+    words = []
+    for act in step.acts:
+        match act:
+            case MoveDataset(old):
+                words.append(old.removeprefix(f"{step.target}/"))
+            case CreateParent(name):
+                words.append(f"+{name.removeprefix(f'{step.copy}/')}")
+            case DestroyPlaceholder(name):
+                words.append(f"-{name.removeprefix(step.target).removeprefix('/') or '.'}")
+    return " ".join(["take place", *words])
 
 
 def _expiry(plan: DatasetPlan, step: Expire | MakeRoom) -> str:

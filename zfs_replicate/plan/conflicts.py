@@ -10,12 +10,13 @@ from dataclasses import replace
 
 from zfs_replicate.model import Dataset, Kind, PlanContext, Snapshot
 from zfs_replicate.plan.aside import marked_by_hand, move_aside
+from zfs_replicate.plan.beside import is_unused
 from zfs_replicate.plan.divergence import Divergence, dated, residue_limit
 from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.placing import place_problem, used_placeholder
 from zfs_replicate.plans import Conflict
 from zfs_replicate.steps import Rollback
 from zfs_replicate.zfs import names
-from zfs_replicate.zfs.emptiness import is_untouched
 
 
 def find_conflict(
@@ -27,7 +28,7 @@ def find_conflict(
     rollback.
     """
     source, target, base = pair.source, pair.target, pair.base
-    problem = _path_problem(source, pair.target_name, arriving)
+    problem = _path_problem(source, pair.target_name, arriving) or place_problem(pair, arriving, context)
     if problem is not None or target is None:
         return problem
     if target.kind is not source.kind:
@@ -103,11 +104,8 @@ def _without_base(pair: Pair, target: Dataset, is_resuming: bool, aside: str) ->
         )
     if target.snapshots:
         return _no_common_snapshot(pair.source, target, aside)
-    if target.is_placeholder and (target.odd_snapshots or not is_untouched(target)):
-        return Conflict(
-            "it was created as an empty parent, but data has been written to it since",
-            f"move its files elsewhere and delete them here, then run again; or {aside}",
-        )
+    if target.is_placeholder and not is_unused(target):
+        return used_placeholder(aside)
     if not target.is_placeholder and not is_resuming:
         is_parent = pair.below_count and target.kind is Kind.FILESYSTEM
         return Conflict(

@@ -42,6 +42,7 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
         for name in _held(survey.target, mirrored.keys(), target_tag)
     ]
     on_target += [(name, MOVED_ASIDE) for name in survey.aside]
+    on_target = [(name, reason) for name, reason in on_target if not _is_on_its_way(name, mirrored.keys())]
     return (
         *(
             leftover
@@ -54,6 +55,15 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
             )
         ),
         *_by_topmost(Side.TARGET, target_tag, on_target, _releasing_here(connection, tag)),
+    )
+
+
+def _is_on_its_way(snapshot: str, mirrored: Container[str]) -> bool:
+    """Whether a snapshot is of a copy beside its place (names.beside), or of what has moved below that."""
+    dataset = snapshot.partition("@")[0]
+    return any(
+        name.endswith(names.BESIDE_SUFFIX) and name.removesuffix(names.BESIDE_SUFFIX) in mirrored
+        for name in (*names.ancestors(dataset), dataset)
     )
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Bookmark, Dataset, Inventory, Snapshot
+from zfs_replicate.plan.beside import Beside, in_place, is_copy_of, is_placeholder, plan_place
 from zfs_replicate.zfs import names
 
 
@@ -18,7 +19,8 @@ class Pair:
     nothing in common. `parent`: the pair of the source's parent, None at the root of the tree. `is_in_encrypted`: the
     target's tree lies in a dataset of its own that is encrypted. `is_decrypting`: new copies are plain.
     `is_above_raw_only`: nothing plain will arrive below it. `is_parent_plain`: as in an Inventory.
-    `below_count`: how many datasets the target has below it.
+    `below_count`: how many datasets the target has below it. `beside`: the copy comes to its place from beside it; then
+    `target` is that copy, by the name that it will have, not the placeholder.
     """
 
     source: Dataset
@@ -31,6 +33,7 @@ class Pair:
     is_above_raw_only: bool = False
     is_parent_plain: bool = False
     below_count: int = 0
+    beside: Beside | None = None
 
     @classmethod
     def of(cls, source: Dataset, target_name: str, target: Dataset | None) -> Pair:
@@ -44,6 +47,29 @@ class Pair:
     def with_target(self, target: Dataset | None) -> Pair:
         """Return the same source paired with the target as it will be."""
         return replace(self, target=target, base=Pair.of(self.source, self.target_name, target).base)
+
+    @property
+    def present(self) -> Dataset | None:
+        """What the target has in this place: the copy, or still the placeholder."""
+        return self.target if self.target is not None or self.beside is None else self.beside.placeholder
+
+    @property
+    def is_to_be_placed(self) -> bool:
+        """Whether there is a copy beside the place that only has to get there."""
+        return self.beside is not None and self.target is not None and bool(self.target.snapshots)
+
+    @property
+    def first_name(self) -> str:
+        """Where a full stream goes: into the target, or beside it."""
+        return self.target_name if self.beside is None or self.is_to_be_placed else self.beside.step.copy
+
+    @property
+    def needs_place_beside(self) -> bool:
+        """Given an empty placeholder, return whether zfs would not receive onto it, even with -F (facts 3, 10)."""
+        here = self.target
+        if here is None or here.kind is not self.source.kind or not self.source.snapshots:
+            return False
+        return self.is_raw or here.is_encrypted or self.is_below_raw
 
     @property
     def is_pool(self) -> bool:
@@ -134,12 +160,13 @@ def match_trees(
     """
     pairs: dict[str, Pair] = {}
     datasets = by_counterpart(source, target, excludes)
+    places = _Places(target, datasets)
     below = Counter(above for name in target.datasets for above in names.ancestors(name))
     above_plain = above_plain_data(datasets.values(), is_decrypting)
     for name, dataset in datasets.items():
-        pair = Pair.of(dataset, name, target.datasets.get(name))
+        pair = Pair.of(dataset, name, places.datasets.get(name))
         parent = pairs.get(name.rpartition("/")[0])
-        pairs[name] = replace(
+        pair = replace(
             pair,
             parent=parent,
             is_in_encrypted=target.is_in_encrypted,
@@ -148,4 +175,45 @@ def match_trees(
             is_parent_plain=target.is_parent_plain,
             below_count=below[name],
         )
-    return tuple(pairs.values()), find_orphans(source, target, excludes)
+        pairs[name] = places.with_place(pair)
+    return tuple(pairs.values()), find_orphans(source, places.inventory(), excludes)
+
+
+class _Places:
+    """A target as it will be once all copies beside a placeholder have taken its place."""
+
+    def __init__(self, target: Inventory, counterparts: Container[str]) -> None:
+        self.datasets: Mapping[str, Dataset] = {**target.datasets, **target.beside}
+        self._target = target
+        self._counterparts = counterparts
+
+    def inventory(self) -> Inventory:
+        """Return it without what is beside the root, parents first."""
+        own = (name for name in self.datasets if names.is_within(name, self._target.root))
+        return replace(self._target, datasets={n: self.datasets[n] for n in sorted(own, key=lambda n: n.split("/"))})
+
+    def with_place(self, pair: Pair) -> Pair:
+        """Given a pair whose parents have been seen, return it with the copy that is, or will be, beside the target."""
+        name, here = pair.target_name, pair.target
+        if here is not None and not is_placeholder(here):
+            return pair
+        copy = self.datasets.get(names.beside(name))
+        is_taken = copy is not None or names.beside(name) in self._counterparts
+        is_there = copy is not None and names.beside(name) not in self._counterparts and is_copy_of(copy, pair.source)
+        if not is_there and not pair.needs_place_beside:
+            return pair
+        root = copy.encryption_root if is_there and copy is not None else _future_root(pair)
+        beside = plan_place(self.datasets, name, root, is_taken=is_taken and not is_there)
+        self.datasets = in_place(self.datasets, beside.step)
+        return replace(pair.with_target(self.datasets[name] if is_there else None), beside=beside)
+
+
+def _future_root(pair: Pair) -> str | None:
+    """Return the encryption root of a copy that is to be received beside a placeholder, if anything inherits from it.
+
+    A raw copy is one of its own; a plain one inherits, but below a raw copy.
+    """
+    here = pair.target
+    if here is None or pair.is_raw or pair.is_below_raw or here.encryption_root == here.name:
+        return None
+    return here.encryption_root

@@ -20,6 +20,7 @@ from zfs_replicate.plan.conflicts import below_conflict, unforeseen_change
 from zfs_replicate.plan.identity import mirror_of
 from zfs_replicate.plan.leftovers import find_leftovers
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
+from zfs_replicate.plan.placing import taken_place
 from zfs_replicate.plan.pools import check_target_is_writable, leaving_source, pool_warnings
 from zfs_replicate.plan.preparation import prepare
 from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_plan
@@ -94,16 +95,21 @@ def _below_no_conflict(planned: list[tuple[Pair, DatasetPlan]], context: PlanCon
     """Given the plans of a tree, parents first, return them without those that would begin something below a conflict.
 
     What has a base goes on: it is the copy of its source, whatever is wrong above it. A dataset that is absent, empty
-    or foreign is not begun, and its message names the topmost conflict, with which the person begins.
+    or foreign is not begun, and its message names the topmost conflict, with which the person begins. Nor is anything
+    below a copy that is half in its place and cannot get there: some names are those of now, some of afterwards.
     """
     in_conflict: list[str] = []
+    half_moved: list[str] = []
     plans = []
     for pair, plan in planned:
         above = next((name for name in in_conflict if names.is_within(pair.target_name, name)), None)
-        if above is not None and pair.base is None and (plan.steps or plan.conflict):
+        is_begun = pair.base is not None and not any(names.is_within(pair.target_name, name) for name in half_moved)
+        if above is not None and not is_begun and (plan.steps or plan.conflict):
             plan = conflict_plan(pair, below_conflict(above), context)
         if plan.conflict is not None:
             in_conflict.append(pair.target_name)
+            is_half_moved = pair.beside is not None and pair.beside.has_begun and not taken_place(pair, context)
+            half_moved += [pair.target_name] if is_half_moved else []
         plans.append(plan)
     return tuple(plans)
 
@@ -124,7 +130,8 @@ def plan_dataset(pair: Pair, is_parent: bool, context: PlanContext) -> DatasetPl
         may_be_plain = pair.is_in_encrypted and pair.is_above_raw_only
         placeholder = CreateParent(pair.target_name, True, pair.is_below_raw, may_be_plain)
         create = (placeholder,) if needs_parent else ()
-        return DatasetPlan(source.name, pair.target_name, (*before, *create, *cleared_mark(pair)), notes=_notes(pair))
+        steps = (*taken_place(pair, context), *before, *create, *cleared_mark(pair))
+        return DatasetPlan(source.name, pair.target_name, steps, notes=_notes(pair))
     route = route_to_tip(pair, prepared.resumed, context)
     plan = protected_plan(pair, replace(route, steps=(*before, *route.steps)), context)
     unforeseen = unforeseen_change(pair, context) if route.arriving else None

@@ -76,7 +76,7 @@ def _without_stale_state(pair: Pair) -> Prepared:
     resumed, stale_reason = resumable(pair, pair.target.resume_token)
     if resumed is not None:
         return Prepared(pair, resumed=resumed)
-    return Prepared(pair.with_target(after_abort(pair.target)), (AbortReceive(pair.target_name, stale_reason),))
+    return Prepared(pair.with_target(after_abort(pair.target)), (AbortReceive(pair.first_name, stale_reason),))
 
 
 def _rolled_back(prepared: Prepared, rollback: Rollback, context: PlanContext) -> Prepared:

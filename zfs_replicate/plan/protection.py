@@ -13,11 +13,12 @@ from zfs_replicate.model import Bookmark, PlanContext, Snapshot
 from zfs_replicate.plan.bookmarks import renewed_bookmark
 from zfs_replicate.plan.identity import standing_of
 from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.placing import taken_place
 from zfs_replicate.plan.retention import Verdict, judge
 from zfs_replicate.plan.route import Route
 from zfs_replicate.plan.source_holds import hold_notes, holding_steps, releasing_steps, source_holds, tagging
 from zfs_replicate.plans import Arrivals, Conflict, DatasetPlan, KeptSnapshot
-from zfs_replicate.steps import Expire, ExpiringSnapshot, Hold, Release, RenameSnapshots, Side, Verify
+from zfs_replicate.steps import Expire, ExpiringSnapshot, Hold, Release, RenameSnapshots, Side, Step, Verify
 from zfs_replicate.units import counted
 
 NEWEST_COMMON = "newest common snapshot"
@@ -75,6 +76,7 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     # the order is the safety: see the top of this module
     steps = (
         *holding_steps(source.name, on_source, standing),
+        *taken_place(pair, context),
         *(step for step in route.steps if isinstance(step, RenameSnapshots)),
         *tagging(Hold, Side.TARGET, target_tag, target_name, to_repair),
         *(step for step in route.steps if not isinstance(step, RenameSnapshots)),
@@ -95,7 +97,8 @@ def conflict_plan(pair: Pair, conflict: Conflict, context: PlanContext) -> Datas
     """Given a dataset in conflict, return its plan: only the missing holds on the newest common snapshot.
 
     They keep the base while a person decides; nothing is released or expired. Source `a b`, target `a c`: hold a on
-    both sides. `pair` is as it was read: none of the steps that were to resolve the conflict is carried out.
+    both sides. `pair` is as it was read: none of the steps that were to resolve the conflict is carried out. But a copy
+    that is half in its place gets there, so that all names are those of the conflict.
     """
     source, target, base, target_tag = pair.source, pair.target, pair.base, context.policy.target_tag
     standing = standing_of(pair, context.policy.tag, context.mirror, context.now)
@@ -104,9 +107,12 @@ def conflict_plan(pair: Pair, conflict: Conflict, context: PlanContext) -> Datas
     anchor = [snapshot.guid for snapshot in source.snapshots if snapshot.guid in known][-1:]
     on_source = replace(source_holds(pair, standing, anchor, known, context.policy), claim=())
     to_hold_here = [s for s in present if base is not None and s.guid == base.guid and target_tag not in s.holds]
-    steps = (
+    place = taken_place(pair, context)
+    name_here = pair.beside.step.copy if pair.beside is not None and not place else pair.target_name
+    steps: tuple[Step, ...] = (
         *holding_steps(source.name, on_source, standing),
-        *tagging(Hold, Side.TARGET, target_tag, pair.target_name, to_hold_here),
+        *place,
+        *tagging(Hold, Side.TARGET, target_tag, name_here, to_hold_here),
     )
     tip = source.snapshots[-1] if source.snapshots else None
     plan = DatasetPlan(source.name, pair.target_name, steps, conflict, base=base, tip=tip)

@@ -41,13 +41,15 @@ def route_to_tip(pair: Pair, resumed: Snapshot | None, context: PlanContext) -> 
     is_placeholder = target is not None and target.is_placeholder and not target.snapshots
     # a resumed stream goes into what was created with this option already, and zfs refuses it there
     is_kept_plain = pair.is_below_raw and not pair.is_raw and pair.base is None and resumed is None
-    first = Receiving(pair.target_name, source.kind, pair.base is None, is_placeholder, is_kept_plain)
+    first = Receiving(pair.first_name, source.kind, pair.base is None, is_placeholder, is_kept_plain)
     builder = _Streams(pair, context)
     builder.steps += cleared_mark(pair)
     if resumed is not None and target is not None and target.resume_token is not None:
         builder.resume(resumed, target.resume_token.text, first)
     elif pair.base is None:
         builder.send(_first_to_send(pair, context), 1, first)
+    if pair.beside is not None and not pair.is_to_be_placed:
+        builder.steps.append(pair.beside.step)
     if builder.reached is None:
         raise AssertionError("a route without a base begins with a full or resumed stream")
     rest = pair.newer_than(builder.reached)

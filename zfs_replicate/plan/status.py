@@ -122,7 +122,7 @@ def _with_source(
 ) -> Iterator[DatasetStatus]:
     pairs, orphans = match_trees(source, target, options.excludes)
     for pair in pairs:
-        if pair.source.snapshots or pair.target is not None:
+        if pair.source.snapshots or pair.present is not None:
             yield _compare(pair, options, now, source.is_read_only, mirror)
     for dataset in orphans:
         newest = dataset.snapshots[-1] if dataset.snapshots else None
@@ -136,7 +136,7 @@ def _with_source(
 
 
 def _compare(pair: Pair, options: StatusOptions, now: int, is_read_only: bool, mirror: str) -> DatasetStatus:
-    source, target, base = pair.source, pair.target, pair.base
+    source, target, base = pair.source, pair.present, pair.base
     status = DatasetStatus(pair.target_name) if target is None else _initial_status(target)
     status = replace(status, source=source.name)
     if not source.snapshots and base is None:

@@ -16,9 +16,11 @@ from zfs_replicate.steps import (
     BookmarkSource,
     ClearPlaceholder,
     CreateParent,
+    DestroyPlaceholder,
     Expire,
     Hold,
     MakeRoom,
+    MoveDataset,
     Release,
     RenameSnapshots,
     Resume,
@@ -26,6 +28,7 @@ from zfs_replicate.steps import (
     Send,
     Side,
     Step,
+    TakePlace,
     Verify,
 )
 from zfs_replicate.units import counted, size
@@ -58,7 +61,7 @@ def describe(step: Step, plan: DatasetPlan) -> Description:
 
 
 def _describe_copying(
-    step: Rollback | RenameSnapshots | AbortReceive | CreateParent | ClearPlaceholder | Verify,
+    step: Rollback | RenameSnapshots | AbortReceive | CreateParent | ClearPlaceholder | TakePlace | Verify,
 ) -> Description:
     """Describe a step that changes or checks the copy, but for its streams and holds."""
     match step:
@@ -79,9 +82,30 @@ def _describe_copying(
         case ClearPlaceholder():
             why = "it is a real copy now, no longer a placeholder"
             return _single("clear the placeholder mark", why, "clear_placeholder")
+        case TakePlace():
+            return _describe_place(step)
         case Verify():
             what, why = f"verify that {step.snapshot} has arrived", "no hold moves until it is there"
             return _single(what, why, "verify", snapshot=step.snapshot, guid=str(step.guid))
+
+
+def _describe_place(step: TakePlace) -> Description:
+    """Describe each command: zfs's own words are what an administrator finds in the history of the pool."""
+    why = f"its copy takes the place of the placeholder {step.target}, which zfs cannot fill"
+    fields: Fields = {"action": "take_place", "copy": step.copy, "moved": [], "created": [], "destroyed": []}
+    lines = []
+    for act in (*step.acts, MoveDataset(step.copy, step.target)):
+        match act:
+            case MoveDataset():
+                lines.append(f"rename {act.old} to {act.new}")
+                fields["moved"].append({"from": act.old, "to": act.new})
+            case CreateParent():
+                lines.append(f"create {act.target} as a placeholder, unmounted")
+                fields["created"].append(act.target)
+            case DestroyPlaceholder():
+                lines.append(f"destroy the empty placeholder {act.target}")
+                fields["destroyed"].append(act.target)
+    return Description(why, tuple(f"{line}: {why}" for line in lines), fields)
 
 
 def parent_reason(step: CreateParent) -> str:
@@ -133,7 +157,8 @@ def _describe_stream(step: Send | Resume, plan: DatasetPlan) -> Description:
         return _single(f"resume {step.snapshot} (of {about})", why, "resume", snapshot=step.snapshot, **keys)
     base = f"from {step.base}" if step.base else "in full"
     raw = ", raw" if step.is_raw else ""
-    what = f"send {step.snapshot} {base}{raw} ({counted(step.snapshot_count, 'snapshot')}, {about})"
+    into = f", into {step.receiving.target}" if step.receiving.target != plan.target else ""
+    what = f"send {step.snapshot} {base}{raw}{into} ({counted(step.snapshot_count, 'snapshot')}, {about})"
     keys = {"snapshot": step.snapshot, "base": step.base, "raw": step.is_raw, **keys}
     return _single(what, _why_sent(step, plan), "send", **keys)
 

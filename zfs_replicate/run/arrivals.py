@@ -23,6 +23,7 @@ from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.run.parallel import threads
 from zfs_replicate.signals import Interrupted, interrupted_by_signals
 from zfs_replicate.steps import Hold, Side
+from zfs_replicate.zfs import names
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +60,16 @@ def hold_arrivals(plans: Sequence[DatasetPlan], context: RunContext, ledger: Led
     if not plans:
         return
     try:
-        guids = read_guids_in(context.target, [plan.target for plan in plans])
+        beside = [names.beside(plan.target) for plan in plans if plan.arrives_beside]
+        guids = read_guids_in(context.target, [*(plan.target for plan in plans), *beside])
     except ReplicateError as error:
         log.warning("what has arrived is not held yet: %s; the next run does it", error)
         return
     names_by_target: defaultdict[str, dict[int, str]] = defaultdict(dict)
     for name, guid in guids.items():
         names_by_target[name.partition("@")[0]][guid] = name
+    for dataset in beside:
+        names_by_target[dataset.removesuffix(names.BESIDE_SUFFIX)] |= names_by_target.pop(dataset, {})
     arrivals = [(p, arrival) for p in plans if (arrival := _newest_arrival(p, names_by_target[p.target])) is not None]
     for plan, (snapshot, _name) in arrivals:
         ledger.record_arrival(plan, snapshot)

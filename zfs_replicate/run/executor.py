@@ -1,9 +1,9 @@
 """Carry out a plan. execute(Plan, RunContext, Observer) → Attempt. Never replans: the next pass retries what failed.
 
-The phases run in this order, each for all datasets before the next begins: hold on the source; rename; expire early
-what must make room; stream, several datasets in parallel, parents first; verify; hold on the target; release and
-bookmark on the source; release on the target; expire. A dataset that fails is left out of the later phases; the others
-continue. A dataset in conflict takes part with its holds.
+The phases run in this order, each for all datasets before the next begins: hold on the source; bring copies into their
+places; rename; expire early what must make room; stream, several datasets in parallel, parents first; verify; hold on
+the target; release and bookmark on the source; release on the target; expire. A dataset that fails is left out of the
+later phases; the others continue. A dataset in conflict takes part with its holds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
 
 from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, VerificationFailed
 from zfs_replicate.log_context import about
@@ -28,13 +27,14 @@ from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
 from zfs_replicate.run.ledger import Ledger
 from zfs_replicate.run.parallel import run_parallel
 from zfs_replicate.run.parents import create_parent
+from zfs_replicate.run.places import left_behind
 from zfs_replicate.run.stream_steps import (
     STREAM_STEPS,
     bundled,
     bundles,
     explained,
     is_before_streams,
-    rename_snapshots,
+    is_streamed,
     run_step,
 )
 from zfs_replicate.run.transfer import Cancellation
@@ -48,12 +48,11 @@ from zfs_replicate.steps import (
     RenameSnapshots,
     Side,
     Step,
+    TakePlace,
     Verify,
 )
 
 log = logging.getLogger(__name__)
-
-StepType = TypeVar("StepType", bound=Step)
 
 
 def execute(plan: Plan, context: RunContext, observer: Observer) -> Attempt:
@@ -74,12 +73,14 @@ class _Execution:
         self._plan = plan
         self._context = context
         self._ledger = ledger
+        self._pending = ledger.pending
         self._cancellation = Cancellation()
         self._begun: set[str] = set()
         """The source datasets of which a stream has begun."""
 
     def run(self) -> None:
         self._tag(Hold, Side.SOURCE)
+        self._take_places()
         self._rename()
         self._repair_holds()
         self._make_room()
@@ -94,15 +95,6 @@ class _Execution:
         self._bookmark()
         self._tag(Release, Side.TARGET)  # last: until then the hold here shows that those on the source are ours
         self._expire()
-
-    def _pending(self, kind: type[StepType]) -> list[tuple[DatasetPlan, StepType]]:
-        """Return the steps of one kind that are still to be done, of all datasets that have not failed."""
-        return [
-            (plan, step)
-            for plan in self._ledger.active()
-            for step in plan.steps
-            if isinstance(step, kind) and not self._ledger.is_done(plan, step)
-        ]
 
     # --- holds and releases ---
 
@@ -199,18 +191,21 @@ class _Execution:
                 log.warning("%s: not all that is overdue could be expired to make room: %s", step.target, error)
         return error is None
 
-    def _rename(self) -> None:
-        run_parallel(self._context.width, self._rename_dataset, self._pending(RenameSnapshots))
+    # --- before the streams ---
 
-    def _rename_dataset(self, pending: tuple[DatasetPlan, RenameSnapshots]) -> None:
+    def _take_places(self) -> None:
+        """Finish what an earlier run has begun: the other steps have the names of afterwards. Parents come first."""
+        for plan, step in self._pending(TakePlace):
+            if not plan.arrives_beside and plan in self._ledger.active() and not self._run_pending((plan, step)):
+                self._give_up(plan, Schedule(()))
+
+    def _rename(self) -> None:
+        run_parallel(self._context.width, self._run_pending, self._pending(RenameSnapshots))
+
+    def _run_pending(self, pending: tuple[DatasetPlan, TakePlace | RenameSnapshots]) -> bool:
         plan, step = pending
         with about(plan.source):
-            try:
-                rename_snapshots(step, self._context.target)
-            except ReplicateError as error:
-                self._ledger.fail(plan, error, step)
-            else:
-                self._ledger.record_done(plan, step)
+            return self._run_step(plan, step, self._context)
 
     # --- streams ---
 
@@ -220,19 +215,20 @@ class _Execution:
         schedule = Schedule(plans, bundles(plans, self._context))
         for outcome in self._ledger.outcomes():
             if outcome.error is not None and outcome.plan.creates_target:
-                self._give_up(schedule, outcome.plan)
+                self._give_up(outcome.plan, schedule)
 
         def after(lane: Lane) -> None:
             for plan in lane:
                 if plan.creates_target and self._ledger.outcome(plan).error is not None:
-                    self._give_up(schedule, plan)
+                    self._give_up(plan, schedule)
                 schedule.finish(plan)
 
         run_lanes(schedule, self._context.jobs, self._stream_lane, after, self._cancellation.fire)
 
-    def _give_up(self, schedule: Schedule, parent: DatasetPlan) -> None:
-        """Fail the datasets that were to be created below a parent that could not be created."""
-        for plan in schedule.give_up(parent):
+    def _give_up(self, parent: DatasetPlan, schedule: Schedule) -> None:
+        """Fail what was to be created below a parent that could not be created, and what its copy left behind."""
+        behind = left_behind(self._ledger.outcome(parent), self._ledger.active(), self._context.target)
+        for plan in dict.fromkeys((*schedule.give_up(parent, behind), *behind)):
             error = CommandFailed(
                 f"{plan.target} on {self._context.target.name}: not started, because its parent {parent.target} failed;"
                 " fix that, then run again"
@@ -254,7 +250,7 @@ class _Execution:
         began = time.monotonic()
         with about(plan.source):
             for step in plan.steps:
-                if isinstance(step, STREAM_STEPS) and not self._run_step(plan, step, context):
+                if is_streamed(step, plan) and not self._run_step(plan, step, context):
                     break
             outcome = self._ledger.record_seconds(plan, time.monotonic() - began)
             if outcome.error is None and outcome.byte_count:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import dropwhile
 
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
 from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for_bytes
 from zfs_replicate.model import TARGET_SUFFIX, Capabilities, Dataset, Inventory, ResumeToken, Snapshot
+from zfs_replicate.run.above import Above, read_above
 from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.run.reading import absent_names, parse_errors_of
 from zfs_replicate.zfs import commands, messages, names, parse, parse_tree, refusals, saved_state
@@ -53,7 +53,7 @@ def read_source(host: Host, root: str) -> Inventory:
     listing = _read_tree(host, root, commands.list_tree)
     if listing is None:
         raise DatasetMissing(f"{root} on {host.name}: there is no such dataset; check -r")
-    return _inventory(host, root, _with_holds(host, listing))
+    return _inventory(root, _with_holds(host, listing))
 
 
 def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
@@ -64,9 +64,18 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
     if no mirror holds a dataset, and one per unfinished receive.
     """
     listing = _read_tree(host, root, commands.list_copies)
+    marked = _marked(host, root) if listing is not None else frozenset()
+    is_filled = listing is not None and (listing.datasets[0].snapshots or root not in marked)
+    above = None if is_filled else read_above(host, root)
+    if above is not None and above.has_beside:
+        listing, marked = _with_beside(host, root, listing), marked | _marked(host, names.beside(root))
+    if listing is None and above is not None and above.moved:
+        raise ReplicateError(
+            f"{root} on {host.name}: it is {above.moved} now, because a mirror into a dataset above it was interrupted"
+            " while a copy took its place; run that mirror first"
+        )
     if listing is None:
-        return Inventory(root, {}, *_above(host, root))
-    marked = _marked(host, root)
+        return _within(above or Above(), Inventory(root, {}))
     empty = [dataset.name for dataset in listing.datasets if dataset.name in marked and not dataset.snapshots]
     if empty and is_exact:
         _sync(host, root)
@@ -78,10 +87,33 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
         )
         for dataset in _with_holds(host, listing)
     ]
-    inventory = _inventory(host, root, _with_origins(host, root, datasets))
-    if not inventory.datasets[root].is_encrypted and root not in empty:
-        return inventory
-    return replace(inventory, is_in_encrypted=_above(host, root)[1])
+    datasets = _with_origins(host, root, datasets)
+    own = _inventory(root, (dataset for dataset in datasets if names.is_within(dataset.name, root)))
+    if above is None and own.datasets[root].is_encrypted:
+        above = read_above(host, root)
+    beside = {dataset.name: dataset for dataset in datasets if not names.is_within(dataset.name, root)}
+    return _within(above or Above(), replace(own, beside=beside))
+
+
+def _within(above: Above, tree: Inventory) -> Inventory:
+    """Return the target with what it lies in."""
+    if tree.datasets:
+        return replace(tree, is_in_encrypted=above.is_in_encrypted)
+    return replace(
+        tree,
+        missing_ancestors=above.missing_ancestors,
+        is_in_encrypted=above.is_in_encrypted,
+        is_parent_plain=above.is_parent_plain,
+    )
+
+
+def _with_beside(host: Host, root: str, listing: parse_tree.Listing | None) -> parse_tree.Listing | None:
+    """Return the listing with what is beside the root, if that is still there."""
+    more = _read_tree(host, names.beside(root), commands.list_copies)
+    if listing is None or more is None:
+        return listing or more
+    datasets = [*listing.datasets, *more.datasets]
+    return parse_tree.Listing(datasets, listing.held | more.held, listing.tokens | more.tokens)
 
 
 def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:
@@ -111,6 +143,10 @@ def _read_tree(
     try:
         with parse_errors_of(host, root, "zfs list"):
             listing = parse_tree.listing(read_lines(host, command(root, has_keys)))
+            if not listing.datasets:
+                raise ReplicateError(
+                    f"{root} on {host.name}: zfs list printed nothing; see why, there: zfs list -r {shlex.quote(root)}"
+                )
             for dataset in listing.datasets:
                 if not names.is_within(dataset.name, root):
                     raise OutputError(f"{dataset.name} is not in {root}")
@@ -184,30 +220,6 @@ def _tagged(dataset: Dataset, tags: Mapping[str, tuple[str, ...]]) -> Dataset:
     return replace(dataset, snapshots=tuple(map(tagged, dataset.snapshots)))
 
 
-def _above(host: Host, root: str) -> tuple[tuple[str, ...], bool, bool]:
-    """Given a target's root, return three fields of its Inventory: missing_ancestors, is_in_encrypted, is_parent_plain.
-
-    Below `off/vault` (encrypted), `off/vault/a` (not encrypted, marked) the root lies in encryption.
-    """
-    ancestors = names.ancestors(root)
-    if not ancestors:
-        return (), False, False
-    text, ended = run(host, commands.list_existing(ancestors))
-    absent = absent_names(host, ended, ancestors[-1])
-    with parse_errors_of(host, root, "zfs list"):
-        existing = parse.encrypted(text.splitlines())
-    missing = tuple(name for name in ancestors if name in absent)
-    nearest_first = [*reversed(existing)]
-    is_plain = any(existing.values()) and not existing[nearest_first[0]]
-    if is_plain:
-        text, ended = run(host, commands.list_marked(nearest_first))
-        absent_names(host, ended, root)
-        marked = text.splitlines()
-        nearest_first = [*dropwhile(lambda name: name in marked and not existing[name], nearest_first)]
-    is_in_encrypted = any(existing[name] for name in nearest_first[:1])
-    return missing, is_in_encrypted, is_plain and is_in_encrypted
-
-
 def _decode(host: Host, token: str) -> ResumeToken:
     """Decode a token on the target, which works because zfs prints it before looking anything up, and then fails.
 
@@ -220,10 +232,6 @@ def _decode(host: Host, token: str) -> ResumeToken:
     return ResumeToken(token, None, messages.undecoded_token_problem(host.name, ended))
 
 
-def _inventory(host: Host, root: str, datasets: Iterable[Dataset]) -> Inventory:
+def _inventory(root: str, datasets: Iterable[Dataset]) -> Inventory:
     parents_first = sorted(datasets, key=lambda dataset: dataset.name.split("/"))
-    if not parents_first:
-        raise ReplicateError(
-            f"{root} on {host.name}: zfs list printed nothing; see why, there: zfs list -r {shlex.quote(root)}"
-        )
     return Inventory(root, {dataset.name: dataset for dataset in parents_first})

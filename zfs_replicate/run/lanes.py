@@ -5,7 +5,7 @@ A lane is the work of one thread: the streams of one dataset, or the small incre
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from zfs_replicate.plans import DatasetPlan
@@ -41,16 +41,17 @@ class Schedule:
         """Note that the dataset has ended: those that waited for it may start."""
         self._uncreated.discard(plan.target)
 
-    def give_up(self, parent: DatasetPlan) -> list[DatasetPlan]:
+    def give_up(self, parent: DatasetPlan, behind: Collection[DatasetPlan] = ()) -> list[DatasetPlan]:
         """Given a parent that could not be created, remove and return the plans to create datasets below it.
 
-        Datasets below it that exist already stay in the schedule.
+        Datasets below it that exist already stay in the schedule, but for those that are left `behind`.
         """
         self._uncreated.discard(parent.target)
         lost: list[DatasetPlan] = []
         waiting: list[DatasetPlan] = []
         for plan in self._waiting:
-            is_lost = plan.creates_target and names.is_within(plan.target, parent.target)
+            is_begun = not plan.creates_target and plan not in behind
+            is_lost = not is_begun and names.is_within(plan.target, parent.target)
             (lost if is_lost else waiting).append(plan)
         self._waiting = waiting
         self._uncreated -= {plan.target for plan in lost}

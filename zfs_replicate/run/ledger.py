@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from zfs_replicate.errors import CommandFailed
 from zfs_replicate.model import Snapshot
 from zfs_replicate.plans import DatasetPlan, Done, Outcome, Plan
 from zfs_replicate.steps import Step
+
+StepType = TypeVar("StepType", bound=Step)
 
 
 class ConflictFound(CommandFailed):
@@ -58,6 +61,15 @@ class Ledger:
             outcome.plan
             for outcome in self.outcomes()
             if outcome.error is None or isinstance(outcome.error, ConflictFound)
+        ]
+
+    def pending(self, kind: type[StepType]) -> list[tuple[DatasetPlan, StepType]]:
+        """Return the steps of one kind that are still to be done, of all active plans."""
+        return [
+            (plan, step)
+            for plan in self.active()
+            for step in plan.steps
+            if isinstance(step, kind) and not self.is_done(plan, step)
         ]
 
     def fail(self, plan: DatasetPlan, error: Exception, step: Step | None = None) -> None:

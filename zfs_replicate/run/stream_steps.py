@@ -14,6 +14,7 @@ from zfs_replicate.plans import DatasetPlan
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.holds import destroy_bookmarks
 from zfs_replicate.run.parents import create_parent
+from zfs_replicate.run.places import take_place
 from zfs_replicate.run.transfer import TINY_BYTES, Cancellation, transfer
 from zfs_replicate.steps import (
     AbortReceive,
@@ -25,6 +26,7 @@ from zfs_replicate.steps import (
     Rollback,
     Send,
     Step,
+    TakePlace,
 )
 from zfs_replicate.zfs import commands, messages, names, parse
 from zfs_replicate.zfs.known_messages import MOVE_ASIDE
@@ -45,7 +47,11 @@ def bundles(plans: Iterable[DatasetPlan], context: RunContext) -> list[tuple[Dat
     """
     if not context.is_bundling or not context.pipe.is_plain:
         return []
-    small = [plan for plan in plans if _small_increment(plan) is not None]
+    plans = list(plans)
+    moving = {plan.target for plan in plans if plan.arrives_beside}  # what is below waits for it
+    small = [
+        plan for plan in plans if _small_increment(plan) is not None and moving.isdisjoint(names.ancestors(plan.target))
+    ]
     if len(small) <= context.jobs:
         return []
     length = min(MAX_IN_BUNDLE, -(-len(small) // context.jobs))
@@ -59,6 +65,11 @@ def _small_increment(plan: DatasetPlan) -> Send | None:
             return step
         case _:
             return None
+
+
+def is_streamed(step: Step, plan: DatasetPlan) -> bool:
+    """Whether a step of the plan is carried out in its turn between the streams."""
+    return isinstance(step, STREAM_STEPS) or (isinstance(step, TakePlace) and plan.arrives_beside)
 
 
 def is_before_streams(step: Step, plan: DatasetPlan) -> bool:
@@ -76,7 +87,10 @@ def bundled(plans: Iterable[DatasetPlan], context: RunContext) -> Iterator[RunCo
 
 
 def run_step(step: Step, context: RunContext, cancellation: Cancellation) -> int:
-    """Carry out one of STREAM_STEPS; return the number of bytes moved. Raises: CommandFailed, ConnectionFailed."""
+    """Carry out one of STREAM_STEPS, or a RenameSnapshots or TakePlace; return the number of bytes moved.
+
+    Raises: CommandFailed, ConnectionFailed.
+    """
     target = context.target
     if isinstance(step, Send | Resume):
         how = ", resumed" if isinstance(step, Resume) else ""
@@ -89,6 +103,10 @@ def run_step(step: Step, context: RunContext, cancellation: Cancellation) -> int
         _roll_back(step, context)
     elif isinstance(step, CreateParent):
         create_parent(target, step)
+    elif isinstance(step, RenameSnapshots):
+        rename_snapshots(step, target)
+    elif isinstance(step, TakePlace):
+        take_place(step, target)
     elif isinstance(step, ClearPlaceholder):
         run_on_target(target, commands.clear_placeholder(step.target), step.target, "clear the placeholder mark")
     return 0

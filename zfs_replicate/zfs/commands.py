@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from zfs_replicate.model import COMPRESSORS, PLACEHOLDER_PROPERTY
-from zfs_replicate.steps import CreateParent, Receiving, Resume, Send, SnapshotRename
+from zfs_replicate.model import COMPRESSORS, PLACEHOLDER_PROPERTY, Kind
+from zfs_replicate.steps import CreateParent, MoveDataset, Receiving, Resume, Send, SnapshotRename
 from zfs_replicate.zfs import limits, properties
 from zfs_replicate.zfs.parse import PROBE_GREETING
 from zfs_replicate.zfs.parse_tree import KEY_COLUMNS, LIST_COLUMNS, ROOM_COLUMNS
@@ -253,6 +253,17 @@ def create_parent(step: CreateParent, is_marked: bool = True) -> Command:
 def rename_snapshot(target: str, rename: SnapshotRename) -> Command:
     """Rename a snapshot within its dataset. It keeps its guid, its holds and its clones."""
     return ("zfs", "rename", f"{target}@{rename.old}", f"{target}@{rename.new}")
+
+
+def rename_dataset(act: MoveDataset) -> Command:
+    """Rename a dataset with all below it. What is mounted stays so (-u), which zfs refuses for a volume only."""
+    stay = ("-u",) if act.kind is Kind.FILESYSTEM else ()
+    return ("zfs", "rename", *stay, act.old, act.new)
+
+
+def destroy_placeholder(dataset: str) -> Command:
+    """Destroy a dataset; without -r, zfs refuses one that has snapshots or anything below it."""
+    return ("zfs", "destroy", dataset)
 
 
 def rollback(snapshot: str) -> Command:

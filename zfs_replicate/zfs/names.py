@@ -11,6 +11,8 @@ from fnmatch import fnmatchcase
 MAX_NAME_LENGTH = 255
 """Bytes of a full name, including @snapshot."""
 
+BESIDE_SUFFIX = ".zfs_replicate"
+
 MAX_DEPTH = 49
 """Components of a dataset name; OpenZFS refuses 50."""
 
@@ -85,6 +87,11 @@ def ancestors(dataset: str) -> tuple[str, ...]:
 def is_within(dataset: str, root: str) -> bool:
     """Whether a dataset is the root or below it: `tank/data2` is not within `tank/data`."""
     return dataset == root or dataset.startswith(root + "/")
+
+
+def beside(dataset: str) -> str:
+    """Return where the copy is received that takes the place of a placeholder: `a/b` gives `a/b.zfs_replicate`."""
+    return dataset + BESIDE_SUFFIX
 
 
 def below(dataset: str, root: str) -> str:

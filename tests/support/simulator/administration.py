@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tests.support.simulator.columns import PROPERTIES
 from tests.support.simulator.machine import ROOT, Machine, NotModelled, Refused, Reply, parse_flags
 from tests.support.simulator.world import Dataset, Pool, Snapshot
+from zfs_replicate.zfs.names import MAX_NAME_LENGTH
 
 USAGE = "usage:\n\tsnapshot [-r] [-o property=value] ... <filesystem|volume>@<snap> ..."
 _CREATION_ONLY = ("encryption", "keyformat", "keylocation", "mountpoint")
@@ -107,7 +108,9 @@ def zfs_rename(machine: Machine, arguments: Sequence[str]) -> Reply:
     flags, (old, new) = parse_flags(arguments, "ru")
     if "@" in old:
         return _rename_snapshot(machine, old, new, "r" in flags)
-    machine.dataset(old)
+    moving = machine.dataset(old)
+    if "u" in flags and moving.kind == "volume":
+        raise Refused(f"cannot open '{old}': operation not applicable to datasets of this type")
     pool = machine.world.pool_of(old)
     parent = new.rpartition("/")[0]
     if new.partition("/")[0] != pool.name:
@@ -116,12 +119,24 @@ def zfs_rename(machine: Machine, arguments: Sequence[str]) -> Reply:
         raise Refused(f"cannot create '{new}': parent does not exist")
     if new in pool.datasets:
         raise Refused(f"cannot rename '{old}': dataset already exists")
+    if moving.key and not moving.is_encryption_root and root_of(pool, old) != root_of(pool, parent):
+        raise Refused(f"cannot rename '{old}': cannot move encrypted child outside of its encryption root")
+    longest = max((len(f"{d.name}@{s.name}") for d in pool.tree(old) for s in d.snapshots), default=len(old))
+    if longest - len(old) + len(new) > MAX_NAME_LENGTH:
+        raise Refused(f"cannot rename '{old}': dataset name is too long")
     machine.require(old, f"cannot rename '{old}'", "rename", "create", "mount")
     for dataset in pool.tree(old):
         del pool.datasets[dataset.name]
         dataset.name = new + dataset.name[len(old) :]
         pool.datasets[dataset.name] = dataset
     return Reply()
+
+
+def root_of(pool: Pool, name: str) -> str:
+    """Return the encryption root of a dataset; empty if there is none."""
+    while name and not pool.datasets[name].is_encryption_root:
+        name = name.rpartition("/")[0]
+    return name
 
 
 def _rename_snapshot(machine: Machine, old: str, new: str, is_recursive: bool) -> Reply:

@@ -14,7 +14,7 @@ from zfs_replicate.hosts.elevated import ElevatedTarget
 from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import Kind
 from zfs_replicate.run import connect
-from zfs_replicate.steps import CreateParent, Receiving, Resume
+from zfs_replicate.steps import CreateParent, MoveDataset, Receiving, Resume
 from zfs_replicate.zfs import commands
 
 RECEIVING = Receiving("off/a", Kind.VOLUME)
@@ -32,6 +32,8 @@ RECEIVING = Receiving("off/a", Kind.VOLUME)
         commands.rollback("off/a@x"),
         commands.clear_placeholder("off/a"),
         commands.destroy("off/a", ["x"]),
+        commands.destroy_placeholder("off/a"),
+        commands.rename_dataset(MoveDataset("off/a", "off/b")),
     ],
 )
 def test_commands_that_change_or_send_run_by_sudo(command: commands.Command) -> None:

@@ -37,12 +37,19 @@ def text(leftover: Leftover) -> str:
         # what is not mirrored yet, or has no snapshots
         (("tank:a!", "tank/x:a!"), ("off:a^",)),
         (("tank:a!", "tank/x:empty"), ("off:a^", "off/x:a^")),
+        # copies on their way to their places, with what has moved below them
+        (("tank:a!", "tank/x:a!", "tank/x/y:a!"), ("off:a^", "off/x.zfs_replicate:a^", "off/x.zfs_replicate/y:a^")),
         # holds of others, and each side's own tag
         (("tank:a!",), ("off:a^", "off/old:a% b!")),
     ],
 )
 def test_holds_of_mirrored_datasets_are_no_leftovers(source: tuple[str, ...], target: tuple[str, ...]) -> None:
     assert listed(at("tank", *source), here("off", *target)) == []
+
+
+def test_a_copy_beside_the_root_was_not_moved_aside() -> None:
+    moved = replace(survey(at("tank", "tank:a!"), here("off/a", "off/a:empty")), aside=("off/a.zfs_replicate@a",))
+    assert find_leftovers(moved, (), TAG, NAS1) == ()
 
 
 def at(root: str, *lines: str) -> Inventory:

@@ -41,6 +41,11 @@ PASTED = {
     ("plan/leftovers.py", "zfs_replicate release --target -t  -l"): (
         "test_release.py::test_leftover_holds_go_by_the_commands_that_status_prints"
     ),
+    ("plan/placing.py", "zfs change-key -o keyformat=passphrase -o keylocation=prompt …"): (
+        "test_placing.py::test_a_child_with_the_key_of_the_vault_gets_its_own"
+    ),
+    ("plan/placing.py", "zfs load-key …"): "test_placing.py::test_a_child_with_the_key_of_the_vault_gets_its_own",
+    ("plan/placing.py", "zfs rename … …"): "test_placing.py::test_a_foreign_dataset_beside_a_placeholder_is_kept",
     ("plan/planner.py", "zfs snapshot -r …"): "test_advice.py::test_source_without_snapshots_gets_one",
     ("plan/pools.py", "zpool export … && zpool import …"): "test_pools.py::test_a_read_only_pool_is_imported_again",
     ("plan/pools.py", "zpool set feature@extensible_dataset=enabled …"): (

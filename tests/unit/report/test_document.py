@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
 import pytest
 
 from tests.support import TOP
-from tests.support.notation import TAG, context, guid_of, planned
+from tests.support.notation import TAG, context, guid_of, plan_of, planned, target_tree, tree
 from tests.support.reported_runs import BEGAN, carried_out, good_run, lost_run, plan, run
 from zfs_replicate.errors import OutOfSpace, StreamBroken
 from zfs_replicate.plans import Attempt, Plan
@@ -169,8 +170,25 @@ def test_bookmarks_rollbacks_and_placeholders_fit_the_schema() -> None:
     assert "bookmark" in [step["action"] for step in dataset_of(run(bookmarked))["steps"]]
     discarding = Plan(datasets=(planned("a! b", "a^ changed", plan_context=context(may_roll_back=True)),))
     assert "rollback" in [step["action"] for step in dataset_of(run(discarding))["steps"]]
-    tree = report_of(run(plan((":empty", "b:a"), ()), (), "-n"))
-    assert tree["datasets"][0]["steps"][0]["action"] == "create"
+    created = report_of(run(plan((":empty", "b:a"), ()), (), "-n"))
+    assert created["datasets"][0]["steps"][0]["action"] == "create"
+
+
+def test_a_copy_that_takes_a_place_fits_the_schema() -> None:
+    source = tree("tank/a", ":encrypted b", "c:encrypted a!", "q:encrypted empty", "q/d:encrypted a!")
+    target = target_tree("off/a", ":placeholder", "c:encrypted a^", "q:placeholder", "q/d:encrypted a^")
+    vault = dict.fromkeys(("off/a", "off/a/q"), "off")
+    datasets = {name: replace(old, encryption_root=vault.get(name)) for name, old in target.datasets.items()}
+    steps = report_of(run(plan_of(source, replace(target, datasets=datasets)), (), "-n"))["datasets"][0]["steps"]
+    (step,) = (step for step in steps if step["action"] == "take_place")
+    beside = "off/a.zfs_replicate"
+    assert step["copy"] == beside
+    assert [(moved["from"], moved["to"]) for moved in step["moved"]] == [
+        ("off/a/c", f"{beside}/c"),
+        ("off/a/q/d", f"{beside}/q/d"),
+        (beside, "off/a"),
+    ]
+    assert (step["created"], step["destroyed"]) == ([f"{beside}/q"], ["off/a/q", "off/a"])
 
 
 def test_the_resume_token_is_not_in_the_report() -> None:

@@ -91,6 +91,19 @@ def test_a_placeholder_has_a_reason() -> None:
     )
 
 
+def test_each_command_that_lets_a_copy_take_a_place_is_listed() -> None:
+    source = tree("tank/a", ":encrypted b", "c:encrypted a")
+    plan = plan_of(source, target_tree("off/a", ":placeholder", "c:encrypted a"))
+    lines = [line.strip() for line in text.plan_lines(plan)]
+    beside, why = "off/a.zfs_replicate", "its copy takes the place of the placeholder off/a, which zfs cannot fill"
+    assert f"send tank/a@b in full, raw, into {beside} (1 snapshot, about 0 B): there is no copy yet" in lines
+    begin = lines.index(f"rename off/a/c to {beside}/c: {why}")
+    assert lines[begin + 1 : begin + 3] == [
+        f"destroy the empty placeholder off/a: {why}",
+        f"rename {beside} to off/a: {why}",
+    ]
+
+
 def test_expiry_and_what_is_kept_come_with_reasons() -> None:
     plan = planned("c!", "a%:40 b:40 c^", keep_days=30)
     lines = list(text.plan_lines(Plan(datasets=(plan,))))

@@ -45,7 +45,7 @@ def test_a_read_only_pool_needs_no_sync() -> None:
 
 def test_a_pool_that_cannot_be_synced_is_an_error() -> None:
     refusal = Answer(status=1, stderr="permission denied")
-    answers = {"zfs list": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a"))}
+    answers = {"zfs list -Hp -r": Answer(text(line("filesystem", "off/a"))), "zfs get": Answer(text("off/a"))}
     with pytest.raises(errors.PermissionDenied):
         read_target(FakeHost("here", {**answers, "zpool sync": refusal}), "off/a")
 
@@ -177,6 +177,34 @@ def test_a_plain_parent_with_our_mark_lies_in_encryption(
     }
     inventory = read_target(FakeHost("here", answers), "off/v/p/q/a")
     assert (inventory.is_in_encrypted, inventory.is_parent_plain) == (is_in_encrypted, is_parent_plain)
+
+
+def test_a_copy_beside_the_root_is_read_too() -> None:
+    """Where the root is absent, or an empty placeholder."""
+    absent = Answer(status=1, stderr="cannot open 'off/a': dataset does not exist\n")
+    beside = (line("filesystem", "off/a.zfs_replicate"), line("snapshot", "off/a.zfs_replicate@x", userrefs="1"))
+    above = Answer(text("off\toff", "off/a.zfs_replicate\toff"))
+    for tree in (absent, Answer(text(line("filesystem", "off/a")))):
+        answers = {
+            "zfs list -Hp -r": tree,
+            " ".join(commands.list_copies("off/a.zfs_replicate")): Answer(text(*beside)),
+            "zfs list -Hp -o name,encryption off off/a.zfs_replicate": above,
+            " ".join(commands.list_placeholders("off/a")): Answer(text("off/a")),
+            "zfs holds": Answer(text("off/a.zfs_replicate@x\toffsite:target\tTue")),
+        }
+        inventory = read_target(FakeHost("here", answers), "off/a")
+        assert list(inventory.datasets) == (["off/a"] if tree is not absent else [])
+        assert list(inventory.beside) == ["off/a.zfs_replicate"]
+        assert inventory.beside["off/a.zfs_replicate"].snapshots[0].holds == ("offsite:target",)
+
+
+def test_a_root_that_was_moved_with_a_parent_is_not_absent() -> None:
+    answers = {
+        "zfs list -Hp -r": Answer(status=1, stderr="cannot open 'off/p/a/b': dataset does not exist\n"),
+        "zfs list -Hp -o name,encryption": Answer(text("off\toff", "off/p.zfs_replicate/a/b\toff")),
+    }
+    with pytest.raises(errors.ReplicateError, match=r"it is off/p\.zfs_replicate/a/b now, .* run that mirror first"):
+        read_target(FakeHost("here", answers), "off/p/a/b")
 
 
 def test_a_plain_target_is_asked_no_more() -> None:

@@ -48,6 +48,14 @@ def test_increments_are_not_bundled_if_that_would_not_help() -> None:
     assert small(is_bundling=False) == []
 
 
+def test_increments_below_a_copy_that_takes_a_place_wait_for_it() -> None:
+    source = tree("t", ":a!", "p:encrypted a", "p/c:a! b", "p/d:a! b", "q:a! b", "r:a! b")
+    plan = plan_of(source, target_tree("o", ":a^", "p:placeholder", "p/c:a^", "p/d:a^", "q:a^", "r:a^"))
+    host = FakeHost("nas1")
+    groups = bundles(plan.datasets, RunContext(host, host, 1, Pipe(), is_bundling=True))
+    assert [dataset.source for group in groups for dataset in group] == ["t/q", "t/r"]
+
+
 def test_bundles_are_equal_and_fit_into_a_command() -> None:
     children = [f"d{number:03}" for number in range(401)]
     plan = plan_of(

@@ -1,0 +1,232 @@
+"""Test placeholders that no stream can fill: the copy takes their place, and nothing below is sent again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.lab.faults import REAL
+from tests.support.lab.servers import sshd, trust
+from tests.support.lab.world import World, paste, zfs
+
+SOURCE = "tank/safe"
+CUT_PORT = 2202
+
+KILLER = f"""#!/bin/sh
+count=$(dirname "$0")/count
+case "$*" in
+"PATTERN"*) echo x >>"$count"; [ "$(wc -l <"$count")" = NTH ] || exec {REAL} "$@" ;;
+*) exec {REAL} "$@" ;;
+esac
+[ WHEN = before ] || {REAL} "$@"
+kill -KILL "$PPID"
+"""
+"""A zfs that kills the program that runs it, before or after a certain command."""
+
+
+@pytest.fixture
+def safe(world: World) -> World:
+    """An encrypted dataset without snapshots, with a filesystem and a volume below it that have some."""
+    world.create_encrypted(SOURCE)
+    zfs("create", f"{SOURCE}/my child")
+    zfs("create", "-s", "-V", "8M", f"{SOURCE}/volume")
+    world.write(f"{SOURCE}/my child", "file")
+    world.snapshot(f"{SOURCE}/my child@one", f"{SOURCE}/volume@one")
+    return world
+
+
+def identities(world: World, root: str) -> dict[str, str]:
+    """Return the guid of each dataset below the root: one that is received again has another."""
+    return {name[len(root) :]: world.get(name, "guid") for name in world.datasets(root)[1:]}
+
+
+def assert_mirrored(world: World, source: str, target: str) -> None:
+    names = [name[len(source) :] for name in world.datasets(source)]
+    assert [name[len(target) :] for name in world.datasets(target)] == names
+    for name in names:
+        assert world.guids(f"{target}{name}") == world.guids(f"{source}{name}"), name
+        newest = world.snapshots(f"{source}{name}")[-1]
+        assert world.holds(f"{target}{name}") == {newest: {"mirror:target"}}, name
+        assert world.get(f"{target}{name}", "zfs_replicate:placeholder") == "-", name
+
+
+@pytest.mark.parametrize("target", ["offsite/safe", "offsite/my vault/safe"])
+def test_a_raw_copy_takes_the_place_of_a_placeholder(safe: World, target: str) -> None:
+    if "vault" in target:
+        safe.create_encrypted("offsite/my vault", "another phrase for the vault")
+        zfs("unload-key", "offsite/my vault")
+    safe.replicate_from(SOURCE, target)
+    before = identities(safe, target)
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    shown = safe.replicate_from(SOURCE, target, "-n").stdout
+    assert f"rename {target}/my child to {target}.zfs_replicate/my child: " in shown
+    for name in ("two", "three"):
+        if name == "three":
+            safe.snapshot(f"{SOURCE}@three", recursive=True)
+        assert safe.replicate_from(SOURCE, target).stderr == ""
+        assert identities(safe, target) == before
+        assert_mirrored(safe, SOURCE, target)
+    assert (safe.get(target, "canmount"), safe.get(target, "readonly")) == ("noauto", "on")
+    assert safe.snapshots(f"{target}/my child") == ["one", "two", "three"]
+
+
+def test_a_plain_copy_takes_a_place_in_an_encrypted_target(world: World) -> None:
+    world.create_encrypted("offsite/vault", "another phrase for the vault")
+    zfs("create", "-p", "tank/data/a/b")
+    world.snapshot("tank/data/a/b@one")
+    target = "offsite/vault/data"
+    world.replicate_from("tank/data", target)
+    before = world.get(f"{target}/a/b", "guid")
+    world.write("tank/data", "file")
+    world.snapshot("tank/data@two", recursive=True)
+    assert world.replicate_from("tank/data", target).stderr == ""
+    assert_mirrored(world, "tank/data", target)
+    assert world.get(f"{target}/a/b", "guid") == before
+    assert {world.get(name, "encryptionroot") for name in world.datasets(target)} == {"offsite/vault"}
+    assert world.read(target, "file") == world.read("tank/data", "file")
+
+
+@pytest.mark.parametrize("vault", ["", "/vault"])
+def test_placeholders_within_one_another(safe: World, vault: str) -> None:
+    if vault:
+        safe.create_encrypted("offsite/vault", "another phrase for the vault")
+    zfs("create", "-p", f"{SOURCE}/q/r/s")
+    safe.snapshot(f"{SOURCE}/q/r/s@one")
+    target = f"offsite{vault}/safe"
+    safe.replicate_from(SOURCE, target)
+    kept = ("/my child", "/volume", "/q/r/s")
+    before = [safe.get(f"{target}{name}", "guid") for name in kept]
+    safe.snapshot(f"{SOURCE}@two", f"{SOURCE}/q@two")
+    assert safe.replicate_from(SOURCE, target).stderr == ""
+    for name in ("", "/q"):
+        assert safe.guids(f"{target}{name}") == safe.guids(f"{SOURCE}{name}")
+    safe.snapshot(f"{SOURCE}@three", recursive=True)
+    assert safe.replicate_from(SOURCE, target).stderr == ""
+    assert_mirrored(safe, SOURCE, target)
+    assert [safe.get(f"{target}{name}", "guid") for name in kept] == before
+
+
+def test_a_plain_copy_below_a_raw_one_takes_its_place(safe: World) -> None:
+    safe.snapshot(f"{SOURCE}@one")
+    zfs("create", "-o", "encryption=off", f"{SOURCE}/plain")
+    zfs("create", "-o", "encryption=off", f"{SOURCE}/plain/a")
+    safe.snapshot(f"{SOURCE}/plain/a@one")
+    safe.replicate_from(SOURCE, "offsite/safe")
+    before = identities(safe, "offsite/safe/plain")
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    assert safe.replicate_from(SOURCE, "offsite/safe").stderr == ""
+    assert_mirrored(safe, SOURCE, "offsite/safe")
+    assert identities(safe, "offsite/safe/plain") == before
+    assert safe.get("offsite/safe/plain", "encryption") == "off"
+
+
+@pytest.mark.parametrize("vault", ["", "/vault"])
+@pytest.mark.parametrize(
+    ("command", "nth", "when"),
+    [
+        ("receive", 1, "after"),
+        *(("rename", nth, when) for nth in (1, 2, 3) for when in ("before", "after")),
+        ("destroy", 1, "after"),
+    ],
+)
+def test_a_kill_at_each_command(safe: World, vault: str, command: str, nth: int, when: str) -> None:
+    if vault:
+        safe.create_encrypted("offsite/vault", "another phrase for the vault")
+    target = f"offsite{vault}/safe"
+    safe.replicate_from(SOURCE, target)
+    before = identities(safe, target)
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    shim = safe.directory / "killer" / "zfs"
+    shim.parent.mkdir()
+    shim.write_text(KILLER.replace("PATTERN", command).replace("NTH", str(nth)).replace("WHEN", when))
+    shim.chmod(0o755)
+    safe.replicate_from(SOURCE, target, env={"PATH": f"{shim.parent}:{os.environ['PATH']}"}, expect=-9)
+    shown = safe.replicate_from(SOURCE, target, "-n").stdout
+    assert "in full" not in shown
+    assert safe.replicate_from(SOURCE, target).stderr == ""
+    assert identities(safe, target) == before
+    assert_mirrored(safe, SOURCE, target)
+
+
+@pytest.fixture
+def cutting_port(tmp_path: Path) -> Iterator[int]:
+    """The port of an sshd that ends each `zfs send` after 600 kB, and runs everything else."""
+    cut = (
+        'case "$SSH_ORIGINAL_COMMAND" in *" zfs send "*) sh -c "$SSH_ORIGINAL_COMMAND" | head -c 600000; exit 0;; esac'
+    )
+    with sshd(tmp_path, CUT_PORT, wrapper=f'{cut}\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
+        trust(CUT_PORT, Path("/root/.ssh/known_hosts"))
+        yield CUT_PORT
+
+
+def test_a_cut_stream_beside_a_placeholder_is_resumed(safe: World, cutting_port: int) -> None:
+    safe.replicate_from(SOURCE, "offsite/safe")
+    safe.write(SOURCE, "large", 2_000_000)
+    safe.snapshot(f"{SOURCE}@two")
+    safe.replicate_from(SOURCE, "offsite/safe", "-p", str(cutting_port), expect=1)
+    assert safe.get("offsite/safe.zfs_replicate", "receive_resume_token") != "-"
+    assert f"resume {SOURCE}@two" in safe.replicate_from(SOURCE, "offsite/safe", "-n").stdout
+    assert safe.replicate_from(SOURCE, "offsite/safe").stderr == ""
+    assert_mirrored(safe, SOURCE, "offsite/safe")
+
+
+def test_a_foreign_dataset_beside_a_placeholder_is_kept(safe: World) -> None:
+    safe.replicate_from(SOURCE, "offsite/safe")
+    foreign = "offsite/safe.zfs_replicate"
+    zfs("create", foreign)
+    safe.write(foreign, "theirs")
+    theirs = safe.get(foreign, "guid")
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    refused = safe.replicate_from(SOURCE, "offsite/safe", expect=1).stderr
+    assert f"its copy is to be received as {foreign}" in refused
+    assert safe.get(foreign, "guid") == theirs
+    assert safe.guids("offsite/safe/my child") == safe.guids(f"{SOURCE}/my child")
+    paste(refused, "zfs rename ")
+    safe.replicate_from(SOURCE, "offsite/safe")
+    assert_mirrored(safe, SOURCE, "offsite/safe")
+
+
+def test_a_child_with_the_key_of_the_vault_gets_its_own(safe: World) -> None:
+    safe.create_encrypted("offsite/vault", "another phrase for the vault")
+    zfs("create", "-o", "encryption=off", f"{SOURCE}/plain")
+    safe.snapshot(f"{SOURCE}/plain@one")
+    target = "offsite/vault/safe"
+    safe.replicate_from(SOURCE, target)
+    before = identities(safe, target)
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    zfs("unload-key", "offsite/vault")
+    refused = safe.replicate_from(SOURCE, target, expect=1).stderr
+    assert f"nor move {target}/plain below a copy in its place" in refused
+    assert not safe.exists(f"{target}.zfs_replicate")
+    paste(refused, "zfs load-key ")
+    paste(refused, "zfs change-key ", typed="any phrase at all")
+    safe.replicate_from(SOURCE, target)
+    assert identities(safe, target) == before
+    safe.snapshot(f"{SOURCE}@three", recursive=True)
+    safe.replicate_from(SOURCE, target)
+    assert_mirrored(safe, SOURCE, target)
+
+
+def test_a_placeholder_that_somebody_writes_to_is_kept(safe: World) -> None:
+    """Even if it happens while the stream arrives."""
+    safe.replicate_from(SOURCE, "offsite/safe")
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    directory = safe.directory / "theirs"
+    directory.mkdir()
+    shim = safe.directory / "writer" / "zfs"
+    shim.parent.mkdir()
+    write = f"mount -t zfs -o zfsutil offsite/safe {directory}; echo data >{directory}/file; umount {directory}"
+    shim.write_text(f'#!/bin/sh\ncase "$*" in receive*) {write} ;; esac\nexec {REAL} "$@"\n')
+    shim.chmod(0o755)
+    path = {"PATH": f"{shim.parent}:{os.environ['PATH']}"}
+    for env in (path, None):
+        refused = safe.replicate_from(SOURCE, "offsite/safe", env=env, expect=1).stderr
+        assert "it was created as an empty parent, but data has been written to it since" in refused
+    with safe.mounted("offsite/safe") as mounted:
+        assert (mounted / "file").read_text() == "data\n"
+        (mounted / "file").unlink()
+    safe.replicate_from(SOURCE, "offsite/safe")
+    assert_mirrored(safe, SOURCE, "offsite/safe")

@@ -1,0 +1,252 @@
+"""Placeholders that zfs cannot fill: the copy is received beside them, and takes their place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.notation import NOW, context, plan_of, rendered, target_tree, tree, tree_steps
+from zfs_replicate.config import StatusOptions
+from zfs_replicate.model import Inventory, Kind
+from zfs_replicate.plan.planner import plan_trees
+from zfs_replicate.plan.status import evaluate
+from zfs_replicate.plans import DatasetPlan
+from zfs_replicate.zfs import names
+
+SOURCE = tree("t", ":a!", "p:encrypted b", "p/c:encrypted a!", "p/v:encrypted volume a!")
+COPIES = (":a^", "p/c:encrypted a^", "p/v:encrypted volume a^")
+BESIDE = "o/p.zfs_replicate"
+STEPS = f"hold b; send b raw as new at {BESIDE}; take place c v -.; verify b; hold-target b"
+
+
+def planned(source: Inventory, target: Inventory, name: str = "o/p") -> DatasetPlan:
+    return next(plan for plan in plan_of(source, target).datasets if plan.target == name)
+
+
+def of_source(copies: Inventory) -> Inventory:
+    """Return the target with the saved state of t/p beside o/p, whatever the notation has named."""
+    beside = copies.datasets[BESIDE]
+    if beside.resume_token is None or beside.resume_token.contents is None:
+        return copies
+    contents = replace(beside.resume_token.contents, to_name="t/p@b")
+    beside = replace(beside, resume_token=replace(beside.resume_token, contents=contents))
+    return replace(copies, datasets={**copies.datasets, BESIDE: beside})
+
+
+def conflict_text(plan: DatasetPlan) -> str:
+    assert plan.conflict is not None
+    return f"{plan.conflict.what}; {plan.conflict.next_step}"
+
+
+def test_a_raw_copy_is_received_beside_a_placeholder() -> None:
+    assert tree_steps(SOURCE, target_tree("o", *COPIES, "p:placeholder")) == {
+        "o": "nothing",
+        "o/p": STEPS,
+        "o/p/c": "nothing",
+        "o/p/v": "nothing",
+    }
+
+
+@pytest.mark.parametrize(
+    ("beside", "place", "expected"),
+    [
+        ("resume(b,raw)", "placeholder", STEPS.replace("send b raw", "resume b")),
+        ("resume(x,raw)", "placeholder", STEPS.replace("send", f"abort at {BESIDE}; send")),
+        ("encrypted b", "placeholder", "hold b; take place c v -.; hold-target b"),
+        ("encrypted b^", "absent", "hold b; take place"),
+        ("resume(b,raw)", "absent", STEPS.replace("send b raw", "resume b").replace(" c v -.", "")),
+    ],
+)
+def test_a_run_goes_on_from_each_state_of_another(beside: str, place: str, expected: str) -> None:
+    lines = COPIES if place != "absent" else COPIES[:1]
+    copies = target_tree("o", *lines, f"p:{place}", f"p.zfs_replicate:{beside}")
+    assert rendered(planned(SOURCE, of_source(copies))) == expected
+
+
+def test_a_copy_that_has_moved_is_known_by_its_later_name() -> None:
+    moved = ("p.zfs_replicate:encrypted b", "p.zfs_replicate/c:encrypted a^", "p/v:encrypted volume a^")
+    plan = plan_of(SOURCE, target_tree("o", ":a^", "p:placeholder", *moved))
+    assert {dataset.target: rendered(dataset) for dataset in plan.datasets} == {
+        "o": "nothing",
+        "o/p": "hold b; take place v -.; hold-target b",
+        "o/p/c": "nothing",
+        "o/p/v": "nothing",
+    }
+    assert plan.orphans == ()
+
+
+def test_the_copy_of_the_root_is_beside_it() -> None:
+    source = tree("t", ":encrypted b", "c:encrypted a!")
+    beside = target_tree("o/p.zfs_replicate", ":encrypted b", "c:encrypted a^").datasets
+    for target, acts in ((target_tree("o/p", ":placeholder"), " -."), (target_tree("o/p"), "")):
+        texts = tree_steps(source, replace(target, beside=beside))
+        assert texts == {"o/p": f"hold b; take place{acts}; hold-target b", "o/p/c": "nothing"}
+
+
+def test_nothing_but_a_placeholder_is_replaced() -> None:
+    copies = target_tree("o", *COPIES, "p:encrypted b^", "p.zfs_replicate:encrypted b")
+    plan = plan_of(SOURCE, copies)
+    assert plan.orphans == (BESIDE,)
+    assert rendered(planned(SOURCE, copies)) == "hold b"
+
+
+@pytest.mark.parametrize("beside", ["x", "empty", "changed a~"])
+def test_something_else_beside_a_placeholder_is_a_conflict(beside: str) -> None:
+    copies = target_tree("o", *COPIES, "p:placeholder", f"p.zfs_replicate:{beside}")
+    plan = planned(SOURCE, copies)
+    assert rendered(plan) == "conflict"
+    assert f"zfs rename {BESIDE} {BESIDE}.old-20231114-2213; then run again" in conflict_text(plan)
+    assert rendered(planned(SOURCE, copies, "o/p/c")) == "nothing"
+
+
+def test_a_name_that_the_source_uses_itself_is_a_conflict() -> None:
+    source = tree("t", ":a!", "p:encrypted b", "p/c:encrypted a!", "p.zfs_replicate:b")
+    plan = planned(source, target_tree("o", ":a^", "p:placeholder", "p/c:encrypted a^"))
+    assert f"its copy is to be received as {BESIDE}" in conflict_text(plan)
+
+
+def test_a_used_placeholder_is_a_conflict() -> None:
+    for beside in ((), ("p.zfs_replicate:encrypted b",)):
+        plan = planned(SOURCE, target_tree("o", *COPIES, "p:placeholder used", *beside))
+        assert "data has been written to it since" in conflict_text(plan)
+
+
+def test_nothing_goes_on_below_a_copy_half_in_its_place() -> None:
+    source = tree("t", ":a!", "p:encrypted b", "p/c:encrypted a! b")
+    moved = ("p.zfs_replicate:encrypted b", "p.zfs_replicate/c:encrypted a^")
+    plans = tree_steps(source, target_tree("o", ":a^", "p:placeholder used", *moved))
+    assert plans["o/p/c"] == "conflict"
+
+
+def test_a_copy_gets_to_its_place_in_spite_of_a_conflict() -> None:
+    source = tree("t", ":a!", "p:encrypted b! c", "p/c:encrypted a!")
+    copies = target_tree("o", ":a^", "p:placeholder", "p.zfs_replicate:encrypted b changed", "p/c:encrypted a^")
+    assert rendered(planned(source, copies)) == "conflict; hold-own b; take place c -.; hold-target b"
+
+
+def test_a_volume_in_place_of_a_placeholder_stays_a_conflict() -> None:
+    source = tree("t", ":a!", "p:encrypted volume b")
+    assert "it is a filesystem, but t/p is a volume" in conflict_text(
+        planned(source, target_tree("o", ":a^", "p:placeholder"))
+    )
+
+
+def test_the_root_of_a_pool_cannot_be_replaced() -> None:
+    plan = planned(tree("t", ":encrypted b", "c:a!"), target_tree("o", ":placeholder", "c:a^"), "o")
+    assert "it is the root of a pool" in conflict_text(plan)
+    assert "-l o/t" in conflict_text(plan)
+
+
+def test_names_that_would_be_too_long_meanwhile_are_a_conflict() -> None:
+    deep = "x" * (names.MAX_NAME_LENGTH - len("o/p/") - len("@a"))
+    source = tree("t", ":a!", "p:encrypted b", f"p/{deep}:encrypted a!")
+    plan = planned(source, target_tree("o", ":a^", "p:placeholder", f"p/{deep}:encrypted a^"))
+    assert f"{BESIDE}/{deep}@a would be 269 bytes long" in conflict_text(plan)
+
+
+# --- keys ---
+
+
+def keyed(inventory: Inventory, roots: dict[str, str]) -> Inventory:
+    """Return the target with these encryption roots by name."""
+    datasets = {
+        name: replace(dataset, is_encrypted=name in roots, encryption_root=roots.get(name))
+        for name, dataset in inventory.datasets.items()
+    }
+    return replace(inventory, datasets=datasets)
+
+
+def test_an_encrypted_placeholder_is_not_filled_in_plain() -> None:
+    source = tree("t", ":a!", "p:b", "p/c:a!")
+    copies = keyed(target_tree("o", ":a^", "p:placeholder", "p/c:a^"), dict.fromkeys(("o", "o/p", "o/p/c"), "o"))
+    expected = f"hold b; send b as new at {BESIDE}; take place c -.; verify b; hold-target b"
+    assert rendered(planned(source, copies)) == expected
+
+
+def test_a_plain_placeholder_is_filled_as_ever() -> None:
+    source = tree("t", ":a!", "p:b", "p/c:a!")
+    text = rendered(planned(source, target_tree("o", ":a^", "p:placeholder", "p/c:a^")))
+    assert "send b as new onto placeholder; clear placeholder" in text
+
+
+def test_a_plain_copy_below_a_raw_one_is_received_beside() -> None:
+    source = tree("t", ":encrypted a!", "p:b", "p/c:a!")
+    copies = keyed(target_tree("o", ":a^", "p:placeholder", "p/c:a^"), {"o": "o"})
+    expected = f"hold b; send b as new kept plain at {BESIDE}; take place c -.; verify b; hold-target b"
+    assert rendered(planned(source, copies)) == expected
+
+
+def test_a_placeholder_that_needs_a_key_is_made_anew() -> None:
+    source = tree("t", ":a!", "p:encrypted b", "p/q:encrypted b", "p/q/c:encrypted a!")
+    copies = target_tree("o", ":a^", "p:placeholder", "p/q:placeholder", "p/q/c:a^")
+    vault = keyed(copies, {"o": "o", "o/p": "o", "o/p/q": "o", "o/p/q/c": "o/p/q/c"})
+    texts = tree_steps(source, vault)
+    assert "take place +q q/c -q -.; verify b" in texts["o/p"]
+    assert texts["o/p/q"].startswith("hold b; send b raw as new at o/p/q.zfs_replicate; take place c -.; verify b")
+
+
+def test_a_placeholder_that_was_made_anew_already_is_filled() -> None:
+    source = tree("t", ":a!", "p:encrypted b", "p/q:encrypted empty", "p/q/c:encrypted a!")
+    half = ("p.zfs_replicate:b", "p.zfs_replicate/q:placeholder", "p/q:placeholder", "p/q/c:a^")
+    roots = {"o": "o", "o/p": "o", "o/p/q": "o", "o/p/q/c": "o/p/q/c", BESIDE: BESIDE}
+    texts = tree_steps(source, keyed(target_tree("o", ":a^", "p:placeholder", *half), roots))
+    assert texts["o/p"] == "hold b; take place q/c -q -.; hold-target b"
+    assert (texts["o/p/q"], texts["o/p/q/c"]) == ("nothing", "nothing")
+
+
+def test_a_copy_with_the_key_of_the_vault_is_a_conflict() -> None:
+    source = tree("t", ":a!", "p:encrypted b", "p/c:a!")
+    copies = target_tree("o", ":a^", "p:placeholder", "p/c:a^")
+    plan = planned(source, keyed(copies, dict.fromkeys(("o", "o/p", "o/p/c"), "o")))
+    assert "nor move o/p/c below a copy in its place, because that inherits its key from o" in conflict_text(plan)
+    assert "zfs change-key -o keyformat=passphrase -o keylocation=prompt o/p/c" in conflict_text(plan)
+    own = keyed(copies, {"o": "o", "o/p": "o", "o/p/c": "o/p/c"})
+    assert "take place c -." in rendered(planned(source, own))
+
+
+def test_a_placeholder_with_its_own_key_takes_no_plain_data() -> None:
+    source = tree("t", ":a!", "p:b", "p/c:a!")
+    copies = target_tree("o", ":a^", "p:placeholder", "p/c:a^")
+    plan = planned(source, keyed(copies, {"o/p": "o/p", "o/p/c": "o/p"}))
+    assert "it has a key of its own" in conflict_text(plan)
+    assert "-l o/p/p" in conflict_text(plan)
+
+
+def test_a_child_that_is_there_twice_is_a_conflict() -> None:
+    twice = ("p.zfs_replicate:encrypted b", "p.zfs_replicate/c:encrypted a^")
+    plan = planned(SOURCE, target_tree("o", *COPIES, "p:placeholder", *twice))
+    assert "o/p/c cannot be moved below the copy, which has a dataset of that name" in conflict_text(plan)
+
+
+# --- beside the plan ---
+
+
+def test_status_knows_placeholder_and_copy_by_one_name() -> None:
+    for copies, is_unfinished in (((), False), (("p.zfs_replicate:resume(b,raw)",), True)):
+        target = target_tree("o", *COPIES, "p:placeholder", *copies)
+        report = evaluate(target, SOURCE, StatusOptions(), NOW)
+        (status,) = (dataset for dataset in report.datasets if dataset.name == "o/p")
+        assert status.is_unfinished is is_unfinished
+        assert [dataset.name for dataset in report.datasets] == ["o", "o/p", "o/p/c", "o/p/v"]
+
+
+def test_a_source_without_snapshots_leaves_the_copy_beside() -> None:
+    source = tree("t", ":a!", "p:encrypted empty", "p/c:encrypted a!")
+    copies = target_tree("o", ":a^", "p:placeholder", "p/c:encrypted a^", "p.zfs_replicate:resume(b,raw)")
+    plan = plan_trees(source, copies, context())
+    assert [rendered(dataset) for dataset in plan.datasets] == ["nothing"] * 3
+    assert plan.orphans == (BESIDE,)
+
+
+def test_a_bookmark_is_enough_to_know_a_copy_beside() -> None:
+    source = tree("t", ":a!", "p:encrypted #b", "p/c:encrypted a!")
+    copies = target_tree("o", ":a^", "p:placeholder", "p/c:encrypted a^", "p.zfs_replicate:encrypted b^")
+    plans = tree_steps(source, copies)
+    assert plans["o/p"] == "take place c -."
+
+
+def test_moved_volumes_are_known_as_such() -> None:
+    plan = planned(SOURCE, target_tree("o", *COPIES, "p:placeholder"))
+    (step,) = (step for step in plan.steps if type(step).__name__ == "TakePlace")
+    assert [act.kind for act in step.acts[:2]] == [Kind.FILESYSTEM, Kind.VOLUME]  # type: ignore[union-attr]
