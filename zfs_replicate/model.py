@@ -21,6 +21,9 @@ PLACEHOLDER_PROPERTY = "zfs_replicate:placeholder"
 """User property that marks a dataset created only so that its children have a parent. It may outlive that use."""
 
 TARGET_SUFFIX = ":target"
+
+UNKNOWN_HOLD = "a hold of which only the number is known"
+"""In place of a tag: the snapshot vanished, or got another name, between two commands. It is no valid tag."""
 """Added to the hold tag of the source to give the hold tag of the target."""
 
 COMPRESSORS = {"zstd": "zstd -qc", "lz4": "lz4 -qc", "pigz": "pigz -c"}

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.passes import simulated_pass
 from tests.support.simulator import Crash, SimulatedHost, World
-from tests.support.simulator.faults import At, CrashClient
+from tests.support.simulator.faults import At, Call, CrashClient
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.model import SECONDS_PER_DAY
@@ -109,6 +109,24 @@ def test_a_mirror_alone_leaves_one_hold_wherever_it_dies(user: str, nth: int) ->
             site.snapshot("s3")
             site.run("one")
             assert site.world.holds("tank/data") == {"s3": {"mirror"}}, (is_first, host)
+
+
+def test_a_first_hold_whose_snapshot_is_renamed_does_not_leak() -> None:
+    """A first run died; in the next, the snapshot that it had held gets another name before its holds are read."""
+    site = Site()
+    site.snapshot("s0")
+    site.snapshot("s1")
+    site.world.faults.arm(CrashClient(), "zfs send", host="source")
+    with contextlib.suppress(Crash):
+        site.attempt("one")
+    site.world.faults.restart()
+    site.source.reconnect()
+    site.snapshot("s2")
+    rename = Call(lambda: site.administrator.run("zfs", "rename", "tank/data@s1", "tank/data@r1"))
+    site.world.faults.arm(rename, "zfs holds", host="source")
+    site.attempt("one")
+    site.run("one")
+    assert site.world.holds("tank/data") == {"s2": {"mirror"}}
 
 
 def as_left_by_an_older_version(site: Site, targets: tuple[str, ...]) -> None:

@@ -119,7 +119,7 @@ def _proven(pair: Pair, tag: str, plain: Sequence[Snapshot], mirror: str) -> lis
     marked = {mark.guid for mark in pair.source.bookmarks if is_bookmark_of(tag, mirror, mark.name)}
     claim = marks.claim_tag(tag, mirror)
     candidates = pair.source.snapshots if marked else plain
-    proven = [s for s in candidates if s.guid in here] + [s for s in plain if claim in s.holds]
+    proven = [s for s in candidates if s.guid in here] + [s for s in pair.source.snapshots if claim in s.holds]
     return proven or [snapshot for snapshot in plain if snapshot.guid in marked]
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, SourceUnusable
 from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for_bytes
-from zfs_replicate.model import TARGET_SUFFIX, Capabilities, Dataset, Inventory, ResumeToken, Snapshot
+from zfs_replicate.model import TARGET_SUFFIX, UNKNOWN_HOLD, Capabilities, Dataset, Inventory, ResumeToken, Snapshot
 from zfs_replicate.run.above import Above, read_above
 from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.run.reading import absent_names, parse_errors_of
@@ -207,8 +207,8 @@ def _with_contents(dataset: Dataset, contents: Mapping[str, tuple[int, int]]) ->
 
 
 def _with_holds(host: Host, listing: parse_tree.Listing) -> list[Dataset]:
-    """Return the datasets with their hold tags. Only held snapshots are asked about; a vanished one has no tags."""
-    tags = read_tags(host, listing.held)
+    """Return the datasets with their hold tags. Only held snapshots are asked about; vanished ones: UNKNOWN_HOLD."""
+    tags = dict.fromkeys(listing.held, (UNKNOWN_HOLD,)) | read_tags(host, listing.held)
     return [_tagged(dataset, tags) for dataset in listing.datasets] if tags else listing.datasets
 
 

@@ -294,7 +294,8 @@ def strangers(run: FinishedRun) -> Iterator[SnapshotPicture]:
     for name, source in run.after.items():
         target = run.after.get(mirror.counterpart(name)) if is_in(name, mirror.source) else None
         known = target.guids if target else source.guids
-        yield from (s for s in source.snapshots if mirror.tag in s.holds and s.guid not in known)
+        tag = mirror.tag_on(source, run.after)
+        yield from (s for s in source.snapshots if tag in s.holds and s.guid not in known)
 
 
 def _tagged_elsewhere(dataset: DatasetPicture, tag: str, guid: int, known: frozenset[int]) -> Iterator[str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.support.notation import MIRROR, RIVAL, context, planned, rendered
+from tests.support.notation import MIRROR, RIVAL, TARGET, context, planned, rendered, source, target
+from zfs_replicate.model import UNKNOWN_HOLD
 from zfs_replicate.plan.identity import identity
+from zfs_replicate.plan.pair import Pair
+from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.plans import Sharing
 
 OWN = f"zfs_replicate_offsite_{MIRROR}_"
@@ -40,6 +45,15 @@ def test_all_datasets_of_a_mirror_have_one_identity(source: str, target: str) ->
 # --- who has the plain tag ---
 
 
+def test_the_claim_stays_while_holds_are_not_known() -> None:
+    """A snapshot got another name between the listing and the question for its hold, which may be a first one."""
+    original = source("a!* b c! d")
+    snapshots = [replace(s, holds=(UNKNOWN_HOLD,)) if s.name == "b" else s for s in original.snapshots]
+    pair = Pair.of(replace(original, snapshots=tuple(snapshots)), TARGET, target("absent"))
+    plan = rendered(plan_dataset(pair, False, context()), is_whole=True)
+    assert plan == "hold d; send a as new; send a..d (3); verify d; hold-target d; release a c"
+
+
 @pytest.mark.parametrize(
     ("source", "target", "expected"),
     [
@@ -66,6 +80,8 @@ def test_all_datasets_of_a_mirror_have_one_identity(source: str, target: str) ->
             "absent",
             "claim a; hold a; send a as new; send a..b; verify b; hold-target b; release a; release-claim a b",
         ),
+        # a claim whose hold was released, but not that on b
+        ("a* b! c!", "a b c^", "release b; release-claim a"),
         # a hold that was lost: the target shows whose it is, so no claim is needed
         ("a", "a^", "hold a"),
         # without that, it is

@@ -7,6 +7,7 @@ import pytest
 from tests.support.fakes import Answer, FakeHost
 from tests.support.listing import PROBE, line, text
 from zfs_replicate import errors
+from zfs_replicate.model import UNKNOWN_HOLD
 from zfs_replicate.run.inventory import probe, read_guids, read_source, read_target
 from zfs_replicate.zfs import commands, parse_tree
 from zfs_replicate.zfs.parse import PROBE_GREETING
@@ -125,12 +126,12 @@ def test_a_missing_source_is_an_error_that_names_the_option() -> None:
         read_source(FakeHost("nas1", {"zfs list": ABSENT}), "tank/a")
 
 
-def test_a_held_snapshot_that_has_vanished_has_no_holds() -> None:
+def test_a_held_snapshot_that_has_vanished_has_an_unknown_hold() -> None:
     answers = {
         "zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x", userrefs="1"))),
         "zfs holds": Answer(status=1, stderr="cannot open 'tank/a@x': dataset does not exist\n"),
     }
-    assert read_source(FakeHost("nas1", answers), "tank/a").datasets["tank/a"].snapshots[0].holds == ()
+    assert read_source(FakeHost("nas1", answers), "tank/a").datasets["tank/a"].snapshots[0].holds == (UNKNOWN_HOLD,)
 
 
 @pytest.mark.parametrize("stderr", ["cannot open 'tank/a@x': permission denied\n", ""])
