@@ -7,18 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zfs_replicate.model import TARGET_SUFFIX
-from zfs_replicate.zfs import marks, names, properties
-from zfs_replicate.zfs.commands import (
-    MBUFFER_BLOCK_BYTES,
-    MBUFFER_MAX_BLOCKS,
-    MBUFFER_MIN_BLOCKS,
-    MBUFFER_MIN_RATE,
-    MBUFFER_PERCENT,
-)
+from zfs_replicate.zfs import marks, mbuffer, names, properties
 
 _HOST_AND_PORT = re.compile(r"[^\s/:\x00-\x1f]+:[0-9]{1,5}|\[[0-9A-Fa-f:.%]+\]:[0-9]{1,5}")
 _SIZE = re.compile(r"([1-9][0-9]*)([kMGT]?)")
-_BUFFER = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?)([kMGT%]?)", re.IGNORECASE)
 _FACTORS = {"": 1, "k": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _AGE = re.compile(r"([1-9][0-9]{0,5})([smhdw])")
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -113,25 +105,16 @@ def settings(value: str) -> tuple[str, ...]:
 
 
 def mbuffer_size(value: str) -> str:
-    """Check a size as mbuffer does: units in either case, or a percentage of the memory below 90."""
-    match = _BUFFER.fullmatch(value)
-    if match is None or not _is_buffer(float(match[1]), match[2]):
+    if not mbuffer.is_size(value):
         raise ValueProblem("must be a size of 640k or more, such as 64M or 1G, or of the memory, such as 5%")
     return value
-
-
-def _is_buffer(number: float, unit: str) -> bool:
-    if unit == "%":
-        return 0 < number < MBUFFER_PERCENT
-    blocks = number * _FACTORS[unit.lower() if unit in "kK" else unit.upper()] // MBUFFER_BLOCK_BYTES
-    return MBUFFER_MIN_BLOCKS <= blocks <= MBUFFER_MAX_BLOCKS
 
 
 def bytes_per_second(value: str) -> int:
     """Given `10M`, return 10485760."""
     match = _SIZE.fullmatch(value)
     rate = 0 if match is None else int(match[1]) * _FACTORS[match[2]]
-    if rate < MBUFFER_MIN_RATE:
+    if rate < mbuffer.MIN_BYTES_PER_SECOND:
         raise ValueProblem("must be bytes per second, at least 1k, such as 500k or 10M")
     return rate
 

@@ -12,7 +12,7 @@ from zfs_replicate.model import Capabilities, Survey
 from zfs_replicate.plans import Plan
 from zfs_replicate.run.transfer import Pipe
 from zfs_replicate.steps import Resume, Send
-from zfs_replicate.zfs import commands
+from zfs_replicate.zfs import mbuffer
 from zfs_replicate.zfs.properties import Settings
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def choose_pipe(request: MirrorRequest, survey: Survey, plan: Plan, is_root: boo
         compressor = None
     limit = request.bytes_per_second
     if limit is not None:
-        limit = max(commands.MBUFFER_MIN_RATE, limit // max(1, min(request.jobs, plan.stream_count)))
+        limit = max(mbuffer.MIN_BYTES_PER_SECOND, limit // max(1, min(request.jobs, plan.stream_count)))
     return Pipe(
         request.mbuffer_size if "mbuffer" in on_target else None,
         request.stall_seconds,

@@ -22,7 +22,7 @@ from zfs_replicate.model import Exit
 from zfs_replicate.observer import Observer
 from zfs_replicate.run.gauge import Gauge
 from zfs_replicate.steps import Resume, Send
-from zfs_replicate.zfs import commands, messages, properties
+from zfs_replicate.zfs import commands, mbuffer, messages, properties
 from zfs_replicate.zfs.send_progress import without_progress
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ class Pipe:
         is_tiny = step.byte_estimate < TINY_BYTES and self.bytes_per_second is None
         stages = []
         if self.mbuffer_size is not None and not is_tiny:
-            stages.append(commands.mbuffer(self.mbuffer_size, self.bytes_per_second))
+            stages.append(mbuffer.command(self.mbuffer_size, self.bytes_per_second))
         if self.compressor is not None:
             stages.append(commands.decompress(self.compressor))
         return [*stages, commands.receive(step.receiving, self.settings)]
@@ -247,11 +247,11 @@ def _receiver_error(target: TargetHost, step: Send | Resume, stages: tuple[Exit,
 def _mbuffer_refusal(name: str, host: str, stages: tuple[Exit, ...]) -> CommandFailed | None:
     """Return why mbuffer did not start: a size that it, or the memory of this machine, does not allow. Else None."""
     for stage in stages:
-        _before, fatal, reason = stage.stderr.partition("mbuffer: fatal: ")
-        if fatal and "-m" in stage.command:
+        reason = mbuffer.reason_not_to_start(stage.stderr)
+        if reason is not None and "-m" in stage.command:
             size = stage.command[stage.command.index("-m") + 1]
             return CommandFailed(
                 f"{name} on {host}: cannot receive: mbuffer does not start with -b {size}; choose a smaller one, then"
-                f" run again (mbuffer: {' '.join(reason.split())[: messages.MAX_QUOTED]})"
+                f" run again (mbuffer: {reason[: messages.MAX_QUOTED]})"
             )
     return None

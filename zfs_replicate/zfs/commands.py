@@ -322,18 +322,3 @@ def clear_placeholder(target: str) -> Command:
 def destroy(dataset: str, snapshots: Sequence[str]) -> Command:
     """Destroy the named snapshots; never a range or -r, which would catch snapshots that others took meanwhile."""
     return ("zfs", "destroy", f"{dataset}@{','.join(snapshots)}")
-
-
-MBUFFER_BLOCK_BYTES = 128 << 10
-MBUFFER_MIN_BLOCKS, MBUFFER_MAX_BLOCKS = 5, (1 << 31) - 1
-MBUFFER_PERCENT = 90
-"""mbuffer refuses fewer blocks, more blocks, and so much of the memory."""
-
-MBUFFER_MIN_RATE = 1 << 10
-"""It takes a hundred bytes per second or less for a forgotten unit."""
-
-
-def mbuffer(size: str, bytes_per_second: int | None = None) -> Command:
-    """Buffer `size` of a stream, such as 64M; None: no rate limit."""
-    limit = () if bytes_per_second is None else ("-r", str(bytes_per_second))
-    return ("mbuffer", "-q", "-s", f"{MBUFFER_BLOCK_BYTES >> 10}k", "-m", size, *limit)

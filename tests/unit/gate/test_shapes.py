@@ -19,7 +19,7 @@ from zfs_replicate.zfs import commands, names, parse_tree
 
 TARGET_ONLY = {
     *("abort_receive", "list_limits", "clear_placeholder", "create_parent", "destroy", "list_existing"),
-    *("list_placeholders", "list_copies", "mbuffer", "receive", "rollback", "decode_token"),
+    *("list_placeholders", "list_copies", "receive", "rollback", "decode_token"),
     *("decompress", "list_contents", "list_guids_in", "list_bookmarks", "list_sectors", "rename_snapshot", "sync"),
     *("list_marked", "list_origins", "encryption_root", "rename_dataset", "destroy_placeholder"),
 }

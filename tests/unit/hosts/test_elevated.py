@@ -15,7 +15,7 @@ from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import Kind
 from zfs_replicate.run import connect
 from zfs_replicate.steps import CreateParent, MoveDataset, Receiving, Resume
-from zfs_replicate.zfs import commands
+from zfs_replicate.zfs import commands, mbuffer
 
 RECEIVING = Receiving("off/a", Kind.VOLUME)
 
@@ -66,7 +66,7 @@ def test_the_compressor_does_not_run_by_sudo() -> None:
         commands.sync("tank"),
         commands.list_limits(["tank"]),
         commands.decode_token("1-ab"),
-        commands.mbuffer("1M"),
+        mbuffer.command("1M"),
     ],
 )
 def test_commands_that_only_read_do_not_run_by_sudo(command: commands.Command) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from zfs_replicate.model import Kind, StreamOptions
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
-from zfs_replicate.zfs import commands, parse, parse_tree, properties
+from zfs_replicate.zfs import commands, mbuffer, parse, parse_tree, properties
 
 RECEIVING = Receiving("off/a b", Kind.FILESYSTEM)
 
@@ -102,7 +102,7 @@ def test_names_with_spaces_stay_one_argument() -> None:
         ),
         (commands.clear_placeholder("off/a"), "zfs inherit zfs_replicate:placeholder off/a"),
         (commands.destroy("off/a", ["x", "y z"]), "zfs destroy off/a@x,y z"),
-        (commands.mbuffer("64M"), "mbuffer -q -s 128k -m 64M"),
+        (mbuffer.command("64M"), "mbuffer -q -s 128k -m 64M"),
     ],
 )
 def test_other_commands(command: commands.Command, expected: str) -> None:
