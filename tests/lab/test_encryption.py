@@ -112,6 +112,8 @@ def test_copy_of_another_key_is_a_conflict(safe: World) -> None:
     for option in ("-n", "-v"):
         done = safe.replicate_from("tank/other/safe", TARGET, option, expect=1)
         assert "@one is encrypted with another key than on tank/other/safe" in done.stdout + done.stderr
+    status = ("status", "-h", "127.0.0.1", "-r", "tank/other/safe", "-l", TARGET, "-t", "mirror")
+    assert "@one is encrypted with another key" in safe.program(*status, expect=1).stdout
     paste(done.stderr, "zfs rename ")
     safe.replicate_from("tank/other/safe", TARGET)
     assert safe.guids(TARGET) == safe.guids("tank/other/safe")

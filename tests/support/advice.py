@@ -14,7 +14,7 @@ from tests.support.catalog import PACKAGE, texts_of
 
 PROGRAMS = (
     *("zfs", "zpool", "zfs_replicate", "ssh", "ssh-copy-id", "ssh-keygen", "ssh-keyscan", "cat", "mount", "date"),
-    *("apt", "chmod"),
+    *("apt", "chmod", "make", "pipx"),
 )
 COMMAND = re.compile(rf"(?<=: )(?:{'|'.join(PROGRAMS)}) .*?(?=; |, | \(|$)")
 QUOTED = re.compile(rf"'(?:{'|'.join(PROGRAMS)}) [^']*'")

@@ -40,6 +40,6 @@ def describe_failure(error: BaseException) -> tuple[Problem, int]:
 def missing_package(name: str) -> Problem:
     return Problem(
         "ModuleNotFoundError",
-        f"the Python package {name} is missing; reinstall the program from its checkout: make install, or pipx"
+        f"the Python package {name} is missing; reinstall the program from its checkout: make install; or: pipx"
         " install .",
     )

@@ -90,6 +90,8 @@ NOT_RUN = {
     ("hosts/ssh.py", "ssh-copy-id …"): "it asks for a password, which the users of the lab do not have",
     ("cli/main.py", "zfs_replicate --help"): "tests/unit/cli/test_main.py shows the help",
     ("cli/options.py", "ssh for large streams where it is installed"): "a sentence",
+    ("output/failure.py", "make install"): "tests/packaging/test_install.py runs it",
+    ("output/failure.py", "pipx install ."): "the lab has no network; tests/packaging/test_install.py installs by pip",
     ("run/inventory.py", "zfs list printed nothing"): "a sentence",
 }
 """Why no lab test runs it."""
