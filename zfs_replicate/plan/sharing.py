@@ -45,7 +45,7 @@ def _problem(sharings: Sequence[Sharing], tag: str, connection: Connection, sour
     is_apart = any(sharing.is_apart for sharing in sharings)
     own = f"; this one holds beside it with {marks.tag_beside(tag, sharings[0].mirror)}" if is_apart else ""
     tags = [tag] if is_apart else [marks.tag_beside(tag, other) for other in others]
-    commands = " and ".join(shlex.join((*releasing(connection, other), "-r", source)) for other in tags)
+    commands = "; or: ".join(shlex.join((*releasing(connection, other), "-r", source)) for other in tags)
     names = f" ({', '.join(others)})" if others else ""
     return (
         f"{source} on {connection.host}: another mirror{names} seems to use the tag {tag}, too{own}; give one"

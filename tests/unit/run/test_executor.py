@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
@@ -137,6 +138,14 @@ def test_an_unforeseen_change_names_base_and_command() -> None:
         " UTC); it has newer snapshots of its own: @x (2023-11-14 22:13 UTC); to discard the changes: zfs rollback -r"
         " off/copy@a (or run once with --rollback)"
     )
+
+
+def test_a_copy_that_must_make_way_gets_a_free_name() -> None:
+    stderr = "cannot receive incremental stream: incremental send stream requires -L (--large-block)"
+    target = FakeHost("here", {"zfs receive": Answer(status=1, stderr=stderr)})
+    (outcome,) = outcomes_of(Plan(datasets=(planned("a! b", "a^"),)), RunContext(FakeHost("nas1"), target, 1, Pipe()))
+    aside = re.escape("does not go on without; move it aside: zfs rename off/copy off/copy.old-")
+    assert re.search(aside + r"\d{8}-\d{4}, then run again for a new full copy \(zfs: ", str(outcome.error))
 
 
 def test_a_stale_state_is_cleared_before_the_stream() -> None:
