@@ -11,6 +11,7 @@ from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plans import Conflict
 from zfs_replicate.steps import TakePlace
 from zfs_replicate.zfs import names
+from zfs_replicate.zfs.emptiness import used_placeholder_problem
 
 
 def taken_place(pair: Pair, context: PlanContext) -> tuple[TakePlace, ...]:
@@ -64,7 +65,7 @@ def place_problem(pair: Pair, arriving: tuple[Snapshot, ...], context: PlanConte
 def used_placeholder(aside: str) -> Conflict:
     """Return the conflict of a placeholder that somebody has written to."""
     return Conflict(
-        "it was created as an empty parent, but data has been written to it since",
+        used_placeholder_problem(),
         f"move its files elsewhere and delete them here, then run again; or {aside}",
     )
 

@@ -18,7 +18,7 @@ from zfs_replicate.plan.identity import standing_of
 from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.plans import Leftover
 from zfs_replicate.units import age
-from zfs_replicate.zfs.emptiness import is_untouched
+from zfs_replicate.zfs.emptiness import is_untouched, used_placeholder_problem
 
 
 class Level(IntEnum):
@@ -201,9 +201,7 @@ def _check_placeholder(status: DatasetStatus, target: Dataset) -> DatasetStatus:
     """Add a problem if the target is a placeholder that somebody wrote to."""
     if not target.is_placeholder or target.snapshots or is_untouched(target):
         return status
-    return _add_problem(
-        status, Level.WARNING, "it was created as an empty parent, but data has been written to it since"
-    )
+    return _add_problem(status, Level.WARNING, used_placeholder_problem())
 
 
 def _check_encryption(status: DatasetStatus, pair: Pair) -> DatasetStatus:

@@ -34,6 +34,11 @@ _ENCRYPTED = (
 it holds before padding. The first row holds for any, also before anything has reached the disk."""
 
 
+def used_placeholder_problem() -> str:
+    """Return what is wrong with a placeholder that is not untouched, for its conflict and for the status."""
+    return "it was created as an empty parent, but data has been written to it since"
+
+
 def is_untouched(placeholder: Dataset) -> bool:
     """Return whether a placeholder without snapshots can be empty.
 
