@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,28 +67,39 @@ def test_mounted_placeholder_shows_where(world: World) -> None:
     assert world.guids("offsite/data") == world.guids("tank/data")
 
 
-def test_hold_placed_meanwhile_shows_by_whom(world: World, tmp_path: Path) -> None:
-    world.snapshot("tank/data@a b", days_ago=40)
+OVERDUE = [("a b",), ("a b", "c d")]
+"""Snapshots that somebody else needs, after the listing: the command must show each that the message names."""
+
+
+def kept(world: World, directory: Path, names: tuple[str, ...], act: str) -> str:
+    """Expire snapshots while `act` is done to each; return what is printed."""
+    world.snapshot(*(f"tank/data@{name}" for name in names), days_ago=40)
     world.snapshot("tank/data@new")
     world.replicate(host="localhost")
-    hold = "$zfs hold legal 'offsite/data@a b'"
-    done = world.replicate("-k", "30", host="localhost", env=shim(tmp_path, "destroy*", hold), expect=1)
-    assert "it is held, mounted or being received" in done.stderr
-    assert "legal" in look(done.stderr, "zfs list -Ht snapshot -o name -r ")
-    zfs("release", "legal", "offsite/data@a b")
+    before = shim(directory, "destroy*", "; ".join(act.format(name) for name in names))
+    return world.replicate("-k", "30", host="localhost", env=before, expect=1).stderr
+
+
+@pytest.mark.parametrize("names", OVERDUE)
+def test_holds_placed_meanwhile_show_by_whom(world: World, tmp_path: Path, names: tuple[str, ...]) -> None:
+    stderr = kept(world, tmp_path, names, "$zfs hold legal 'offsite/data@{}'")
+    assert "it is held, mounted or being received" in stderr
+    shown = look(stderr, "zfs list -Ht snapshot -o name -r ")
+    for name in names:
+        assert re.search(rf"^offsite/data@{name} +legal ", shown, re.MULTILINE)
+        zfs("release", "legal", f"offsite/data@{name}")
     world.replicate("-k", "30")
     assert world.snapshots("offsite/data") == ["new"]
 
 
-def test_clone_made_meanwhile_is_shown(world: World, tmp_path: Path) -> None:
-    world.snapshot("tank/data@a b", days_ago=40)
-    world.snapshot("tank/data@new")
-    world.replicate(host="localhost")
-    clone = "$zfs clone 'offsite/data@a b' offsite/trial"
-    done = world.replicate("-k", "30", host="localhost", env=shim(tmp_path, "destroy*", clone), expect=1)
-    assert "a clone depends on it" in done.stderr
-    assert "offsite/trial" in look(done.stderr, "zfs list -Ht snapshot -o name,clones ")
-    zfs("destroy", "offsite/trial")
+@pytest.mark.parametrize("names", OVERDUE)
+def test_clones_made_meanwhile_are_shown(world: World, tmp_path: Path, names: tuple[str, ...]) -> None:
+    stderr = kept(world, tmp_path, names, "$zfs clone 'offsite/data@{0}' 'offsite/of {0}'")
+    assert "a clone depends on it" in stderr
+    for name in names:  # zfs names the clones, so each snapshot has a message of its own
+        shown = look(stderr, f"zfs list -Ht snapshot -o name,clones 'offsite/data@{name}'")
+        assert f"offsite/data@{name}\toffsite/of {name}" in shown
+        zfs("destroy", f"offsite/of {name}")
     world.replicate("-k", "30")
     assert world.snapshots("offsite/data") == ["new"]
 

@@ -55,7 +55,7 @@ def _destroy(target: TargetHost, dataset: str, batch: tuple[str, ...]) -> tuple[
         except ReplicateError as error:
             return gone, [*errors, error]
         named = refusals.refused_destroys(ended, dataset, names)
-        errors += (_refused(target, f"{dataset}@{refusal.names[0]}", refusal) for refusal in named)
+        errors += (_refused(target, dataset, refusal) for refusal in named)
         rest = _without(names, named)
         if ended.exit_status == 0 or refusals.is_all_gone(ended):
             gone += names
@@ -78,7 +78,9 @@ def _without(names: tuple[str, ...], named: Sequence[refusals.Refusal]) -> tuple
     return tuple(name for name in names if name not in refused)
 
 
-def _refused(target: TargetHost, subject: str, refusal: refusals.Refusal) -> ReplicateError:
+def _refused(target: TargetHost, dataset: str, refusal: refusals.Refusal) -> ReplicateError:
+    """Return the error about one snapshot, or about all of the dataset, so that its commands show each of them."""
+    subject = f"{dataset}@{refusal.names[0]}" if len(refusal.names) == 1 else dataset
     return messages.explain(target.name, subject, refusal.ended, f"expire {_listed(refusal.names)}")
 
 

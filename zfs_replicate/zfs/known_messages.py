@@ -42,6 +42,12 @@ MOVE_ASIDE = "move the copy aside, then run again for a new full copy"
 """The plan knows under which name, and says that instead."""
 
 
+SHOW_USERS = (
+    "where it is mounted: mount | grep -F {subject}; who holds it: zfs list -Ht snapshot -o name -r {subject} |"
+    r" xargs -rd '\n' zfs holds; once it is free, run again"
+)
+"""`zfs holds` takes snapshots only, and names can have spaces."""
+
 KNOWN = (
     _known(
         REFUSED_BY_GATE.pattern,
@@ -155,14 +161,13 @@ KNOWN = (
         r"cannot destroy snapshot .*: dataset is busy",
         errors.DatasetBusy,
         "a mount or a hold keeps it",
-        "where it is mounted: mount | grep -F {subject}; who holds it: zfs holds {subject}; once it is free, run again",
+        SHOW_USERS,
     ),
     _known(
         r"it's being held|dataset is busy|pool or dataset is busy|is busy",
         errors.DatasetBusy,
         "it is held, mounted or being received",
-        "where it is mounted: mount | grep -F {subject}; who holds it: zfs list -Ht snapshot -o name -r {subject} |"
-        r" xargs -rd '\n' zfs holds; once it is free, run again",
+        SHOW_USERS,
     ),
     _known(
         r"dependent clones",

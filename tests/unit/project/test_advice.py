@@ -57,12 +57,11 @@ PASTED = {
     ("run/inventory.py", "zfs list -r …"): "test_advice.py::test_list_that_prints_nothing_can_be_looked_at",
     ("run/parents.py", "zfs load-key …"): "test_parents.py::test_parents_in_a_locked_vault",
     ("zfs/known_messages.py", "mount | grep -F …"): "test_advice.py::test_mounted_placeholder_shows_where",
-    ("zfs/known_messages.py", "zfs holds …"): "test_expiry.py::test_expiry_leaves_only_the_snapshot_that_is_mounted",
     ("zfs/known_messages.py", r"zfs list -Ht snapshot -o name -r … | xargs -rd '\n' zfs holds"): (
-        "test_advice.py::test_hold_placed_meanwhile_shows_by_whom"
+        "test_advice.py::test_holds_placed_meanwhile_show_by_whom"
     ),
     ("zfs/known_messages.py", "zfs list -Ht snapshot -o name,clones …"): (
-        "test_advice.py::test_clone_made_meanwhile_is_shown"
+        "test_advice.py::test_clones_made_meanwhile_are_shown"
     ),
     ("zfs/known_messages.py", "zfs list -o space -r …"): "test_advice.py::test_full_pool_shows_what_takes_the_space",
     ("zfs/known_messages.py", 'zfs load-key "$(zfs get -H -o value encryptionroot …)"'): (

@@ -164,7 +164,7 @@ def test_a_busy_snapshot_that_zfs_does_not_name_is_searched() -> None:
     copy, result = expired(*names, s40=UNNAMED)
     assert copy.snapshots == {"s40"}
     assert len(copy.asked) == 13
-    assert "off/copy on here: cannot expire @s40: " in str(result.error)
+    assert "off/copy@s40 on here: cannot expire @s40: " in str(result.error)
 
 
 def test_a_search_ends_and_leaves_no_snapshot_unmentioned() -> None:
