@@ -144,8 +144,9 @@ def _bookmarks_touched(run: FinishedRun) -> Iterator[str]:
     for name, after in run.after.items():
         before = run.before.get(name)
         is_source = is_in(name, run.mirror.source)
+        is_touched = run.is_meddled if run.touched is None else name in run.touched
         for mark, _guid in after.bookmarks ^ (before.bookmarks if before else frozenset()):
-            is_of_person = mark.startswith(OWN) and (run.is_meddled or run.may_roll_back)
+            is_of_person = mark.startswith(OWN) and (is_touched or run.may_roll_back)
             if not is_of_person and not (is_source and run.mirror.may_change(mark, run.after)):
                 yield f"{run.mirror.tag} touched the bookmark {name}#{mark}"
 

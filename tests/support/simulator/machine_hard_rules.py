@@ -28,9 +28,11 @@ class HardMirrors(Mirrors):
     def act_on_a_copy(self, act: str, place: int) -> None:
         HARD_ACTS[act](self.site, place)
 
-    @rule(mirror=MIRROR, keep_days=KEEP, options=OPTIONS)
-    def run_with_options(self, mirror: Mirror, keep_days: int | None, options: tuple[str, ...]) -> None:
-        self.run(mirror, keep_days, options=options)
+    @rule(mirror=MIRROR, keep_days=KEEP, options=OPTIONS, trouble=st.one_of(st.none(), AT_A_COMMAND))
+    def run_with_options(
+        self, mirror: Mirror, keep_days: int | None, options: tuple[str, ...], trouble: Trouble | None
+    ) -> None:
+        self.run(mirror, keep_days, trouble, options=options)
 
     @rule(mirror=MIRROR, keep_days=KEEP, trouble=AT_A_COMMAND)
     def run_and_try_again(self, mirror: Mirror, keep_days: int | None, trouble: Trouble) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tests.support.simulator.invariants import FinishedRun, strangers
+from tests.support.simulator.invariants import FinishedRun, copies, strangers
 from tests.support.simulator.mirrors import Mirror
 from tests.support.simulator.pictures import DatasetPicture, Picture, is_in, newest_common
 
@@ -30,9 +30,10 @@ def pairs(now: Picture, mirror: Mirror) -> Iterator[tuple[DatasetPicture, Datase
 
 
 def _written_data_lost(run: FinishedRun) -> Iterator[str]:
-    """What was written on a copy, or into a placeholder, stays there unless --rollback was given."""
+    """What was written on a copy, or into a placeholder, stays there, unless --rollback can go back to a base."""
+    based = {target.name for _source, target, _newest in copies(run.before, run.mirror)} if run.may_roll_back else ()
     for name, before in run.before.items():
-        if not is_in(name, run.mirror.target) or run.may_roll_back or not before.unsaved:
+        if not is_in(name, run.mirror.target) or name in based or not before.unsaved:
             continue
         after = run.after.get(name)
         if after is None or after.guid != before.guid or not before.unsaved <= frozenset(after.blocks):
