@@ -248,47 +248,6 @@ def _up_to(target: DatasetPicture, guid: int) -> frozenset[int]:
     return frozenset(guids[: guids.index(guid) + 1] if guid in guids else guids)
 
 
-def cut_off(now: Picture, mirror: Mirror) -> list[str]:
-    """Copies whose newest snapshots came in a crashed run and were then destroyed on the source, since no hold kept
-    them: by hand, or by the expiry of the mirror before.
-
-    Only an administrator can decide there: those snapshots exist nowhere else.
-    """
-    found = []
-    for _source, target, newest in copies(now, mirror):
-        place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
-        if any(snapshot.is_received for snapshot in target.snapshots[place + 1 :]):
-            found.append(target.name)
-    return found
-
-
-def blocked_for_raw(now: Picture, mirror: Mirror) -> list[str]:
-    """Encrypted copies that have snapshots newer than the newest common one: zfs refuses raw increments."""
-    return [
-        target.name
-        for source, target, newest in copies(now, mirror)
-        if source.is_encrypted and target.is_encrypted and target.snapshots[-1].guid != newest.guid
-    ]
-
-
-def reused_names(now: Picture, mirror: Mirror) -> list[str]:
-    """Copies on which a name that arrives belongs to a snapshot that the source does not have, and that must keep it.
-
-    If it is not the copy's own business, being newer than the newest common one, it may be renamed; but only where the
-    source has renamed what is on both sides, which shows that its names move on.
-    """
-    copies_in_the_way = []
-    for source, target, newest in copies(now, mirror):
-        originals = {snapshot.guid: snapshot.name for snapshot in source.snapshots}
-        arriving = {snapshot.name for snapshot in source.snapshots[source.snapshots.index(newest) + 1 :]}
-        place = [snapshot.guid for snapshot in target.snapshots].index(newest.guid)
-        is_rotating = any(originals.get(one.guid, one.name) != one.name for one in target.snapshots)
-        fixed = target.snapshots[place + 1 :] if is_rotating else target.snapshots
-        if any(one.name in arriving and one.guid not in originals for one in fixed):
-            copies_in_the_way.append(target.name)
-    return copies_in_the_way
-
-
 def strangers(run: FinishedRun) -> Iterator[SnapshotPicture]:
     """Source snapshots with the tag that are not on the target: a tag that nothing would ever release."""
     mirror = run.mirror
