@@ -42,7 +42,7 @@ def test_a_read_only_source_is_mirrored_without_holds(world: World) -> None:
         zfs("rollback", "offsite/data/changed@one")
         assert world.replicate().stderr.count("zfs_replicate: ") == 1
         assert world.guids("offsite/data/child") == world.guids("tank/data/child")
-        assert world.holds("offsite/data/child") == {"three": {"mirror:target"}}
+        assert world.holds("offsite/data/child") == {"one": {"mirror:target"}, "three": {"mirror:target"}}
         world.replicate_from("tank/data", "offsite/new", tag="new")
         assert world.snapshots("offsite/new/child") == ["one", "two", "three"]
         assert "imported read-only" in world.replicate("-n").stdout
@@ -51,6 +51,7 @@ def test_a_read_only_source_is_mirrored_without_holds(world: World) -> None:
         assert world.holds("tank/data/child") == {"one": {"mirror"}}
     world.replicate()
     assert world.holds("tank/data/child") == {"three": {"mirror"}}
+    assert world.holds("offsite/data/child") == {"three": {"mirror:target"}}
 
 
 def test_a_read_only_pool_is_imported_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

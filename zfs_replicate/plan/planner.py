@@ -77,7 +77,7 @@ def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Pl
     planned = [(pair, plan_dataset(pair, pair.source.name in parents, context)) for pair in pairs]
     plans = with_room(_below_no_conflict(planned, context), pairs, target, context.policy.target_tag)
     if source.is_read_only:
-        plans = tuple(map(leaving_source, plans))
+        plans = tuple(map(leaving_source, pairs, plans))
     creates = any(plan.creates_target for plan in plans)
     return Plan(_missing_parents(target, pairs) if creates else (), plans, tuple(orphan.name for orphan in orphans))
 

@@ -24,15 +24,28 @@ def plan_from_read_only(source: str, target: str, keep_days: int | None = None) 
     ("source", "target", "expected"),
     [
         ("a b", "absent", "send a as new; send a..b; verify b; hold-target b"),
-        ("a! b", "a^", "send a..b; verify b; hold-target b; release-target a"),
+        ("a! b", "a^", "send a..b; verify b; hold-target b"),
         ("a! b!", "a^ b^", "release-target a"),
         ("a b", "a b^", "nothing"),
         ("a b", "a changed", "conflict; hold-target a"),
         ("a b", "a resume(a..b)", "hold-target a; resume b; verify b; hold-target b; release-target a"),
+        ("a! b c", "a^ b^", "send b..c; verify c; hold-target c; release-target b"),
     ],
 )
 def test_a_read_only_source_is_left_as_it_is(source: str, target: str, expected: str) -> None:
     assert rendered(plan_from_read_only(source, target)) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        ("a!:40 b", "a^:40", "send a..b; verify b; hold-target b"),
+        ("z:50 a!:40 b", "z:50 a^:40", "send a..b; verify b; hold-target b; expire z"),
+        ("a:40 b", "a:40", "hold-target a; send a..b; verify b; hold-target b; release-target a; expire a"),
+    ],
+)
+def test_a_base_held_on_a_read_only_source_does_not_expire(source: str, target: str, expected: str) -> None:
+    assert rendered(plan_from_read_only(source, target, keep_days=30)) == expected
 
 
 def test_holds_on_a_read_only_source_are_those_that_were_there() -> None:
