@@ -40,7 +40,7 @@ test-versions: $(VENV)/.ready ## run the lab tests on OpenZFS 2.1 and 2.3 too
 	@for variant in 2.1 2.3; do ZFS_LAB_VARIANT=$$variant PYTHON=$(CURDIR)/$(BIN)/python tests/lab/run $(ARGS) || exit 1; done
 
 test-transports: $(VENV)/.ready ## put the whole fault matrix through OpenSSH's client too
-	@ZFS_REPLICATE_TRANSPORT=openssh PYTHON=$(CURDIR)/$(BIN)/python tests/lab/run tests/lab/test_faults.py
+	@ZFS_REPLICATE_TRANSPORT=openssh PYTHON=$(CURDIR)/$(BIN)/python tests/lab/run tests/lab/test_faults_*.py
 
 transcripts: ## replay the main situations in the lab and write docs/transcripts.md
 	@$(MAKE) --no-print-directory test-lab ARGS=tests/lab/test_transcripts.py
