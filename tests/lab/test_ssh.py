@@ -81,6 +81,27 @@ def test_wrong_key(one: World, tmp_path: Path) -> None:
     assert "Permission denied" in look(stderr, "ssh -p ")
 
 
+def test_key_is_installed_by_the_command_of_the_message(
+    one: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program answers for the person who types the password."""
+    (tmp_path / "answer").write_text("#!/bin/sh\necho open sesame\n")
+    (tmp_path / "answer").chmod(0o755)
+    monkeypatch.setenv("SSH_ASKPASS", str(tmp_path / "answer"))
+    monkeypatch.setenv("SSH_ASKPASS_REQUIRE", "force")
+    run("useradd", "--create-home", "--shell", "/bin/sh", "newcomer")
+    try:
+        run("sh", "-c", "echo 'newcomer:open sesame' | chpasswd")
+        zfs("allow", "newcomer", "send,hold,release", "tank/data")
+        with sshd(tmp_path, 2219, "PasswordAuthentication=yes"):
+            trust(2219, SSH / "known_hosts")
+            paste(refused(one, "-p", "2219", host="newcomer@127.0.0.1"), "ssh-copy-id ")
+            one.replicate("-p", "2219", host="newcomer@127.0.0.1")
+    finally:
+        run("userdel", "--remove", "newcomer")
+    assert one.guids("offsite/data") == one.guids("tank/data")
+
+
 def test_broken_ssh_configuration_is_shown(one: World, config: Path) -> None:
     config.write_text("Nonsense yes\n")
     stderr = refused(one)

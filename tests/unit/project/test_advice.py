@@ -10,6 +10,7 @@ PASTED = {
     ("cli/job_file.py", "chmod o-w …"): "test_jobs.py::test_a_file_that_anyone_can_write_to_is_refused",
     ("hosts/ssh.py", "ssh -p … …"): "test_ssh.py::test_connection_refused",
     ("hosts/ssh.py", "ssh …"): "test_ssh.py::test_wrong_key",
+    ("hosts/ssh.py", "ssh-copy-id …"): "test_ssh.py::test_key_is_installed_by_the_command_of_the_message",
     ("hosts/ssh_config.py", "ssh -G …"): "test_ssh.py::test_broken_ssh_configuration_is_shown",
     ("hosts/ssh_keys.py", "cat /etc/ssh/ssh_host_*_key.pub | ssh-keygen -lf -"): (
         "test_ssh.py::test_unknown_host_key_is_refused_with_the_line_that_adds_it"
@@ -86,7 +87,6 @@ PASTED = {
 NOT_RUN = {
     ("plan/planner.py", "apt install mbuffer"): "the lab has no network",
     ("run/context.py", "apt install mbuffer"): "the lab has no network",
-    ("hosts/ssh.py", "ssh-copy-id …"): "it asks for a password, which the users of the lab do not have",
     ("cli/main.py", "zfs_replicate --help"): "tests/unit/cli/test_main.py shows the help",
     ("cli/options.py", "ssh for large streams where it is installed"): "a sentence",
     ("output/failure.py", "make install"): "tests/packaging/test_install.py runs it",
