@@ -10,6 +10,7 @@ from tests.support.exhaust.state import NOW
 from tests.support.simulator import invariants, promises
 from tests.support.simulator.faults import Signal
 from tests.support.simulator.invariants import FinishedRun
+from tests.support.simulator.mirrors import settled
 from tests.support.simulator.pictures import Picture, guids_below, is_in
 from zfs_replicate.errors import OutOfSpace, ReplicateError
 
@@ -26,8 +27,8 @@ def violations(before: Picture, command: Command, ran: Ran, strike: Strike | Non
             command.mirror,
             NOW,
             command.keep_days,
-            before,
-            after,
+            settled(before, command.mirror),
+            settled(after, command.mirror),
             lost_by_hand=ran.destroyed,
             released_by_hand=ran.released,
             is_meddled=strike is not None and strike.is_person,

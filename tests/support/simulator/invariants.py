@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tests.support.simulator.machine_site import FOREIGN_TAG, OWN
-from tests.support.simulator.mirrors import Mirror
+from tests.support.simulator.mirrors import Mirror, is_in_target
 from tests.support.simulator.pictures import DatasetPicture, Picture, SnapshotPicture, guids_below, is_in, newest_common
 
 SECONDS_PER_DAY = 86_400
@@ -104,7 +104,7 @@ def _strangers_touched(run: FinishedRun) -> Iterator[str]:
     """A run changes nothing outside its two trees: other pools, clones, copies of other mirrors."""
     mirror = run.mirror
     for name in run.before.keys() | run.after.keys():
-        is_ours = is_in(name, mirror.source[0]) or is_in(name, mirror.target) or is_in(mirror.target, name)
+        is_ours = is_in(name, mirror.source[0]) or is_in_target(name, mirror) or is_in(mirror.target, name)
         is_touched = run.touched is not None and name in run.touched
         if not is_ours and not is_touched and run.before.get(name) != run.after.get(name):
             yield f"{name} has nothing to do with {mirror.tag}, and changed"

@@ -18,7 +18,7 @@ from tests.support.simulator.faults import At, Call
 from tests.support.simulator.machine_choices import AT_A_COMMAND, DAYS, IN_A_STREAM, KEEP, PLACE, WHEN
 from tests.support.simulator.machine_runs import KILL, TERM, End, Run, Trouble, run
 from tests.support.simulator.machine_site import COPY_ACTS, CREATION, SOURCE_ACTS, Site
-from tests.support.simulator.mirrors import CHAIN, FIRST, MIRRORS, SECOND, Mirror
+from tests.support.simulator.mirrors import CHAIN, FIRST, MIRRORS, SECOND, Mirror, settled
 from tests.support.simulator.pictures import guids_below, picture
 from zfs_replicate.model import SECONDS_PER_DAY
 from zfs_replicate.zfs.names import is_excluded
@@ -208,8 +208,8 @@ class Mirrors(RuleBasedStateMachine):
             mirror,
             self.site.world.now,
             keep_days,
-            before,
-            after,
+            settled(before, mirror),
+            settled(after, mirror),
             frozenset(self.site.lost_by_hand),
             frozenset(self.site.released_by_hand),
             is_meddled=trouble is not None and isinstance(trouble.action, Call),
@@ -261,7 +261,7 @@ class Mirrors(RuleBasedStateMachine):
         now = picture(self.site.world)
         for mirror in MIRRORS:
             self.once_there[mirror.tag] |= guids_below(now, mirror.target)
-            for guid, is_common in invariants.common_pairs(now, mirror):
+            for guid, is_common in invariants.common_pairs(settled(now, mirror), mirror):
                 is_lost = not is_common and (mirror.tag, guid) in self.once_common
                 assert not (self.is_gentle and is_lost), f"{mirror.tag}: no common snapshot left"
                 if is_common:

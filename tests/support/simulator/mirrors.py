@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tests.support.simulator.pictures import DatasetPicture, Picture
+from tests.support.simulator.pictures import DatasetPicture, Picture, is_in
 from zfs_replicate.plan.identity import identity
 from zfs_replicate.zfs import marks, names
 
@@ -41,6 +41,31 @@ class Mirror:
         """Whether this mirror may create or destroy a bookmark, by the name after the #."""
         owner = marks.bookmarking_mirror(self.tag, bookmark)
         return names.is_bookmark_of(self.tag, bookmark) and owner in (None, self.identity(now))
+
+
+def settled(now: Picture, mirror: Mirror) -> Picture:
+    """Return the same with each copy in its place that is still beside an empty placeholder, or beside nothing.
+
+    A run that dies while a copy takes its place leaves some datasets by the one name, and some by the other.
+    """
+    seen = dict(now)
+    for copy in sorted(name for name in now if is_in_target(name, mirror) and name.endswith(names.BESIDE_SUFFIX)):
+        place = copy.removesuffix(names.BESIDE_SUFFIX)
+        holder = now.get(place)
+        is_free = holder is None or (holder.is_marked and not holder.snapshots and not holder.blocks)
+        if not now[copy].snapshots or not is_free or mirror.source + copy[len(mirror.target) :] in now:
+            continue
+        for name in [name for name in seen if is_in(name, copy)]:
+            moved = place + name[len(copy) :]
+            dataset = seen.pop(name)
+            if name == copy or moved not in seen:
+                seen[moved] = replace(dataset, name=moved)
+    return seen
+
+
+def is_in_target(name: str, mirror: Mirror) -> bool:
+    """Whether a dataset is the mirror's: also while its root's copy is beside its place."""
+    return is_in(name, mirror.target) or is_in(name, names.beside(mirror.target))
 
 
 FIRST = Mirror("first", "a/data", "b/copy")
