@@ -202,8 +202,9 @@ def test_user_with_delegated_rights_on_the_source(one: World) -> None:
 
 def test_user_who_may_not_release_fails_and_nothing_expires(one: World) -> None:
     """If a hold cannot be released, the dataset does not expire: the hold would outlive its snapshot on the target."""
-    zfs("allow", "lab", "send,hold", "tank/data")
+    zfs("allow", "lab", "send,hold,release", "tank/data")
     one.replicate(host="lab@127.0.0.1")
+    zfs("unallow", "lab", "release", "tank/data")
     one.snapshot("tank/data@two")
     done = one.replicate("-k", "0", host="lab@127.0.0.1", expect=1)
     assert (

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab.world import PROGRAM, World, paste, run, zfs
+from tests.support.lab.world import PROGRAM, World, mirror_identity, paste, run, zfs
 
 PAUSE = "0.2"
 
@@ -126,9 +126,10 @@ def test_killed_run_leaves_nothing_and_the_next_run_goes_on(world: World) -> Non
     process.kill()
     process.communicate()
     assert left_over() == ""
-    assert world.holds("tank/data") == {"one": {"mirror"}}
+    assert world.holds("tank/data") == {"one": {"mirror", f"mirror.{mirror_identity()}.new"}}
     world.replicate()
     assert world.guids("offsite/data") == world.guids("tank/data")
+    assert world.holds("tank/data") == {"one": {"mirror"}}
 
 
 def test_killed_run_leaves_no_ssh_behind(world: World) -> None:
