@@ -96,7 +96,8 @@ class Dataset:
 
     `written` is the number of bytes written since the newest snapshot. `is_placeholder`: it carries our mark, which
     means nothing once it has snapshots. `logical_bytes`: what it holds before compression (logicalreferenced), known of
-    placeholders without snapshots only. `available`: how many bytes pool and quotas leave free for it and all below it;
+    placeholders without snapshots only; `uncounted_bytes`: see zfs/emptiness.py. `available`: how many bytes pool and
+    quotas leave free for it and all below it;
     known of a target. `odd_snapshots`: those with a name that zfs takes neither in a command nor in a stream, such as
     @a%b; only a channel program can give one (zfs-program(8)). `origin`: the snapshot that it is a clone of; known of a
     target where no snapshot is held by a mirror. `encryption_root`: the dataset whose key unlocks it; None if it is not
@@ -112,6 +113,7 @@ class Dataset:
     resume_token: ResumeToken | None = None
     is_placeholder: bool = False
     logical_bytes: int = 0
+    uncounted_bytes: int = 0
     available: int | None = None
     odd_snapshots: tuple[Snapshot, ...] = ()
     origin: str | None = None

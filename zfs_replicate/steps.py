@@ -115,10 +115,11 @@ class MoveDataset:
 
 @dataclass(frozen=True, slots=True)
 class DestroyPlaceholder:
-    """Destroy a placeholder, if it is still empty, and nothing is below it."""
+    """Destroy a placeholder, if it is still empty, and nothing is below it. `uncounted_bytes`: as of its Dataset."""
 
     target: str
     is_encrypted: bool = False
+    uncounted_bytes: int = 0
 
 
 PlaceAct = MoveDataset | CreateParent | DestroyPlaceholder

@@ -64,7 +64,7 @@ def plan_place(datasets: Mapping[str, Dataset], place: str, copy_root: str | Non
     moving = _Moving(datasets, copy_root)
     if placeholder is not None:
         moving.move_below(place, copy)
-        moving.acts.append(DestroyPlaceholder(place, placeholder.is_encrypted))
+        moving.acts.append(DestroyPlaceholder(place, placeholder.is_encrypted, placeholder.uncounted_bytes))
     step = TakePlace(place, copy, tuple(moving.acts))
     has_begun = any(name.startswith(f"{copy}/") for name in datasets)
     return Beside(placeholder, step, moving.stuck, is_taken, moving.longest_name, has_begun)
@@ -96,7 +96,7 @@ class _Moving:
                 if other is None:
                     self.acts.append(CreateParent(moved, is_placeholder=True, is_kept_plain=True))
                 self.move_below(child.name, moved)
-                self.acts.append(DestroyPlaceholder(child.name, child.is_encrypted))
+                self.acts.append(DestroyPlaceholder(child.name, child.is_encrypted, child.uncounted_bytes))
             else:
                 self.stuck = self.stuck or child
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from zfs_replicate.errors import TargetDiverged
 from zfs_replicate.hosts.base import TargetHost, run
@@ -61,7 +62,8 @@ def _check_untouched(act: DestroyPlaceholder, place: str, target: TargetHost) ->
     text = _run(target, commands.list_contents((act.target,)), place, f"read how much {act.target} holds")
     with parse_errors_of(target, act.target, "zfs list"):
         ((logical_bytes, written),) = parse.contents(text.splitlines()).values()
-    if not is_untouched(Dataset(act.target, Kind.FILESYSTEM, act.is_encrypted, written, logical_bytes=logical_bytes)):
+    weighed = Dataset(act.target, Kind.FILESYSTEM, act.is_encrypted, written, logical_bytes=logical_bytes)
+    if not is_untouched(replace(weighed, uncounted_bytes=act.uncounted_bytes)):
         raise TargetDiverged(
             f"{act.target} on {target.name}: it was created as an empty parent, but data has been written to it since;"
             " move its files elsewhere and delete them here, then run again"

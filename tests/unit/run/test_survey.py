@@ -25,6 +25,22 @@ def test_both_sides_are_read_with_their_capabilities() -> None:
     assert survey.target_capabilities.pool_guid == 2
 
 
+@pytest.mark.parametrize(("version", "expected"), [("zfs-2.3.9-1", 512), ("zfs-2.4.4-1", 0)])
+def test_an_older_zfs_counts_less_of_a_placeholder(version: str, expected: int) -> None:
+    target = side("here", "off/a", 2)
+    probe = target.answers["sh -c"]
+    answers = {
+        "sh -c": replace(probe, stdout=probe.stdout.replace(b"guid", f"zfs-version\t{version}\nguid".encode())),
+        "zfs get": Answer(b"off/a\n"),
+        "zpool sync": Answer(),
+        "zfs list -Hp -o name,encryption": Answer(b"off\toff\n"),
+        "zfs list -Hp -o name,logicalreferenced": Answer(b"off/a\t43008\t98304\n"),
+    }
+    target.answers = {**target.answers, **answers}
+    survey = read_both(Place(side("nas1", "tank/a", 1), "tank/a"), Place(target, "off/a"))
+    assert survey.target.datasets["off/a"].uncounted_bytes == expected
+
+
 def denied(host: FakeHost, *beginnings: str) -> None:
     """Let the commands that begin with these fail. A probe has printed its greeting."""
     refused = {key: replace(host.answers[key], status=1, stderr="permission denied") for key in beginnings}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from zfs_replicate.model import Dataset, Kind
-from zfs_replicate.zfs.emptiness import is_untouched
+from zfs_replicate.zfs.emptiness import SMALLER_BYTES, is_untouched, uncounted_bytes
 
 
 def placeholder(written: int, logical_bytes: int, is_encrypted: bool) -> Dataset:
@@ -80,6 +82,38 @@ def test_data_of_any_size_is_seen(written: int, logical_bytes: int, is_encrypted
 )
 def test_small_files_are_seen(written: int, logical_bytes: int, is_encrypted: bool) -> None:
     assert not is_untouched(placeholder(written, logical_bytes, is_encrypted))
+
+
+@pytest.mark.parametrize(("written", "logical_bytes", "is_encrypted"), EMPTY)
+def test_a_smaller_one_of_an_older_version_is_untouched(written: int, logical_bytes: int, is_encrypted: bool) -> None:
+    is_smaller = logical_bytes not in (12_288, 50_176)
+    empty = placeholder(written, logical_bytes - (SMALLER_BYTES if is_smaller else 0), is_encrypted)
+    assert is_untouched(replace(empty, uncounted_bytes=SMALLER_BYTES))
+
+
+@pytest.mark.parametrize(
+    ("written", "logical_bytes", "is_encrypted"),
+    [(24_576, 12_800, False), (98_304, 43_520, False), (196_608, 71_168, True), (1_572_864, 399_872, False)],
+)
+def test_a_tiny_file_is_seen_on_an_older_version(written: int, logical_bytes: int, is_encrypted: bool) -> None:
+    assert not is_untouched(
+        replace(placeholder(written, logical_bytes, is_encrypted), uncounted_bytes=uncounted_bytes("zfs-2.3.9-1"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"),
+    [
+        ("zfs-2.4.4-1~bpo13+1", 0),
+        ("zfs-2.10.0", 0),
+        ("zfs-3.0.0", 0),
+        ("zfs-2.3.9-0+deb13u1", SMALLER_BYTES),
+        ("zfs-0.8.3", SMALLER_BYTES),
+        ("", SMALLER_BYTES),
+    ],
+)
+def test_the_version_says_how_much_is_not_counted(version: str, expected: int) -> None:
+    assert uncounted_bytes(version) == expected
 
 
 def test_a_filesystem_that_has_not_reached_the_disk_is_untouched() -> None:
