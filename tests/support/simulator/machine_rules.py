@@ -21,7 +21,7 @@ from tests.support.simulator.machine_site import COPY_ACTS, CREATION, SOURCE_ACT
 from tests.support.simulator.mirrors import CHAIN, FIRST, MIRRORS, SECOND, Mirror, settled
 from tests.support.simulator.pictures import guids_below, picture
 from zfs_replicate.model import SECONDS_PER_DAY
-from zfs_replicate.zfs.names import is_excluded
+from zfs_replicate.zfs.names import BESIDE_SUFFIX, is_excluded
 
 TALLY: Counter[str] = Counter()
 
@@ -183,7 +183,8 @@ class Mirrors(RuleBasedStateMachine):
             before = picture(self.site.world)
             act()
             after = picture(self.site.world)
-            self.touched |= {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+            changed = {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
+            self.touched |= changed | {name.replace(BESIDE_SUFFIX, "") for name in changed}
 
         self.run(FIRST, keep_days, Trouble(Call(observed), host, *when))
         self.run(FIRST, keep_days)
