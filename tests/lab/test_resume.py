@@ -78,7 +78,8 @@ def test_resume_moves_only_the_rest(world: World, cutting_port: int) -> None:
 
 def test_stale_token_of_a_first_send_is_cleared_and_said(world: World, cutting_port: int) -> None:
     cut_first_send(world, cutting_port)
-    zfs("release", "mirror", "tank/data@one")
+    for tag in world.holds("tank/data")["one"]:
+        zfs("release", tag, "tank/data@one")
     zfs("destroy", "tank/data@one")
     world.snapshot("tank/data@two")
     done = world.replicate()
