@@ -66,7 +66,8 @@ def try_cell(world: World, machine: FaultyMachine, cell: Cell, transport: str) -
     scenario = cell.scenario
     scenario.prepare(world)
     ended, had = strike(world, machine, cell, transport)
-    assert (ended.status, ended.passes) == (cell.status, 0 if cell.status < 0 else cell.passes), ended.stderr
+    expected = cell.status, 0 if cell.status < 0 else cell.passes
+    assert (ended.status, ended.passes) == expected, f"{ended}, not {expected}"
     run("sh", "-c", _filled(cell.fix, world, machine, cell))
     assert streams_left() == ""
     has = both_sides(scenario)

@@ -32,7 +32,7 @@ case "$words" in
 $match) ;;
 *) exec "$real" "$@" ;;
 esac
-mkdir "$directory/fired" 2>/dev/null || exec "$real" "$@"
+mkdir "$fired" 2>/dev/null || exec "$real" "$@"
 case $when in
 before) eval "$action"; exec "$real" "$@" ;;
 after) "$real" "$@"; status=$?; eval "$action"; exit $status ;;
@@ -73,19 +73,23 @@ class FaultyMachine:
         self.directory = directory
         self.server = server
         self.path = f"{directory}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+        self._armed = 0
+
+    @property
+    def _fired(self) -> Path:
+        """What a fault leaves when it strikes. Each has its own, for a command of the run before, which has read the
+        fault of then, may come to it only now."""
+        return self.directory / f"fired-{self._armed}"
 
     def arm(self, fault: Fault) -> None:
-        text = f"match='{fault.match}'\nwhen={fault.when}\naction='{fault.action}'\n"
+        self._armed += 1
+        text = f"match='{fault.match}'\nwhen={fault.when}\naction='{fault.action}'\nfired={self._fired}\n"
         (self.directory / "fault").write_text(text)
 
     def disarm(self) -> bool:
         """Remove the fault; return whether it struck."""
         (self.directory / "fault").unlink()
-        fired = self.directory / "fired"
-        has_fired = fired.exists()
-        if has_fired:
-            fired.rmdir()
-        return has_fired
+        return self._fired.exists()
 
     @contextmanager
     def tracing(self) -> Iterator[list[str]]:
@@ -120,7 +124,7 @@ class FaultyMachine:
             thread.join()
 
     def _strike(self) -> None:
-        (self.directory / "fired").mkdir()
+        self._fired.mkdir()
         run("sh", "-c", f'. {self.directory}/fault; eval "$action"')
 
     def ends_client(self, signal: str) -> str:
