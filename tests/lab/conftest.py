@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.lab.faults import FaultyMachine, faulty_machine
 from tests.support.lab.servers import KNOWN_HOSTS, Server, counting, sshd, trust
 from tests.support.lab.world import World, destroy_pools, make_pools
 
 SSH_PORT = 22
 COUNTING_PORT = 2201
+CUT_PORT = 2202
+FAULTY_PORT = 2240
 
 
 def pytest_sessionstart() -> None:
@@ -40,3 +43,21 @@ def world(tmp_path: Path) -> Iterator[World]:
     destroy_pools()
     for image in tmp_path.glob("*.img"):
         image.unlink()
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyMachine]:
+    """A source and a target on which faults can be armed."""
+    with faulty_machine(tmp_path_factory.mktemp("faulty"), FAULTY_PORT, KNOWN_HOSTS) as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def cutting_port(tmp_path: Path) -> Iterator[int]:
+    """The port of an sshd that ends each `zfs send` after 600 kB, and runs everything else."""
+    cut = (
+        'case "$SSH_ORIGINAL_COMMAND" in *" zfs send "*) sh -c "$SSH_ORIGINAL_COMMAND" | head -c 600000; exit 0;; esac'
+    )
+    with sshd(tmp_path, CUT_PORT, wrapper=f'{cut}\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
+        trust(CUT_PORT, KNOWN_HOSTS)
+        yield CUT_PORT

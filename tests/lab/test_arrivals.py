@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
-from tests.support.lab.faults import Fault, FaultyMachine, faulty_machine, streams_left
-from tests.support.lab.servers import KNOWN_HOSTS
+from tests.support.lab.faults import Fault, FaultyMachine, streams_left
 from tests.support.lab.world import PROGRAM, World, run, zfs
 
-PORT = 2246
 SOURCE, TARGET = "tank/data", "offsite/data"
 AMID = "until zfs list offsite/data@c >/dev/null 2>&1; do sleep 0.1; done; {}"
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyMachine]:
-    with faulty_machine(tmp_path_factory.mktemp("faulty"), PORT, KNOWN_HOSTS) as faulty:
-        yield faulty
 
 
 def prepare(world: World) -> None:
@@ -32,7 +24,8 @@ def prepare(world: World) -> None:
 
 def mirror(machine: FaultyMachine, expect: int, *options: str) -> str:
     """Run the program with the fault on both sides. Return its stderr."""
-    words = ["-h", "127.0.0.1", "-p", str(PORT), "-r", SOURCE, "-l", TARGET, "-t", "mirror", "--retries", "0"]
+    where = ["-h", "127.0.0.1", "-p", str(machine.server.port), "-r", SOURCE, "-l", TARGET]
+    words = [*where, "-t", "mirror", "--retries", "0"]
     done = run(*machine.launching("python3", PROGRAM, *words, *options), check=False)
     assert done.returncode == expect, done.stderr
     assert streams_left() == ""

@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.lab.cells import TRANSPORT, Cell, record, run_client, try_cell
-from tests.support.lab.faults import FaultyMachine, faulty_machine
+from tests.support.lab.faults import FaultyMachine
 from tests.support.lab.matrix import CLIENTS
 from tests.support.lab.moments import that_never_come, without_a_moment
 from tests.support.lab.scenarios import EVERYTHING, PLACING, Scenario
-from tests.support.lab.servers import KNOWN_HOSTS
 from tests.support.lab.world import World
-
-PORT = 2240
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyMachine]:
-    with faulty_machine(tmp_path_factory.mktemp("faulty"), PORT, KNOWN_HOSTS) as faulty:
-        yield faulty
 
 
 @pytest.mark.parametrize("scenario", [EVERYTHING, PLACING], ids=["everything", "placing"])

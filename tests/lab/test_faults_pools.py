@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.lab.cells import TRANSPORT, Cell, record, try_cell
-from tests.support.lab.faults import FaultyMachine, faulty_machine
+from tests.support.lab.faults import FaultyMachine
 from tests.support.lab.matrix import POOLS
-from tests.support.lab.servers import KNOWN_HOSTS
 from tests.support.lab.world import World
-
-PORT = 2248
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyMachine]:
-    with faulty_machine(tmp_path_factory.mktemp("faulty"), PORT, KNOWN_HOSTS) as faulty:
-        yield faulty
 
 
 @pytest.mark.parametrize("cell", POOLS, ids=str)

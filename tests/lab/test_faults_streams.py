@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.lab.cells import TRANSPORT, Cell, record, try_cell
-from tests.support.lab.faults import FaultyMachine, faulty_machine
+from tests.support.lab.faults import FaultyMachine
 from tests.support.lab.matrix import STOPPED_SSHD, STREAMS
 from tests.support.lab.scenarios import INCREMENTAL
-from tests.support.lab.servers import KNOWN_HOSTS
 from tests.support.lab.world import World
-
-PORT = 2247
 
 MIDDLE = [cell for cell in STREAMS if cell.scenario is INCREMENTAL and cell is not STOPPED_SSHD]
 """The cells where the transport matters most, without the stopped sshd, which takes a minute."""
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyMachine]:
-    with faulty_machine(tmp_path_factory.mktemp("faulty"), PORT, KNOWN_HOSTS) as faulty:
-        yield faulty
 
 
 @pytest.mark.parametrize("cell", STREAMS, ids=str)

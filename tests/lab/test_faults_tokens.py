@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.support.lab.cells import TRANSPORT, Ended, assert_mirrored, run_client
-from tests.support.lab.faults import Fault, FaultyMachine, faulty_machine
+from tests.support.lab.faults import Fault, FaultyMachine
 from tests.support.lab.scenarios import RESUMING
-from tests.support.lab.servers import KNOWN_HOSTS
 from tests.support.lab.world import World
-
-PORT = 2249
 
 UNANSWERED = {
     "killed": "kill -KILL $$",
@@ -23,12 +18,6 @@ GARBLED = {
     "corrupt": 'echo "cannot resume send: resume token is corrupt (incorrect checksum)" >&2; exit 255',
     "not UTF-8": 'printf "\\ttoguid = 0x1\\n\\ttoname = tank/d\\377@two\\n"; exit 255',
 }
-
-
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyMachine]:
-    with faulty_machine(tmp_path_factory.mktemp("faulty"), PORT, KNOWN_HOSTS) as faulty:
-        yield faulty
 
 
 def strike_decoding(world: World, machine: FaultyMachine, action: str) -> Ended:

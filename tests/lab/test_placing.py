@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.lab.faults import REAL
-from tests.support.lab.servers import sshd, trust
 from tests.support.lab.world import World, paste, zfs
 
 SOURCE = "tank/safe"
-CUT_PORT = 2202
 
 KILLER = f"""#!/bin/sh
 count=$(dirname "$0")/count
@@ -149,17 +145,6 @@ def test_a_kill_at_each_command(safe: World, vault: str, command: str, nth: int,
     assert safe.replicate_from(SOURCE, target).stderr == ""
     assert identities(safe, target) == before
     assert_mirrored(safe, SOURCE, target)
-
-
-@pytest.fixture
-def cutting_port(tmp_path: Path) -> Iterator[int]:
-    """The port of an sshd that ends each `zfs send` after 600 kB, and runs everything else."""
-    cut = (
-        'case "$SSH_ORIGINAL_COMMAND" in *" zfs send "*) sh -c "$SSH_ORIGINAL_COMMAND" | head -c 600000; exit 0;; esac'
-    )
-    with sshd(tmp_path, CUT_PORT, wrapper=f'{cut}\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
-        trust(CUT_PORT, Path("/root/.ssh/known_hosts"))
-        yield CUT_PORT
 
 
 def test_a_cut_stream_beside_a_placeholder_is_resumed(safe: World, cutting_port: int) -> None:

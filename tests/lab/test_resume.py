@@ -3,26 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
-
-from tests.support.lab.servers import sshd, trust
 from tests.support.lab.world import World, run, zfs
-
-CUT_PORT = 2202
-
-
-@pytest.fixture
-def cutting_port(tmp_path: Path) -> Iterator[int]:
-    """The port of an sshd that ends each `zfs send` after 600 kB, and runs everything else."""
-    cut = (
-        'case "$SSH_ORIGINAL_COMMAND" in *" zfs send "*) sh -c "$SSH_ORIGINAL_COMMAND" | head -c 600000; exit 0;; esac'
-    )
-    with sshd(tmp_path, CUT_PORT, wrapper=f'{cut}\nexec sh -c "$SSH_ORIGINAL_COMMAND"'):
-        trust(CUT_PORT, Path("/root/.ssh/known_hosts"))
-        yield CUT_PORT
 
 
 def token(world: World, dataset: str = "offsite/data") -> str:

@@ -18,13 +18,10 @@ from zfs_replicate.zfs import marks
 
 def with_elsewhere(survey: Survey, source: Place, target: Place, excludes: tuple[str, ...], tag: str) -> Survey:
     """Return the survey with the held snapshots that were moved out of the trees, as far as they can be told."""
-    orphaned = orphaned_guids(survey, excludes, tag)
-    tag_beside = marks.tag_beside(tag, mirror_of(survey))
-    apart = held_elsewhere(source, tag_beside, orphaned)
-    datasets = {snapshot.partition("@")[0] for snapshot in apart}
-    plain = (name for name in held_elsewhere(source, tag, orphaned) if name.partition("@")[0] not in datasets)
-    moved = (*((tag_beside, name) for name in apart), *((tag, name) for name in plain))
+    own_tags = marks.tag_beside(tag, mirror_of(survey)), tag
+    moved = held_elsewhere(source, own_tags, orphaned_guids(survey, excludes, tag))
     originals = survey.source.datasets.values()
     guids = frozenset(snapshot.guid for dataset in originals for snapshot in dataset.snapshots)
     guids |= frozenset(bookmark.guid for dataset in originals for bookmark in dataset.bookmarks)
-    return replace(survey, moved=moved, aside=held_elsewhere(target, f"{tag}{TARGET_SUFFIX}", guids, target.root))
+    aside = held_elsewhere(target, (f"{tag}{TARGET_SUFFIX}",), guids, target.root)
+    return replace(survey, moved=moved, aside=tuple(name for _tag, name in aside))

@@ -7,7 +7,7 @@ is there.
 from __future__ import annotations
 
 from zfs_replicate.model import Bookmark, PlanContext, Snapshot
-from zfs_replicate.plan.identity import Standing, is_bookmark_of
+from zfs_replicate.plan.identity import Standing
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.steps import BookmarkSource
 from zfs_replicate.zfs import marks, names
@@ -31,7 +31,7 @@ def renewed_bookmark(
     name = marks.bookmark_name(tag, context.mirror, tip.name)
     if any(mark.name == name and mark.guid != tip.guid for mark in source.bookmarks):
         name = f"{name}.{tip.guid}"  # of a snapshot that had this name before: it goes once the new one is there
-    own = [mark for mark in source.bookmarks if is_bookmark_of(tag, context.mirror, mark.name)]
+    own = [mark for mark in source.bookmarks if marks.bookmarking_mirror(tag, mark.name) == context.mirror]
     is_present = any(mark.name == name and mark.guid == tip.guid for mark in own)
     older = [mark for mark in own if mark.name != name]
     is_valid = len(source.name) + 1 + len(name) <= names.MAX_NAME_LENGTH
@@ -42,12 +42,8 @@ def renewed_bookmark(
         copies = pair.target.snapshots if pair.target else ()
         ours = {copy.guid for copy in copies if context.policy.target_tag in copy.holds}
         decided = ours - standing.undecided
-        replaced += [mark for mark in source.bookmarks if mark.guid in decided and _is_unmarked(tag, mark.name)]
+        replaced += [mark for mark in source.bookmarks if mark.guid in decided and marks.is_unmarked(tag, mark.name)]
     step = BookmarkSource(
         f"{source.name}@{tip.name}", bookmark, tuple(f"{source.name}#{mark.name}" for mark in replaced)
     )
     return (step,) if bookmark or replaced else ()
-
-
-def _is_unmarked(tag: str, bookmark: str) -> bool:
-    return names.is_bookmark_of(tag, bookmark) and marks.bookmarking_mirror(tag, bookmark) is None

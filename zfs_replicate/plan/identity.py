@@ -16,7 +16,7 @@ from zfs_replicate.errors import PoolMissing
 from zfs_replicate.model import SECONDS_PER_DAY, TARGET_SUFFIX, Dataset, Snapshot, Survey
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plans import Sharing
-from zfs_replicate.zfs import marks, names
+from zfs_replicate.zfs import marks
 
 GRACE_DAYS = 35
 """So long a hold of an older version stays for a mirror that runs rarely, such as the other one of two disks."""
@@ -116,23 +116,17 @@ def _proven(pair: Pair, tag: str, plain: Sequence[Snapshot], mirror: str) -> lis
     """
     copies = pair.target.snapshots if pair.target else ()
     here = {copy.guid for copy in copies if f"{tag}{TARGET_SUFFIX}" in copy.holds}
-    marked = {mark.guid for mark in pair.source.bookmarks if is_bookmark_of(tag, mirror, mark.name)}
+    marked = {mark.guid for mark in pair.source.bookmarks if marks.bookmarking_mirror(tag, mark.name) == mirror}
     claim = marks.claim_tag(tag, mirror)
     candidates = pair.source.snapshots if marked else plain
     proven = [s for s in candidates if s.guid in here] + [s for s in pair.source.snapshots if claim in s.holds]
     return proven or [snapshot for snapshot in plain if snapshot.guid in marked]
 
 
-def is_bookmark_of(tag: str, mirror: str, bookmark: str) -> bool:
-    """Whether this mirror made a bookmark, by the name after the #."""
-    return marks.bookmarking_mirror(tag, bookmark) == mirror
-
-
 def _undecided(source: Dataset, tag: str, mirror: str, now: int) -> frozenset[int]:
     """Return the guids that a bookmark of an older version stands for, until there is one of this mirror, and they are
     GRACE_DAYS old."""
-    bookmarks = [mark for mark in source.bookmarks if names.is_bookmark_of(tag, mark.name)]
-    has_own = any(is_bookmark_of(tag, mirror, mark.name) for mark in bookmarks)
-    unmarked = (mark for mark in bookmarks if marks.bookmarking_mirror(tag, mark.name) is None)
+    has_own = any(marks.bookmarking_mirror(tag, mark.name) == mirror for mark in source.bookmarks)
+    unmarked = (mark for mark in source.bookmarks if marks.is_unmarked(tag, mark.name))
     oldest = now - GRACE_DAYS * SECONDS_PER_DAY
     return frozenset(mark.guid for mark in unmarked if not has_own or mark.creation > oldest)

@@ -7,7 +7,7 @@ gone on the source keeps its holds, and with them its space: only a person knows
 from __future__ import annotations
 
 import shlex
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 
 from zfs_replicate.config import Connection
 from zfs_replicate.model import TARGET_SUFFIX, Inventory, Survey
@@ -38,23 +38,14 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
     if survey.source_capabilities.is_read_only:
         on_source = []  # nothing can be released there now
     on_target = [
-        (name, NOT_ON_SOURCE if name.partition("@")[0] in orphans else EXCLUDED)
+        (target_tag, name, NOT_ON_SOURCE if name.partition("@")[0] in orphans else EXCLUDED)
         for name in _held(survey.target, mirrored.keys(), target_tag)
     ]
-    on_target += [(name, MOVED_ASIDE) for name in survey.aside]
-    on_target = [(name, reason) for name, reason in on_target if not _is_on_its_way(name, mirrored.keys())]
+    on_target += [(target_tag, name, MOVED_ASIDE) for name in survey.aside]
+    on_target = [entry for entry in on_target if not _is_on_its_way(entry[1], mirrored.keys())]
     return (
-        *(
-            leftover
-            for own_tag in dict.fromkeys(tag_there for tag_there, _name, _reason in on_source)
-            for leftover in _by_topmost(
-                Side.SOURCE,
-                own_tag,
-                [(name, reason) for tag_there, name, reason in on_source if tag_there == own_tag],
-                (*releasing(connection, own_tag), "-r"),
-            )
-        ),
-        *_by_topmost(Side.TARGET, target_tag, on_target, _releasing_here(connection, tag)),
+        *_by_topmost(Side.SOURCE, on_source, lambda own_tag: (*releasing(connection, own_tag), "-r")),
+        *_by_topmost(Side.TARGET, on_target, lambda _target_tag: _releasing_here(connection, tag)),
     )
 
 
@@ -115,13 +106,18 @@ def _held(tree: Inventory, mirrored: Container[str], tag: str) -> Iterator[str]:
             yield from (f"{dataset.name}@{snapshot.name}" for snapshot in dataset.snapshots if tag in snapshot.holds)
 
 
-def _by_topmost(side: Side, tag: str, held: Iterable[tuple[str, str]], command: tuple[str, ...]) -> Iterator[Leftover]:
-    """Given held snapshots with their reasons, parents first, yield them by the topmost of their datasets."""
-    groups: dict[str, list[tuple[str, str]]] = {}
-    for snapshot, reason in held:
+def _by_topmost(
+    side: Side, held: Iterable[tuple[str, str, str]], command: Callable[[str], tuple[str, ...]]
+) -> Iterator[Leftover]:
+    """Given (tag, snapshot, reason) of holds, parents first, yield them by tag and the topmost of their datasets.
+
+    `command`: given a tag, the words of the command that releases it, but for the dataset, which is the last one.
+    """
+    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for tag, snapshot, reason in held:
         dataset = snapshot.partition("@")[0]
-        top = next((name for name in groups if names.is_within(dataset, name)), dataset)
-        groups.setdefault(top, []).append((snapshot, reason))
-    for dataset, members in groups.items():
+        top = next((name for own, name in groups if own == tag and names.is_within(dataset, name)), dataset)
+        groups.setdefault((tag, top), []).append((snapshot, reason))
+    for (tag, dataset), members in groups.items():
         snapshots = tuple(snapshot for snapshot, _reason in members)
-        yield Leftover(side, dataset, tag, snapshots, members[0][1], shlex.join((*command, dataset)))
+        yield Leftover(side, dataset, tag, snapshots, members[0][1], shlex.join((*command(tag), dataset)))

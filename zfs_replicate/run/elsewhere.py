@@ -1,4 +1,4 @@
-"""Find held snapshots in the pool of a tree, but outside of it. held_elsewhere(Place, tag, guids) → names.
+"""Find held snapshots in the pool of a tree, but outside of it. held_elsewhere(Place, tags, guids) → (tag, name).
 
 Changes nothing. What a host does not let us list is not found: the gate, for example, shows only the mirrored trees.
 """
@@ -6,6 +6,7 @@ Changes nothing. What a host does not let us list is not found: the gate, for ex
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from zfs_replicate.errors import ReplicateError
 from zfs_replicate.hosts.base import run
@@ -16,11 +17,14 @@ from zfs_replicate.zfs import commands, names, parse
 log = logging.getLogger(__name__)
 
 
-def held_elsewhere(place: Place, tag: str, guids: frozenset[int], beginning: str = "") -> tuple[str, ...]:
-    """Given a tree, return the held snapshots outside of it, parents first, of datasets that begin with `beginning`.
+def held_elsewhere(
+    place: Place, wanted: Sequence[str], guids: frozenset[int], beginning: str = ""
+) -> tuple[tuple[str, str], ...]:
+    """Given a tree, return (tag, snapshot) of what is held outside of it, parents first, with each of the wanted tags.
 
-    They have one of these guids. Where the tag also holds others, on the same dataset or below it, none of that is
-    returned: another mirror works there.
+    The datasets begin with `beginning`, the snapshots have one of these guids; of a dataset, only the first tag counts
+    that holds some. Where a tag also holds others, on the same dataset or below it, none of that is returned: another
+    mirror works there.
     """
     if not guids:
         return ()
@@ -33,12 +37,15 @@ def held_elsewhere(place: Place, tag: str, guids: frozenset[int], beginning: str
     except ReplicateError as error:
         log.debug("%s: not looked for holds outside %s: %s", place.host.name, place.root, error)
         return ()
-    tagged = [name for name in counts if tag in tags.get(name, ())]
-    foreign = {_dataset(name) for name in tagged if held[name][0] not in guids}
-    ours = {top for top in tops if not any(names.is_within(dataset, top) for dataset in foreign)}
-    return tuple(
-        sorted((name for name in tagged if _dataset(name) in ours), key=lambda name: _dataset(name).split("/"))
-    )
+    found: list[tuple[str, str]] = []
+    for tag in wanted:
+        tagged = [name for name in counts if tag in tags.get(name, ())]
+        foreign = {_dataset(name) for name in tagged if held[name][0] not in guids}
+        ours = {top for top in tops if not any(names.is_within(dataset, top) for dataset in foreign)}
+        ours -= {_dataset(name) for _tag, name in found}
+        named = sorted((name for name in tagged if _dataset(name) in ours), key=lambda name: _dataset(name).split("/"))
+        found += [(tag, name) for name in named]
+    return tuple(found)
 
 
 def _held_outside(place: Place) -> dict[str, tuple[int, int]]:

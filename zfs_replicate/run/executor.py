@@ -101,16 +101,13 @@ class _Execution:
     def _tag(self, kind: type[Hold] | type[Release], side: Side) -> None:
         """Hold or release all snapshots of one side. A dataset for which that fails is left out of the later phases.
 
-        Each tag needs commands of its own. A dataset's steps are done in their order, so that its claim comes first.
+        Each tag needs commands of its own: claims are placed first, and released last.
         """
-        tried: set[tuple[str, Step]] = set()  # a conflict stays active although its hold has failed
-        while pending := [
-            (plan, step) for plan, step in self._pending(kind) if step.side is side and (plan.source, step) not in tried
-        ]:
-            first = {plan.source: (plan, step) for plan, step in reversed(pending)}
-            same = [(plan, step) for plan, step in first.values() if step.tag == pending[0][1].tag]
-            tried.update((plan.source, step) for plan, step in same)
-            for plan, step, error in self._tag_all(same[::-1]):
+        steps = [step for _plan, step in self._pending(kind) if step.side is side]
+        steps.sort(key=lambda step: step.is_claim is (kind is Release))
+        for tag in dict.fromkeys(step.tag for step in steps):
+            pending = [(plan, step) for plan, step in self._pending(kind) if step.side is side and step.tag == tag]
+            for plan, step, error in self._tag_all(pending):
                 self._ledger.fail(plan, error, step)
 
     def _repair_holds(self) -> None:

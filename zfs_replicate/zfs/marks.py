@@ -24,11 +24,6 @@ _CLAIM = re.compile(rf"\.({_MIRROR})\.new")
 _BOOKMARK = re.compile(rf"({_MIRROR})_")
 
 
-def is_mirror(text: str) -> bool:
-    """Whether a text has the form of a mirror's identity."""
-    return re.fullmatch(_MIRROR, text) is not None
-
-
 def tag_beside(tag: str, mirror: str) -> str:
     """Return the tag of a mirror that shares `tag` with another one."""
     return f"{tag}.{mirror}"
@@ -65,6 +60,11 @@ def bookmarking_mirror(tag: str, bookmark: str) -> str | None:
     prefix = names.bookmark_prefix(tag)
     match = _BOOKMARK.match(bookmark, len(prefix)) if bookmark.startswith(prefix) else None
     return match[1] if match else None
+
+
+def is_unmarked(tag: str, bookmark: str) -> bool:
+    """Whether an older version made a bookmark for a mirror with this tag, so that it does not say for which."""
+    return names.is_bookmark_of(tag, bookmark) and bookmarking_mirror(tag, bookmark) is None
 
 
 def _mirror_in(pattern: re.Pattern[str], tag: str, hold: str) -> str | None:

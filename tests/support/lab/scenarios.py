@@ -93,23 +93,19 @@ def leave_saved_state(base: str, snapshot: str, target: str) -> None:
 
 
 def _encrypted(world: World) -> None:
+    _grow_safe(world, ENCRYPTED)
+
+
+def _decrypting(world: World) -> None:
+    _grow_safe(world, DECRYPTED)
+
+
+def _grow_safe(world: World, scenario: Scenario) -> None:
     """Let the source be encrypted, and have two snapshots that the target has not."""
     world.create_encrypted("tank/safe")
     zfs("create", "tank/safe/child")
     world.snapshot("tank/safe@one", recursive=True)
-    replicate(world, ENCRYPTED)
-    _grow_safe(world)
-
-
-def _decrypting(world: World) -> None:
-    world.create_encrypted("tank/safe")
-    zfs("create", "tank/safe/child")
-    world.snapshot("tank/safe@one", recursive=True)
-    replicate(world, DECRYPTED)
-    _grow_safe(world)
-
-
-def _grow_safe(world: World) -> None:
+    replicate(world, scenario)
     world.write("tank/safe", "large", LARGE)
     for name in ("two", "three"):
         world.snapshot(f"tank/safe@{name}", recursive=True)

@@ -31,22 +31,29 @@ def guids(host: SimulatedHost, *datasets: str) -> frozenset[int]:
     return frozenset(map(int, lines))
 
 
+def found(place: Place, tag: str, known: frozenset[int], beginning: str = "") -> tuple[str, ...]:
+    """Return the names of what one tag holds."""
+    held = held_elsewhere(place, (tag,), known, beginning)
+    assert {own for own, _name in held} <= {tag}
+    return tuple(name for _tag, name in held)
+
+
 MOVED = ("tank/moved", "tank/moved/my y", "tank/d")
 
 
 def test_moved_snapshots_are_known_by_their_guids(nas1: SimulatedHost) -> None:
     expected = ("tank/moved@a", "tank/moved/my y@a")
-    assert held_elsewhere(Place(nas1, "tank/d"), TAG, guids(nas1, *MOVED)) == expected
+    assert found(Place(nas1, "tank/d"), TAG, guids(nas1, *MOVED)) == expected
 
 
 def test_snapshots_that_others_hold_are_not_returned(nas1: SimulatedHost) -> None:
     nas1.run("zfs", "hold", "admin", "tank/moved@a")
     nas1.run("zfs", "release", TAG, "tank/moved@a")
-    assert held_elsewhere(Place(nas1, "tank/d"), TAG, guids(nas1, *MOVED)) == ("tank/moved/my y@a",)
+    assert found(Place(nas1, "tank/d"), TAG, guids(nas1, *MOVED)) == ("tank/moved/my y@a",)
 
 
 def test_only_datasets_with_the_beginning_are_returned(nas1: SimulatedHost) -> None:
-    assert held_elsewhere(Place(nas1, "tank/d"), TAG, guids(nas1, *MOVED), "tank/moved/my") == ("tank/moved/my y@a",)
+    assert found(Place(nas1, "tank/d"), TAG, guids(nas1, *MOVED), "tank/moved/my") == ("tank/moved/my y@a",)
 
 
 @pytest.mark.parametrize(("held", "expected"), [("tank/moved/my y", ()), ("tank/moved", ("tank/moved/my y@a",))])
@@ -55,12 +62,12 @@ def test_where_the_tag_is_in_use_nothing_is_returned(nas1: SimulatedHost, held: 
     known = guids(nas1, *MOVED)
     nas1.run("zfs", "snapshot", f"{held}@b")
     nas1.run("zfs", "hold", TAG, f"{held}@b")
-    assert held_elsewhere(Place(nas1, "tank/d"), TAG, known) == expected
+    assert found(Place(nas1, "tank/d"), TAG, known) == expected
 
 
 def test_nothing_is_listed_where_nothing_is_missed(nas1: SimulatedHost) -> None:
     began = len(nas1.commands)
-    assert held_elsewhere(Place(nas1, "tank/d"), TAG, frozenset()) == ()
+    assert found(Place(nas1, "tank/d"), TAG, frozenset()) == ()
     assert len(nas1.commands) == began
 
 
@@ -74,4 +81,10 @@ def test_nothing_is_listed_where_nothing_is_missed(nas1: SimulatedHost) -> None:
 )
 def test_a_host_that_does_not_list_its_pool_has_nothing(answer: Answer) -> None:
     host = FakeHost("nas1", {"zfs list": answer})
-    assert held_elsewhere(Place(host, "tank/d"), TAG, frozenset({7})) == ()
+    assert found(Place(host, "tank/d"), TAG, frozenset({7})) == ()
+
+
+def test_of_several_tags_the_first_that_holds_something_counts(nas1: SimulatedHost) -> None:
+    nas1.run("zfs", "hold", f"{TAG}.own", "tank/moved@a")
+    held = held_elsewhere(Place(nas1, "tank/d"), (f"{TAG}.own", TAG), guids(nas1, *MOVED))
+    assert held == ((f"{TAG}.own", "tank/moved@a"), (TAG, "tank/moved/my y@a"))

@@ -53,6 +53,14 @@ def test_the_longest_suffix_is_that_of_a_claim() -> None:
     assert len(marks.claim_tag("t", MIRROR)) == 1 + len(marks.LONGEST_SUFFIX)
 
 
-def test_only_an_identity_has_its_form() -> None:
-    assert marks.is_mirror(MIRROR)
-    assert not marks.is_mirror(f"{MIRROR}.new")
+@pytest.mark.parametrize(
+    ("bookmark", "expected"),
+    [
+        ("zfs_replicate_t_one", True),
+        (f"zfs_replicate_t_{MIRROR}_one", False),
+        ("zfs_replicate_other_one", False),
+        ("t_one", False),
+    ],
+)
+def test_a_bookmark_of_an_older_version_has_no_identity(bookmark: str, expected: bool) -> None:
+    assert marks.is_unmarked("t", bookmark) is expected
