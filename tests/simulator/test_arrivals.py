@@ -42,6 +42,7 @@ def arrived(mirror: Mirror) -> dict[str, str]:
 def assert_held(mirror: Mirror) -> None:
     for dataset, name in arrived(mirror).items():
         assert "mirror" in mirror.world.holds(dataset)[name]
+        assert "mirror:target" in mirror.world.holds(dataset.replace("tank", "off"))[name]
 
 
 def assert_current(mirror: Mirror) -> None:
@@ -109,6 +110,7 @@ def test_a_signal_at_any_command_loses_nothing(host: str, at: str) -> None:
         try:
             mirror.run()
         except Interrupted:
+            assert_held(mirror)
             prune_source(mirror)
             mirror.world.faults.restart()
         else:

@@ -22,7 +22,8 @@ EXPIRY, LEDGER = "zfs_replicate/run/expiry.py", "zfs_replicate/run/ledger.py"
 HOLD = "        self._tag(Hold, Side.SOURCE)\n"
 RELEASE = "        self._tag(Release, Side.SOURCE)\n"
 STREAMS = "        with afterwards(self._hold_arrivals):\n            self._stream()\n"
-VERIFY = "        self._verify()\n"
+VERIFY = "            self._verify()\n"
+HOLD_HERE = "            self._tag(Hold, Side.TARGET)\n"
 EXPIRE = "        self._expire()\n"
 
 MUTANTS = (
@@ -41,8 +42,9 @@ MUTANTS = (
         "    except Interrupted:\n",
         "    except ZeroDivisionError:\n",
     ),
-    Mutant("expire before verifying", EXECUTOR, VERIFY, EXPIRE + VERIFY),
+    Mutant("expire before verifying", EXECUTOR, VERIFY, "    " + EXPIRE + VERIFY),
     Mutant("never verify", EXECUTOR, VERIFY, ""),
+    Mutant("let a signal keep the tip from its hold", EXECUTOR, HOLD_HERE, HOLD_HERE[4:]),
     Mutant(
         "continue with a dataset that failed",
         LEDGER,

@@ -3,7 +3,8 @@
 The phases run in this order, each for all datasets before the next begins: hold on the source; bring copies into their
 places; rename; expire early what must make room; stream, several datasets in parallel, parents first; verify; hold on
 the target; release and bookmark on the source; release on the target; expire. A dataset that fails is left out of the
-later phases; the others continue. A dataset in conflict takes part with its holds.
+later phases; the others continue. A dataset in conflict takes part with its holds. Whatever ends the run after the
+first stream: what has arrived is held.
 """
 
 from __future__ import annotations
@@ -89,8 +90,8 @@ class _Execution:
         with afterwards(self._hold_arrivals):
             self._stream()
             self._verify()
+            self._tag(Hold, Side.TARGET)
         self._make_room_after_failure()
-        self._tag(Hold, Side.TARGET)
         self._tag(Release, Side.SOURCE)
         self._bookmark()
         self._tag(Release, Side.TARGET)  # last: until then the hold here shows that those on the source are ours
@@ -145,10 +146,9 @@ class _Execution:
                 self._ledger.record_done(plan, step)
 
     def _hold_arrivals(self) -> None:
-        """Hold the newest arrival of each dataset whose streams have begun and were not verified."""
-        outcomes = [outcome for outcome in self._ledger.outcomes() if outcome.plan.source in self._begun]
-        plans = [o.plan for o in outcomes if not any(isinstance(done.step, Verify) for done in o.done)]
-        hold_arrivals(plans, self._context, self._ledger)
+        """Hold the newest arrival of each dataset whose streams have begun, and whose phases have not got to that."""
+        plans = [outcome.plan for outcome in self._ledger.outcomes() if outcome.plan.source in self._begun]
+        hold_arrivals([plan for plan in plans if not self._ledger.is_tip_held(plan)], self._context, self._ledger)
 
     def _bookmark(self) -> None:
         pending = self._pending(BookmarkSource)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from zfs_replicate.errors import CommandFailed
 from zfs_replicate.model import Snapshot
 from zfs_replicate.plans import DatasetPlan, Done, Outcome, Plan
-from zfs_replicate.steps import Step
+from zfs_replicate.steps import Hold, Side, Step, Verify
 
 StepType = TypeVar("StepType", bound=Step)
 
@@ -85,6 +85,13 @@ class Ledger:
 
     def is_done(self, plan: DatasetPlan, step: Step) -> bool:
         return any(done.step == step for done in self.outcome(plan).done)
+
+    def is_tip_held(self, plan: DatasetPlan) -> bool:
+        """Whether what has arrived was verified, and then held on the target, or was refused that hold."""
+        outcome = self.outcome(plan)
+        is_verified = any(isinstance(done.step, Verify) for done in outcome.done)
+        holds = (step for step in plan.steps if isinstance(step, Hold) and step.side is Side.TARGET)
+        return is_verified and (outcome.error is not None or all(self.is_done(plan, step) for step in holds))
 
     def record_done(self, plan: DatasetPlan, step: Step, byte_count: int = 0, seconds: float = 0.0) -> None:
         """Record a finished step. The outcome lists them in the plan's order; those that it lacks come last."""
