@@ -147,13 +147,17 @@ def test_a_kill_at_each_command(safe: World, vault: str, command: str, nth: int,
     assert_mirrored(safe, SOURCE, target)
 
 
-def test_a_cut_stream_beside_a_placeholder_is_resumed(safe: World, cutting_port: int) -> None:
+def test_cut_streams_beside_and_below_a_placeholder_go_on(safe: World, cutting_port: int) -> None:
     safe.replicate_from(SOURCE, "offsite/safe")
-    safe.write(SOURCE, "large", 2_000_000)
-    safe.snapshot(f"{SOURCE}@two")
+    for name in ("", "/my child"):  # its saved state moves along
+        safe.write(f"{SOURCE}{name}", "large", 2_000_000)
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
     safe.replicate_from(SOURCE, "offsite/safe", "-p", str(cutting_port), expect=1)
-    assert safe.get("offsite/safe.zfs_replicate", "receive_resume_token") != "-"
-    assert f"resume {SOURCE}@two" in safe.replicate_from(SOURCE, "offsite/safe", "-n").stdout
+    for name in (".zfs_replicate", "/my child"):
+        assert safe.get(f"offsite/safe{name}", "receive_resume_token") != "-"
+    shown = safe.replicate_from(SOURCE, "offsite/safe", "-n").stdout
+    assert f"resume {SOURCE}@two" in shown
+    assert f"resume {SOURCE}/my child@two" in shown
     assert safe.replicate_from(SOURCE, "offsite/safe").stderr == ""
     assert_mirrored(safe, SOURCE, "offsite/safe")
 

@@ -47,10 +47,23 @@ def is_unused(placeholder: Dataset) -> bool:
 def is_copy_of(dataset: Dataset, source: Dataset) -> bool:
     """Whether a dataset beside a placeholder is the copy of this source: a part of it, or its unfinished beginning."""
     if not dataset.snapshots:
-        return dataset.resume_token is not None and bool(source.snapshots)
+        return _is_beginning_of(dataset, source)
     present = {snapshot.guid for snapshot in dataset.snapshots}
     return any(snapshot.guid in present for snapshot in source.snapshots) or any(
         bookmark.guid in present for bookmark in source.bookmarks
+    )
+
+
+def _is_beginning_of(dataset: Dataset, source: Dataset) -> bool:
+    """Whether the saved state of a first receive is of this source, by name or guid, as far as it can be read."""
+    token = dataset.resume_token
+    if token is None or not source.snapshots:
+        return False
+    contents = token.contents
+    return (
+        contents is None
+        or contents.to_name.partition("@")[0] == source.name
+        or any(snapshot.guid == contents.to_guid for snapshot in source.snapshots)
     )
 
 
