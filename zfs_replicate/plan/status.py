@@ -139,6 +139,11 @@ def _compare(pair: Pair, options: StatusOptions, now: int, is_read_only: bool, m
     source, target, base = pair.source, pair.present, pair.base
     status = DatasetStatus(pair.target_name) if target is None else _initial_status(target)
     status = replace(status, source=source.name)
+    if pair.is_to_be_placed and pair.beside is not None:
+        copy = pair.beside.step.copy
+        status = _add_problem(
+            status, Level.OK, f"its copy is {copy} until the next run, which brings it and those below to their places"
+        )
     if not source.snapshots and base is None:
         return replace(status, notes=(*status.notes, "the source has no snapshots of it"))
     if base is None or target is None:

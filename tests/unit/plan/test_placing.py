@@ -91,7 +91,7 @@ def test_nothing_but_a_placeholder_is_replaced() -> None:
     assert rendered(planned(SOURCE, copies)) == "hold b"
 
 
-@pytest.mark.parametrize("beside", ["x", "empty", "changed a~"])
+@pytest.mark.parametrize("beside", ["x", "empty", "changed a~", "resume(x,raw)"])
 def test_something_else_beside_a_placeholder_is_a_conflict(beside: str) -> None:
     copies = target_tree("o", *COPIES, "p:placeholder", f"p.zfs_replicate:{beside}")
     plan = planned(SOURCE, copies)
@@ -229,6 +229,14 @@ def test_status_knows_placeholder_and_copy_by_one_name() -> None:
         (status,) = (dataset for dataset in report.datasets if dataset.name == "o/p")
         assert status.is_unfinished is is_unfinished
         assert [dataset.name for dataset in report.datasets] == ["o", "o/p", "o/p/c", "o/p/v"]
+
+
+def test_status_says_where_a_copy_is_before_it_is_in_its_place() -> None:
+    target = target_tree("o", *COPIES, "p:placeholder", "p.zfs_replicate:encrypted b^")
+    (status,) = (entry for entry in evaluate(target, SOURCE, StatusOptions(), NOW).datasets if entry.name == "o/p")
+    assert status.newest == "b"
+    (note,) = status.notes
+    assert note.startswith(f"its copy is {BESIDE} until the next run")
 
 
 def test_a_source_without_snapshots_leaves_the_copy_beside() -> None:
