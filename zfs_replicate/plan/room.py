@@ -15,7 +15,17 @@ from zfs_replicate.model import Dataset, Inventory, Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.renames import renamed
 from zfs_replicate.plans import DatasetPlan
-from zfs_replicate.steps import Expire, ExpiringSnapshot, Hold, MakeRoom, Release, RenameSnapshots, Side, Step
+from zfs_replicate.steps import (
+    Expire,
+    ExpiringSnapshot,
+    Hold,
+    MakeRoom,
+    Release,
+    RenameSnapshots,
+    Side,
+    Step,
+    TakePlace,
+)
 from zfs_replicate.zfs import names
 
 
@@ -138,7 +148,8 @@ def _with_step(plan: DatasetPlan, early: MakeRoom) -> DatasetPlan:
     gone = {old.name for old in early.snapshots}
     steps = [rest for step in plan.steps if (rest := _without(step, gone)) is not None]
     place = next(
-        (place for place, step in enumerate(steps) if not isinstance(step, Hold | RenameSnapshots)), len(steps)
+        (place for place, step in enumerate(steps) if not isinstance(step, Hold | RenameSnapshots | TakePlace)),
+        len(steps),
     )
     return replace(plan, steps=(*steps[:place], early, *steps[place:]))
 

@@ -145,6 +145,13 @@ def test_names_that_would_be_too_long_meanwhile_are_a_conflict() -> None:
     assert f"{BESIDE}/{deep}@a would be 269 bytes long" in conflict_text(plan)
 
 
+def test_room_is_made_once_the_copy_is_in_its_place() -> None:
+    source = tree("t", ":a!", "p:encrypted a!:40 b! c+80", "p/c:encrypted a!")
+    lines = ("p:placeholder room(40)", "p.zfs_replicate:encrypted a:40+80 b^", "p/c:encrypted a^")
+    plan = plan_trees(source, target_tree("o", ":a^", *lines), context(keep_days=30)).datasets[1]
+    assert rendered(plan).startswith("hold c; take place c -.; make room a; send b..c raw")
+
+
 # --- keys ---
 
 
