@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.passes import simulated_pass
 from tests.support.simulator import Crash, SimulatedHost, World
-from tests.support.simulator.faults import At, Call, CrashClient
+from tests.support.simulator.faults import At, Call, CrashClient, Fail
 from zfs_replicate.cli import arguments
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.model import SECONDS_PER_DAY
@@ -184,3 +184,20 @@ def test_random_histories_of_two_mirrors_lose_no_base(user: str, is_old: bool, s
     holds = site.world.holds("tank/data")
     assert len(holds.pop(newest)) == 2
     assert holds == {}
+
+
+def test_a_hold_that_was_not_read_is_released_by_the_next_run() -> None:
+    """A snapshot whose hold was to be released got another name between the listing and the question for that hold."""
+    site = Site()
+    site.snapshot("s0")
+    site.run("one")
+    site.snapshot("s1")
+    site.world.faults.arm(Fail("cannot release: out of memory\n"), "zfs release", host="source")
+    assert site.attempt("one").outcomes[0].error is not None
+    rename = Call(lambda: site.administrator.run("zfs", "rename", "tank/data@s0", "tank/data@old"))
+    site.world.faults.arm(rename, "zfs holds", host="source", at="before")
+    site.run("one")
+    assert site.world.holds("tank/data").keys() == {"old", "s1"}
+    site.run("one")
+    assert site.world.holds("tank/data").keys() == {"s1"}
+    assert site.world.holds("off/data").keys() == {"s1"}

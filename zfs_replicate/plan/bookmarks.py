@@ -33,7 +33,7 @@ def renewed_bookmark(
         name = f"{name}.{tip.guid}"  # of a snapshot that had this name before: it goes once the new one is there
     own = [mark for mark in source.bookmarks if marks.bookmarking_mirror(tag, mark.name) == context.mirror]
     is_present = any(mark.name == name and mark.guid == tip.guid for mark in own)
-    older = [mark for mark in own if mark.name != name]
+    older = [mark for mark in own if mark.name != name and mark.guid not in standing.unread]
     is_valid = len(source.name) + 1 + len(name) <= names.MAX_NAME_LENGTH
     is_missing = is_valid and not is_present and len(older) < MAX_BOOKMARKS
     bookmark = f"{source.name}#{name}" if is_missing else None
@@ -41,7 +41,7 @@ def renewed_bookmark(
     if own and not standing.is_apart:
         copies = pair.target.snapshots if pair.target else ()
         ours = {copy.guid for copy in copies if context.policy.target_tag in copy.holds}
-        decided = ours - standing.undecided
+        decided = ours - standing.undecided - standing.unread
         replaced += [mark for mark in source.bookmarks if mark.guid in decided and marks.is_unmarked(tag, mark.name)]
     step = BookmarkSource(
         f"{source.name}@{tip.name}", bookmark, tuple(f"{source.name}#{mark.name}" for mark in replaced)

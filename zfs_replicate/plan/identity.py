@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zfs_replicate.errors import PoolMissing
-from zfs_replicate.model import SECONDS_PER_DAY, TARGET_SUFFIX, Dataset, Snapshot, Survey
+from zfs_replicate.model import SECONDS_PER_DAY, TARGET_SUFFIX, UNKNOWN_HOLD, Dataset, Snapshot, Survey
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plans import Sharing
 from zfs_replicate.zfs import marks
@@ -52,7 +52,8 @@ class Standing:
     `plain`: the tag as the user gave it. `tag`: what the mirror holds with. `claim`: the tag of its claim. `is_apart`:
     it uses a tag of its own, since the plain one belongs, or may belong, to another mirror. `since`: the createtxg from
     which plain holds are its own, None: there are none yet. `sharing` None: it seems to be alone. `undecided`: guids of
-    the snapshots whose plain hold an older version placed, so that it may serve another mirror, too.
+    the snapshots whose plain hold an older version placed, so that it may serve another mirror, too. `unread`: guids of
+    the held snapshots whose tags are not known, as they got another name meanwhile: what shows whose those are stays.
     """
 
     plain: str
@@ -62,6 +63,7 @@ class Standing:
     since: int | None = None
     sharing: Sharing | None = None
     undecided: frozenset[int] = frozenset()
+    unread: frozenset[int] = frozenset()
 
     def is_own(self, snapshot: Snapshot) -> bool:
         """Whether a snapshot has a plain hold of ours."""
@@ -89,13 +91,15 @@ def standing_of(pair: Pair, tag: str, mirror: str, now: int = 0) -> Standing:
     plain = [snapshot for snapshot in source.snapshots if tag in snapshot.holds]
     proven = _proven(pair, tag, plain, mirror)
     since = min((snapshot.createtxg for snapshot in proven), default=None)
+    unread = frozenset(snapshot.guid for snapshot in source.snapshots if UNKNOWN_HOLD in snapshot.holds)
     has_own_tag = any(beside in snapshot.holds for snapshot in source.snapshots)
     is_base_held = any(since is None or snapshot.createtxg < since for snapshot in plain if snapshot == pair.base)
     if has_own_tag or rivals or is_base_held or (plain and since is None):
         sharing = Sharing(mirror, others, is_apart=True, is_joining=not has_own_tag) if others or plain else None
-        return Standing(tag, beside, claim, is_apart=True, sharing=sharing)
+        return Standing(tag, beside, claim, is_apart=True, sharing=sharing, unread=unread)
     sharing = Sharing(mirror, others) if others else None
-    return Standing(tag, tag, claim, since=since, sharing=sharing, undecided=_undecided(source, tag, mirror, now))
+    undecided = _undecided(source, tag, mirror, now)
+    return Standing(tag, tag, claim, since=since, sharing=sharing, undecided=undecided, unread=unread)
 
 
 def _others(source: Dataset, tag: str, mirror: str) -> tuple[tuple[str, ...], frozenset[str]]:

@@ -70,7 +70,7 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     after = after.holding(to_repair, target_tag)
     to_hold_here = [after.new_base] if target_tag not in after.new_base.holds else []
     # the hold here stays as long as that on the source, to show that it is ours
-    needed_here = frozenset[int]() if standing.is_apart else {snapshot.guid for snapshot in on_source.kept}
+    needed_here = standing.unread if standing.is_apart else standing.unread | {s.guid for s in on_source.kept}
     to_release_here = [s for s in after.older if target_tag in s.holds and s.guid not in needed_here]
     expire, kept = _expiry(after, to_release_here, anchor, context)
     # the order is the safety: see the top of this module

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from zfs_replicate.model import UNKNOWN_HOLD, Dataset, Policy, Snapshot
+from zfs_replicate.model import Dataset, Policy, Snapshot
 from zfs_replicate.plan.identity import GRACE_DAYS, Standing
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.steps import Hold, Release, Side
@@ -62,8 +62,8 @@ def source_holds(
         and (snapshot in hold or standing.is_released(snapshot))
         and (snapshot.guid in known or standing.is_apart)
     )
-    is_known = not any(UNKNOWN_HOLD in s.holds for s in snapshots)  # else one may be a first hold of ours
-    unclaim = tuple(s for s in snapshots if is_known and (standing.claim in s.holds or s in claim))
+    # else one that was not read may be a first hold of ours
+    unclaim = () if standing.unread else tuple(s for s in snapshots if standing.claim in s.holds or s in claim)
     return SourceHolds(claim, hold, release, unclaim, held, newest)
 
 

@@ -45,6 +45,17 @@ def test_all_datasets_of_a_mirror_have_one_identity(source: str, target: str) ->
 # --- who has the plain tag ---
 
 
+def test_proof_of_a_hold_that_was_not_read_stays() -> None:
+    """`a` got another name between the listing and the question for its hold: the next run releases that."""
+    original = source(f"a! b! #a={OWN}a")
+    snapshots = [replace(s, holds=(UNKNOWN_HOLD,)) if s.name == "a" else s for s in original.snapshots]
+    steps = []
+    for read in (original, replace(original, snapshots=tuple(snapshots))):
+        plan = plan_dataset(Pair.of(read, TARGET, target("a^ b^")), False, context(has_bookmarks=True))
+        steps.append(rendered(plan, is_whole=True))
+    assert steps == [f"release a; bookmark b as #{OWN}b -#{OWN}a; release-target a", f"bookmark b as #{OWN}b"]
+
+
 def test_the_claim_stays_while_holds_are_not_known() -> None:
     """A snapshot got another name between the listing and the question for its hold, which may be a first one."""
     original = source("a!* b c! d")
