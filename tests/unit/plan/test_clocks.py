@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.command_lines import parsed
-from tests.support.notation import NOW, SOURCE, TARGET, rendered, target_tree, tree
+from tests.support.notation import NOW, SOURCE, TARGET, target_tree, tree
+from tests.support.rendering import rendered
 from zfs_replicate.model import SECONDS_PER_DAY, Capabilities, Snapshot, Survey
 from zfs_replicate.plan.clocks import clock_doubt, newest_in_future
 from zfs_replicate.plan.planner import make_plan

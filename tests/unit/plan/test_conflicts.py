@@ -13,13 +13,13 @@ from tests.support.notation import (
     guid_of,
     plan_of,
     planned,
-    rendered,
     source,
     steps,
     target,
     target_tree,
     tree,
 )
+from tests.support.rendering import rendered
 from zfs_replicate.model import Snapshot
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset

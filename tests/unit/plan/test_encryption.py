@@ -13,7 +13,6 @@ from tests.support.notation import (
     context,
     plan_of,
     planned,
-    rendered,
     source,
     steps,
     target,
@@ -21,6 +20,7 @@ from tests.support.notation import (
     tree,
     tree_steps,
 )
+from tests.support.rendering import rendered
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import Dataset, Inventory
 from zfs_replicate.plan.pair import Pair

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.notation import MIRROR, RIVAL, TARGET, context, planned, rendered, source, target
+from tests.support.notation import MIRROR, RIVAL, TARGET, context, planned, source, target
+from tests.support.rendering import rendered
 from zfs_replicate.model import UNKNOWN_HOLD
 from zfs_replicate.plan.identity import identity
 from zfs_replicate.plan.pair import Pair

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.notation import NOW, context, plan_of, rendered, target_tree, tree, tree_steps
+from tests.support.notation import NOW, context, plan_of, target_tree, tree, tree_steps
+from tests.support.rendering import rendered
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import Inventory, Kind
 from zfs_replicate.plan.planner import plan_trees

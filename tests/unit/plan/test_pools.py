@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.command_lines import parsed
-from tests.support.notation import NOW, TAG, context, rendered, target_tree, tree
+from tests.support.notation import NOW, TAG, context, target_tree, tree
+from tests.support.rendering import rendered
 from zfs_replicate import errors
 from zfs_replicate.model import Capabilities, Survey
 from zfs_replicate.plan.planner import make_plan, plan_trees

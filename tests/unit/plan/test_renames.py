@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.notation import MIRROR, SOURCE, TARGET, context, guid_of, planned, rendered, source, steps, target
+from tests.support.notation import MIRROR, SOURCE, TARGET, context, guid_of, planned, source, steps, target
+from tests.support.rendering import rendered
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.steps import Expire

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.notation import SOURCE, TARGET, TARGET_TAG, context, rendered, target_tree, tree
+from tests.support.notation import SOURCE, TARGET, TARGET_TAG, context, target_tree, tree
+from tests.support.rendering import rendered
 from zfs_replicate.model import Inventory
 from zfs_replicate.plan.planner import plan_trees
 from zfs_replicate.plans import DatasetPlan, Plan
