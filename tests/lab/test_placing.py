@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 import pytest
 
@@ -21,6 +22,19 @@ esac
 kill -KILL "$PPID"
 """
 """A zfs that kills the program that runs it, before or after a certain command."""
+
+
+def killer(world: World, command: str, nth: int, when: str) -> dict[str, str]:
+    return shimmed(world, KILLER.replace("PATTERN", command).replace("NTH", str(nth)).replace("WHEN", when))
+
+
+def shimmed(world: World, script: str) -> dict[str, str]:
+    """Return the environment in which this script is what the program finds as zfs."""
+    shim = world.directory / "shim" / "zfs"
+    shim.parent.mkdir()
+    shim.write_text(script)
+    shim.chmod(0o755)
+    return {"PATH": f"{shim.parent}:{os.environ['PATH']}"}
 
 
 @pytest.fixture
@@ -135,16 +149,64 @@ def test_a_kill_at_each_command(safe: World, vault: str, command: str, nth: int,
     safe.replicate_from(SOURCE, target)
     before = identities(safe, target)
     safe.snapshot(f"{SOURCE}@two", recursive=True)
-    shim = safe.directory / "killer" / "zfs"
-    shim.parent.mkdir()
-    shim.write_text(KILLER.replace("PATTERN", command).replace("NTH", str(nth)).replace("WHEN", when))
-    shim.chmod(0o755)
-    safe.replicate_from(SOURCE, target, env={"PATH": f"{shim.parent}:{os.environ['PATH']}"}, expect=-9)
+    safe.replicate_from(SOURCE, target, env=killer(safe, command, nth, when), expect=-9)
     shown = safe.replicate_from(SOURCE, target, "-n").stdout
     assert "in full" not in shown
     assert safe.replicate_from(SOURCE, target).stderr == ""
     assert identities(safe, target) == before
     assert_mirrored(safe, SOURCE, target)
+
+
+@pytest.mark.parametrize("root", ["tank/data", "tank/data/safe"])
+def test_a_chain_waits_for_a_copy_that_is_on_its_way(world: World, root: str) -> None:
+    """In between, the second hop leaves out what has the other name, and sends nothing twice."""
+    world.create_encrypted("tank/data/safe")
+    zfs("create", "tank/data/safe/my child")
+    zfs("create", "tank/data/safe/other")
+    world.snapshot("tank/data/safe/my child@one", "tank/data/safe/other@one")
+    world.replicate_from(root, "offsite/copy")
+    world.replicate_from("offsite/copy", "tank/third", tag="next")
+    before = identities(world, "tank/third")
+    world.snapshot(f"{root}@two", recursive=True)
+    world.replicate_from(root, "offsite/copy", env=killer(world, "rename", 1, "after"), expect=-9)
+    warned = world.replicate_from("offsite/copy", "tank/third", tag="next").stderr
+    is_below = root == "tank/data"
+    assert ("offsite/copy/safe.zfs_replicate on 127.0.0.1: left out with all below" in warned) == is_below, warned
+    world.replicate_from(root, "offsite/copy")
+    assert world.replicate_from("offsite/copy", "tank/third", tag="next").stderr == ""
+    after = identities(world, "tank/third")
+    assert {name: after[name] for name in before if name != "/safe"} == {
+        name: guid for name, guid in before.items() if name != "/safe"
+    }
+    for name in ("", *after):
+        assert world.guids(f"tank/third{name}") == world.guids(f"{root}{name}")
+
+
+MEDDLER = f"""#!/bin/sh
+[ "$*" != "destroy offsite/safe" ] || {REAL} COMMAND
+exec {REAL} "$@"
+"""
+"""A zfs before which somebody acts, when the placeholder is about to be destroyed."""
+
+
+@pytest.mark.parametrize("command", ["snapshot offsite/safe@mine", "create offsite/safe/mine"])
+def test_a_placeholder_that_gets_used_at_the_last_moment(safe: World, command: str) -> None:
+    safe.replicate_from(SOURCE, "offsite/safe")
+    before = identities(safe, "offsite/safe")
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    meddling = shimmed(safe, MEDDLER.replace("COMMAND", command))
+    error = safe.replicate_from(SOURCE, "offsite/safe", env=meddling, expect=1).stderr
+    assert "something was put below it, or a snapshot of it was taken" in error
+    if command.startswith("snapshot"):
+        error = safe.replicate_from(SOURCE, "offsite/safe", expect=1).stderr
+        aside = shlex.split(paste(error, "zfs rename "))[-1]
+        assert safe.snapshots(aside) == ["mine"]
+    safe.replicate_from(SOURCE, "offsite/safe")
+    after = identities(safe, "offsite/safe")
+    assert {name: after[name] for name in before} == before
+    assert (after.keys() - before.keys()) == (set() if command.startswith("snapshot") else {"/mine"})
+    for name in ("", *before):
+        assert safe.guids(f"offsite/safe{name}") == safe.guids(f"{SOURCE}{name}")
 
 
 def test_cut_streams_beside_and_below_a_placeholder_go_on(safe: World, cutting_port: int) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from zfs_replicate.config import Connection
 from zfs_replicate.model import TARGET_SUFFIX, Inventory, Survey
 from zfs_replicate.plan.identity import mirror_of, standing_of
-from zfs_replicate.plan.pair import Pair, by_counterpart, find_orphans
+from zfs_replicate.plan.pair import Pair, awaited, by_counterpart, find_orphans, is_on_its_way
 from zfs_replicate.plans import Leftover
 from zfs_replicate.steps import Side
 from zfs_replicate.zfs import marks, names
@@ -42,7 +42,12 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
         for name in _held(survey.target, mirrored.keys(), target_tag)
     ]
     on_target += [(target_tag, name, MOVED_ASIDE) for name in survey.aside]
-    on_target = [entry for entry in on_target if not _is_on_its_way(entry[1], mirrored.keys())]
+    later = awaited(survey.source, survey.target)
+    on_target = [
+        entry
+        for entry in on_target
+        if not _is_on_its_way(entry[1], mirrored.keys()) and entry[1].partition("@")[0] not in later
+    ]
     return (
         *_by_topmost(Side.SOURCE, on_source, lambda own_tag: (*releasing(connection, own_tag), "-r")),
         *_by_topmost(Side.TARGET, on_target, lambda _target_tag: _releasing_here(connection, tag)),
@@ -89,7 +94,7 @@ def _held_on_source(survey: Survey, mirrored: Container[str], tag: str) -> Itera
     """
     mirror = mirror_of(survey)
     for dataset in survey.source.datasets.values():
-        if dataset.name in mirrored:
+        if dataset.name in mirrored or is_on_its_way(dataset, survey.source):
             continue
         counterpart = survey.target.root + dataset.name.removeprefix(survey.source.root)
         pair = Pair.of(dataset, counterpart, survey.target.datasets.get(counterpart))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Bookmark, Dataset, Inventory, Snapshot
@@ -132,17 +132,37 @@ def not_excluded(inventory: Inventory, excludes: tuple[str, ...]) -> tuple[Datas
 
 
 def by_counterpart(source: Inventory, target: Inventory, excludes: tuple[str, ...]) -> dict[str, Dataset]:
-    """Return the source datasets that are not excluded by the names of their counterparts, parents first.
+    """Return the source datasets that are mirrored by the names of their counterparts, parents first.
 
-    With roots `tank/a` and `off/b`, the key of `tank/a/c` is `off/b/c`.
+    With roots `tank/a` and `off/b`, the key of `tank/a/c` is `off/b/c`. Without the excluded, and without what is on
+    its way to its place there.
     """
-    return {target.root + dataset.name[len(source.root) :]: dataset for dataset in not_excluded(source, excludes)}
+    return {
+        target.root + dataset.name[len(source.root) :]: dataset
+        for dataset in not_excluded(source, excludes)
+        if not is_on_its_way(dataset, source)
+    }
+
+
+def is_on_its_way(dataset: Dataset, source: Inventory) -> bool:
+    """Whether a source dataset is a copy that another mirror will bring to its place, or is below one.
+
+    It has its later name soon, and with it the base that its copy here has: mirrored by the name of now, it would be
+    sent in full, and in the way later.
+    """
+    return names.is_beside(names.below(dataset.name, source.root))
+
+
+def awaited(source: Inventory, target: Inventory) -> frozenset[str]:
+    """Return the names of the copies on the target of what is on its way on the source, by its later name."""
+    on_their_way = (name for name, dataset in source.datasets.items() if is_on_its_way(dataset, source))
+    return frozenset(target.root + name[len(source.root) :].replace(names.BESIDE_SUFFIX, "") for name in on_their_way)
 
 
 def find_orphans(source: Inventory, target: Inventory, excludes: tuple[str, ...]) -> tuple[Dataset, ...]:
     """Return the datasets that only the target has, parents first, without the excluded."""
-    paired = by_counterpart(source, target, excludes)
-    return tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in paired)
+    known = by_counterpart(source, target, excludes).keys() | awaited(source, target)
+    return tuple(dataset for dataset in not_excluded(target, excludes) if dataset.name not in known)
 
 
 def above_plain_data(datasets: Iterable[Dataset], is_decrypting: bool) -> frozenset[str]:
@@ -160,7 +180,7 @@ def match_trees(
     """
     pairs: dict[str, Pair] = {}
     datasets = by_counterpart(source, target, excludes)
-    places = _Places(target, datasets)
+    places = _Places(target)
     below = Counter(above for name in target.datasets for above in names.ancestors(name))
     above_plain = above_plain_data(datasets.values(), is_decrypting)
     for name, dataset in datasets.items():
@@ -182,10 +202,9 @@ def match_trees(
 class _Places:
     """A target as it will be once all copies beside a placeholder have taken its place."""
 
-    def __init__(self, target: Inventory, counterparts: Container[str]) -> None:
+    def __init__(self, target: Inventory) -> None:
         self.datasets: Mapping[str, Dataset] = {**target.datasets, **target.beside}
         self._target = target
-        self._counterparts = counterparts
 
     def inventory(self) -> Inventory:
         """Return it without what is beside the root, parents first."""
@@ -198,12 +217,11 @@ class _Places:
         if here is not None and not is_placeholder(here):
             return pair
         copy = self.datasets.get(names.beside(name))
-        is_taken = copy is not None or names.beside(name) in self._counterparts
-        is_there = copy is not None and names.beside(name) not in self._counterparts and is_copy_of(copy, pair.source)
+        is_there = copy is not None and is_copy_of(copy, pair.source)
         if not is_there and not pair.needs_place_beside:
             return pair
         root = copy.encryption_root if is_there and copy is not None else _future_root(pair)
-        beside = plan_place(self.datasets, name, root, is_taken=is_taken and not is_there)
+        beside = plan_place(self.datasets, name, root, is_taken=copy is not None and not is_there)
         self.datasets = in_place(self.datasets, beside.step)
         return replace(pair.with_target(self.datasets[name] if is_there else None), beside=beside)
 

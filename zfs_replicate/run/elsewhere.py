@@ -49,12 +49,16 @@ def held_elsewhere(
 
 
 def _held_outside(place: Place) -> dict[str, tuple[int, int]]:
-    """Return guid and number of holds of each held snapshot of the pool that is not in the tree."""
+    """Return guid and number of holds of each held snapshot of the pool that is not in the tree, nor on its way."""
     text, ended = run(place.host, commands.list_held(names.pool_of(place.root)))
     if ended.exit_status != 0:
         raise ReplicateError(ended.stderr.strip())
     held = parse.held_snapshots(text.splitlines())
-    return {name: numbers for name, numbers in held.items() if not names.is_within(_dataset(name), place.root)}
+    return {
+        name: numbers
+        for name, numbers in held.items()
+        if not names.is_within(_dataset(name), place.root) and not names.is_beside(_dataset(name))
+    }
 
 
 def _dataset(snapshot: str) -> str:

@@ -144,6 +144,12 @@ KNOWN = (
         "run again: it resumes from what has arrived",
     ),
     _known(
+        r"cannot destroy '.*': \w+ has children",
+        errors.TargetDiverged,
+        "it was created as an empty parent, but meanwhile something was put below it, or a snapshot of it was taken",
+        "run again: the next run names what is in the way, and the command that moves it",
+    ),
+    _known(
         r"cannot destroy '.*': dataset already exists",
         errors.CommandFailed,
         "it has child datasets",

@@ -94,6 +94,11 @@ def beside(dataset: str) -> str:
     return dataset + BESIDE_SUFFIX
 
 
+def is_beside(path: str) -> bool:
+    """Whether a dataset, or one above it, is a copy beside its place: so is `a/b.zfs_replicate/c`."""
+    return any(part.endswith(BESIDE_SUFFIX) for part in path.split("/"))
+
+
 def below(dataset: str, root: str) -> str:
     """Return the path of a dataset below its root, without a leading slash; empty for the root itself."""
     return dataset[len(root) + 1 :]

@@ -18,12 +18,17 @@ from tests.support.simulator.faults import At, Call
 from tests.support.simulator.machine_choices import AT_A_COMMAND, DAYS, IN_A_STREAM, KEEP, PLACE, WHEN
 from tests.support.simulator.machine_runs import KILL, TERM, End, Run, Trouble, run
 from tests.support.simulator.machine_site import COPY_ACTS, CREATION, SOURCE_ACTS, Site
-from tests.support.simulator.mirrors import CHAIN, FIRST, MIRRORS, SECOND, Mirror, settled
+from tests.support.simulator.mirrors import CHAIN, FIRST, MIRRORS, SECOND, Mirror, all_settled, settled
 from tests.support.simulator.pictures import guids_below, picture
 from zfs_replicate.model import SECONDS_PER_DAY
-from zfs_replicate.zfs.names import BESIDE_SUFFIX, is_excluded
+from zfs_replicate.zfs.names import BESIDE_SUFFIX, is_beside, is_excluded
 
 TALLY: Counter[str] = Counter()
+
+
+def is_left_out(path: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a run does not mirror a dataset, by its path below the root, though it is there."""
+    return is_excluded(path, patterns) or is_beside(path)
 
 
 class Mirrors(RuleBasedStateMachine):
@@ -218,7 +223,7 @@ class Mirrors(RuleBasedStateMachine):
             once_there=frozenset(self.once_there[mirror.tag]),
             changed=changed,
             may_roll_back="--rollback" in options,
-            excluded=frozenset(name for name in before if is_excluded(name[len(mirror.source) + 1 :], options[1:])),
+            excluded=frozenset(name for name in before if is_left_out(name[len(mirror.source) + 1 :], options[1:])),
         )
         self.once_there[mirror.tag] |= guids_below(after, mirror.target)
         self._count(ended, trouble, finished)
@@ -262,7 +267,7 @@ class Mirrors(RuleBasedStateMachine):
         now = picture(self.site.world)
         for mirror in MIRRORS:
             self.once_there[mirror.tag] |= guids_below(now, mirror.target)
-            for guid, is_common in invariants.common_pairs(settled(now, mirror), mirror):
+            for guid, is_common in invariants.common_pairs(all_settled(now), mirror):
                 is_lost = not is_common and (mirror.tag, guid) in self.once_common
                 assert not (self.is_gentle and is_lost), f"{mirror.tag}: no common snapshot left"
                 if is_common:

@@ -46,21 +46,30 @@ class Mirror:
 def settled(now: Picture, mirror: Mirror) -> Picture:
     """Return the same with each copy in its place that is still beside an empty placeholder, or beside nothing.
 
-    A run that dies while a copy takes its place leaves some datasets by the one name, and some by the other.
+    A run that dies while a copy takes its place leaves some datasets by the one name, and some by the other. Where
+    somebody took a snapshot of the placeholder meanwhile, only what is below the copy is shown in its place.
     """
     seen = dict(now)
     for copy in sorted(name for name in now if is_in_target(name, mirror) and name.endswith(names.BESIDE_SUFFIX)):
         place = copy.removesuffix(names.BESIDE_SUFFIX)
         holder = now.get(place)
-        is_free = holder is None or (holder.is_marked and not holder.snapshots and not holder.blocks)
+        is_free = holder is None or (holder.is_marked and not holder.blocks)
+        is_used = holder is not None and bool(holder.snapshots)
         if not now[copy].snapshots or not is_free or mirror.source + copy[len(mirror.target) :] in now:
             continue
-        for name in [name for name in seen if is_in(name, copy)]:
+        for name in [name for name in seen if is_in(name, copy) and not (is_used and name == copy)]:
             moved = place + name[len(copy) :]
             dataset = seen.pop(name)
             if name == copy or moved not in seen:
                 seen[moved] = replace(dataset, name=moved)
     return seen
+
+
+def all_settled(now: Picture) -> Picture:
+    """Return the same with each copy of each mirror in its place: that of a chain's first mirror is also a source."""
+    for mirror in MIRRORS:
+        now = settled(now, mirror)
+    return now
 
 
 def is_in_target(name: str, mirror: Mirror) -> bool:

@@ -141,7 +141,7 @@ def needs_a_person(now: Picture, mirror: Mirror, name: str) -> bool:
     above = name
     while is_in(above, mirror.source):
         source, target = now.get(above), now.get(mirror.counterpart(above))
-        if source and target and (_is_changed(source, target) or _is_placeholder_for_raw(source, target)):
+        if source and target and _is_changed(source, target):
             return True
         above = above.rpartition("/")[0]
     return False
@@ -153,7 +153,7 @@ def has_placeholder_for_raw(run: FinishedRun) -> bool:
 
 
 def _is_placeholder_for_raw(source: DatasetPicture, target: DatasetPicture) -> bool:
-    """A raw stream cannot go into a placeholder: what becomes of both may be a question for a person."""
+    """A raw stream cannot go into a placeholder: its copy must take the place."""
     return source.is_encrypted and bool(source.snapshots) and target.is_marked and not target.snapshots
 
 

@@ -39,6 +39,7 @@ def text(leftover: Leftover) -> str:
         (("tank:a!", "tank/x:empty"), ("off:a^", "off/x:a^")),
         # copies on their way to their places, with what has moved below them
         (("tank:a!", "tank/x:a!", "tank/x/y:a!"), ("off:a^", "off/x.zfs_replicate:a^", "off/x.zfs_replicate/y:a^")),
+        (("tank:a!", "tank/x.zfs_replicate:a!", "tank/x.zfs_replicate/y:a!"), ("off:a^", "off/x/y:a^")),
         # holds of others, and each side's own tag
         (("tank:a!",), ("off:a^", "off/old:a% b!")),
     ],

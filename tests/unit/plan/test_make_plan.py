@@ -78,3 +78,11 @@ def test_a_target_without_its_pool_cannot_be_planned() -> None:
     survey = Survey("nas1", tree("tank/a", ":x"), target_tree("off"), capabilities(), missing)
     with pytest.raises(errors.PoolMissing, match="there is no such pool"):
         make_plan(survey, parsed(), 0)
+
+
+def test_a_copy_that_is_on_its_way_on_the_source_is_named() -> None:
+    source = tree("tank/a", ":a", "p.zfs_replicate:a", "p.zfs_replicate/c:a")
+    warning = plan_between(source, target_tree("off")).warnings[-1]
+    assert warning.startswith("tank/a/p.zfs_replicate on nas1: left out with all below")
+    excluding = plan_between(source, target_tree("off"), "-x", "p.zfs_replicate")
+    assert warning not in excluding.warnings

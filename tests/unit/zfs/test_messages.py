@@ -45,6 +45,10 @@ from zfs_replicate.zfs import messages
         ),
         ("cannot restore to off/a@b: destination already exists", errors.TargetDiverged),
         (
+            "cannot destroy 'off/a': filesystem has children\nuse '-r' to destroy the following datasets:\noff/a@mine",
+            errors.TargetDiverged,
+        ),
+        (
             "cannot receive incremental stream: destination off/a contains partially-complete state from"
             ' "zfs receive -s".',
             errors.PartialState,
