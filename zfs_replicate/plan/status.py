@@ -15,7 +15,7 @@ from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
 from zfs_replicate.plan.clocks import ClockDoubt
 from zfs_replicate.plan.encryption import foreign_root_problem, other_key_problem
 from zfs_replicate.plan.identity import standing_of
-from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
+from zfs_replicate.plan.pair import Pair, awaited, match_trees, not_excluded
 from zfs_replicate.plans import Leftover
 from zfs_replicate.units import age
 from zfs_replicate.zfs.emptiness import is_untouched, used_placeholder_problem
@@ -125,14 +125,23 @@ def _with_source(
         if pair.source.snapshots or pair.present is not None:
             yield _compare(pair, options, now, source.is_read_only, mirror)
     for dataset in orphans:
-        newest = dataset.snapshots[-1] if dataset.snapshots else None
-        yield replace(
-            _initial_status(dataset),
-            newest=None if newest is None else newest.name,
-            age_seconds=None if newest is None else max(0, now - newest.creation),
-            is_orphan=True,
-            notes=("not on the source; kept",),
-        )
+        yield replace(_unpaired(dataset, now), is_orphan=True, notes=("not on the source; kept",))
+    awaited_here = awaited(source, target) - {pair.target_name for pair in pairs}
+    for dataset in not_excluded(target, options.excludes):
+        if dataset.name in awaited_here:
+            yield replace(
+                _unpaired(dataset, now),
+                notes=("on the source, a copy of it is on its way to its place; it is mirrored when it has got there",),
+            )
+
+
+def _unpaired(dataset: Dataset, now: int) -> DatasetStatus:
+    newest = dataset.snapshots[-1] if dataset.snapshots else None
+    return replace(
+        _initial_status(dataset),
+        newest=None if newest is None else newest.name,
+        age_seconds=None if newest is None else max(0, now - newest.creation),
+    )
 
 
 def _compare(pair: Pair, options: StatusOptions, now: int, is_read_only: bool, mirror: str) -> DatasetStatus:

@@ -109,6 +109,14 @@ def test_a_copy_on_its_way_on_the_source_is_left_out() -> None:
     assert plan.orphans == ()
 
 
+def test_status_shows_a_copy_that_waits_for_its_source() -> None:
+    source = tree("t", ":a!", "p:empty", "p.zfs_replicate:b!", "p.zfs_replicate/c:a! b")
+    target = target_tree("o", ":a^", "p:placeholder", "p/c:a^")
+    (status,) = (one for one in evaluate(target, source, StatusOptions(), NOW).datasets if one.name == "o/p/c")
+    assert (status.newest, status.is_orphan) == ("a", False)
+    assert status.notes[0].startswith("on the source, a copy of it is on its way to its place")
+
+
 def test_a_used_placeholder_is_a_conflict() -> None:
     for beside in ((), ("p.zfs_replicate:encrypted b",)):
         plan = planned(SOURCE, target_tree("o", *COPIES, "p:placeholder used", *beside))
