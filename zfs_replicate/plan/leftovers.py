@@ -46,7 +46,7 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
     on_target = [
         entry
         for entry in on_target
-        if not _is_on_its_way(entry[1], mirrored.keys()) and entry[1].partition("@")[0] not in later
+        if not _is_beside_its_place(entry[1], mirrored.keys()) and entry[1].partition("@")[0] not in later
     ]
     return (
         *_by_topmost(Side.SOURCE, on_source, lambda own_tag: (*releasing(connection, own_tag), "-r")),
@@ -54,7 +54,7 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
     )
 
 
-def _is_on_its_way(snapshot: str, mirrored: Container[str]) -> bool:
+def _is_beside_its_place(snapshot: str, mirrored: Container[str]) -> bool:
     """Whether a snapshot is of a copy beside its place (names.beside), or of what has moved below that."""
     dataset = snapshot.partition("@")[0]
     return any(

@@ -156,7 +156,7 @@ def is_on_its_way(dataset: Dataset, source: Inventory) -> bool:
 def awaited(source: Inventory, target: Inventory) -> frozenset[str]:
     """Return the names of the copies on the target of what is on its way on the source, by its later name."""
     on_their_way = (name for name, dataset in source.datasets.items() if is_on_its_way(dataset, source))
-    return frozenset(target.root + name[len(source.root) :].replace(names.BESIDE_SUFFIX, "") for name in on_their_way)
+    return frozenset(target.root + names.in_place(name[len(source.root) :]) for name in on_their_way)
 
 
 def find_orphans(source: Inventory, target: Inventory, excludes: tuple[str, ...]) -> tuple[Dataset, ...]:

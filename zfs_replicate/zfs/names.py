@@ -96,7 +96,12 @@ def beside(dataset: str) -> str:
 
 def is_beside(path: str) -> bool:
     """Whether a dataset, or one above it, is a copy beside its place: so is `a/b.zfs_replicate/c`."""
-    return any(part.endswith(BESIDE_SUFFIX) for part in path.split("/"))
+    return in_place(path) != path
+
+
+def in_place(path: str) -> str:
+    """Return the name that it will have: `a/b.zfs_replicate/c` gives `a/b/c`."""
+    return "/".join(part.removesuffix(BESIDE_SUFFIX) for part in path.split("/"))
 
 
 def below(dataset: str, root: str) -> str:

@@ -46,6 +46,13 @@ def test_moved_snapshots_are_known_by_their_guids(nas1: SimulatedHost) -> None:
     assert found(Place(nas1, "tank/d"), TAG, guids(nas1, *MOVED)) == expected
 
 
+def test_a_root_on_its_way_to_its_place_was_not_moved(nas1: SimulatedHost) -> None:
+    """The command to release its holds would cost the next hop of a chain its base."""
+    nas1.run("zfs", "rename", "tank/moved", "tank/d.zfs_replicate")
+    known = guids(nas1, "tank/d.zfs_replicate", "tank/d.zfs_replicate/my y")
+    assert found(Place(nas1, "tank/d"), TAG, known) == ()
+
+
 def test_snapshots_that_others_hold_are_not_returned(nas1: SimulatedHost) -> None:
     nas1.run("zfs", "hold", "admin", "tank/moved@a")
     nas1.run("zfs", "release", TAG, "tank/moved@a")

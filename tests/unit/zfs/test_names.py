@@ -140,3 +140,12 @@ def test_any_of_several_patterns_excludes() -> None:
 )
 def test_a_bookmark_belongs_to_one_tag(tag: str, bookmark: str, expected: bool) -> None:
     assert names.is_bookmark_of(tag, bookmark) is expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("a/b.zfs_replicate/c", "a/b/c"), ("a/b.zfs_replicate", "a/b"), ("a/b.zfs_replicate.old", None), ("a/b", None)],
+)
+def test_names_of_copies_beside_their_places(path: str, expected: str | None) -> None:
+    assert names.is_beside(path) == (expected is not None)
+    assert names.in_place(path) == (expected or path)
