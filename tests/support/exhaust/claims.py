@@ -61,6 +61,7 @@ def _at_the_end(run: FinishedRun, ran: Ran) -> Iterator[str]:
     yield from invariants.after_whole_run(run)
     if not ran.failures:
         yield from invariants.after_good_run(run)
+        yield from promises.marked_copies(run)
         if run.mirror == MIRROR and not any(is_in(name, SECOND.target) for name in run.after):
             yield from promises.after_good_run_alone(run)
 

@@ -238,8 +238,6 @@ def after_good_run(run: FinishedRun) -> Iterator[str]:
         yield from _tagged_elsewhere(source, mirror.tag_on(source, run.after), tip.guid, target.guids)
         yield from _tagged_elsewhere(target, mirror.target_tag, tip.guid, _up_to(target, tip.guid))
         yield from _untrue(source, target)
-        if target.is_marked:
-            yield f"{target.name} is a copy, and has the mark of a placeholder"
 
 
 def _up_to(target: DatasetPicture, guid: int) -> frozenset[int]:

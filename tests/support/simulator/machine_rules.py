@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.support.simulator import invariants, promises
 from tests.support.simulator.faults import At, Call
 from tests.support.simulator.machine_choices import AT_A_COMMAND, DAYS, IN_A_STREAM, KEEP, PLACE, WHEN
-from tests.support.simulator.machine_runs import KILL, TERM, End, Run, Trouble, run
+from tests.support.simulator.machine_runs import FAIL, KILL, TERM, End, Run, Trouble, run
 from tests.support.simulator.machine_site import COPY_ACTS, CREATION, SOURCE_ACTS, Site
 from tests.support.simulator.mirrors import CHAIN, FIRST, MIRRORS, SECOND, Mirror, all_settled, settled
 from tests.support.simulator.pictures import guids_below, picture
@@ -235,16 +235,19 @@ class Mirrors(RuleBasedStateMachine):
             problems += invariants.after_orderly_run(others)
         if ended.end is End.WELL:
             problems += [*invariants.after_good_run(others), *promises.after_good_run_alone(others)]
+        if ended.end is End.WELL and (trouble is None or trouble.action != FAIL):
+            problems += promises.marked_copies(others)
         assert not problems, (problems, ended)
         assert trouble is not None or ended.end is End.WELL or self.is_excused(ended, finished), ended.errors
 
     def is_excused(self, ended: Run, finished: invariants.FinishedRun) -> bool:
-        """Whether each dataset that failed needs a person, or room."""
+        """Whether each dataset that failed needs a person, or room; or the whole run a correct -x."""
         is_limited = any(dataset.quota for dataset in finished.before.values())
+        is_empty = promises.is_all_left_out(finished)
         TALLY["runs that need a person"] += 1
         return all(
             (is_limited and ("OutOfSpace" in error or "not started" in error))
-            or promises.needs_a_person(finished.before, finished.mirror, source)
+            or (promises.needs_a_person(finished.before, finished.mirror, source) if source else is_empty)
             for source, error in zip(ended.failed, ended.errors, strict=True)
         )
 

@@ -122,7 +122,7 @@ def other_let_down(run: FinishedRun, other: Mirror) -> Iterator[str]:
 
 
 def after_good_run_alone(run: FinishedRun) -> Iterator[str]:
-    """No tag and no mark is left where nothing needs it, if no other mirror has the same tag.
+    """No tag is left where nothing needs it, if no other mirror has the same tag.
 
     Where a person destroyed the copy of a held snapshot before, its tag stays: it is reported.
     """
@@ -131,6 +131,13 @@ def after_good_run_alone(run: FinishedRun) -> Iterator[str]:
         if snapshot.guid in before:
             continue
         yield f"the hold of {snapshot.name} has leaked: it is not on the target"
+
+
+def marked_copies(run: FinishedRun) -> Iterator[str]:
+    """A good run clears the mark of a placeholder from what is a copy.
+
+    Where the command for it failed, the run ends well all the same, and the next one clears it.
+    """
     for source, target in pairs(run.after, run.mirror):
         if target.is_marked and source.snapshots and source.name not in run.excluded:
             yield f"{target.name} is a copy, and still marked as a placeholder"
@@ -145,6 +152,12 @@ def needs_a_person(now: Picture, mirror: Mirror, name: str) -> bool:
             return True
         above = above.rpartition("/")[0]
     return False
+
+
+def is_all_left_out(run: FinishedRun) -> bool:
+    """Whether -x leaves out each dataset that has a snapshot: an error, as an empty source is."""
+    names = {name for name, dataset in run.before.items() if dataset.snapshots and is_in(name, run.mirror.source)}
+    return names <= run.excluded
 
 
 def has_placeholder_for_raw(run: FinishedRun) -> bool:
