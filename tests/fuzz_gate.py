@@ -19,7 +19,7 @@ import hypothesis
 from tests.support import gate
 from tests.support.gate_properties import PROPERTIES
 from zfs_replicate.hosts.quoting import remote_command
-from zfs_replicate.zfs import commands
+from zfs_replicate.zfs import commands, queries
 
 CORPUS = Path(__file__).resolve().parents[1] / ".fuzz"
 EXAMPLES = int(os.environ.get("EXAMPLES", "20000"))
@@ -88,9 +88,9 @@ def seeds() -> list[str]:
     return [
         remote_command(command)
         for command in (
-            commands.probe("tank"),
-            commands.list_tree("tank/data"),
-            commands.list_holds(["tank/data@a b", "tank/data/c@d"]),
+            queries.probe("tank"),
+            queries.list_tree("tank/data"),
+            queries.list_holds(["tank/data@a b", "tank/data/c@d"]),
             commands.hold("offsite", ["tank/data@x"]),
             commands.bookmark([("tank/data@x", f"{prefix}x")], [f"{prefix}w"]),
             ("zfs", "send", "-L", "-c", "-I", "tank/data@x", "tank/data@y"),

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.contract.zfs import MIB, Zfs
 from zfs_replicate.errors import KeyUnavailable, TargetDiverged
-from zfs_replicate.zfs import commands, parse_tree, saved_state
+from zfs_replicate.zfs import parse_tree, queries, saved_state
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_raw_copy_is_encrypted_and_takes_raw_incrementals(encrypted: Zfs) -> Non
     zfs = encrypted
     assert zfs.send("-w", f"{zfs.source}@a").status == 0
     assert zfs.send("-w", "-I", f"{zfs.source}@a", f"{zfs.source}@b").status == 0
-    (dataset,) = parse_tree.listing(zfs.run(commands.list_tree(zfs.target)).lines).datasets
+    (dataset,) = parse_tree.listing(zfs.run(queries.list_tree(zfs.target)).lines).datasets
     assert dataset.is_encrypted
     assert dataset.written == 0
 
@@ -45,7 +45,7 @@ def test_token_of_a_raw_stream_is_raw(encrypted: Zfs) -> None:
     zfs = encrypted
     zfs.send("-w", f"{zfs.source}@a", cut=MIB)
     token = zfs.token(zfs.target)
-    token_contents = saved_state.token_contents(zfs.run(commands.decode_token(token)).stdout.encode())
+    token_contents = saved_state.token_contents(zfs.run(queries.decode_token(token)).stdout.encode())
     assert token_contents is not None
     assert token_contents.is_raw
     assert zfs.send("-t", token).status == 0
@@ -177,7 +177,7 @@ def test_raw_copy_has_the_ivset_guids_of_its_source(encrypted: Zfs) -> None:
     zfs.ok("bookmark", f"{zfs.source}@a", f"{zfs.source}#a")
     zfs.send("-w", f"{zfs.source}@a")
     source, target = (
-        parse_tree.listing(zfs.run(commands.list_tree(root)).lines).datasets for root in (zfs.source, zfs.target)
+        parse_tree.listing(zfs.run(queries.list_tree(root)).lines).datasets for root in (zfs.source, zfs.target)
     )
     (first, second), (copy,) = source[0].snapshots, target[0].snapshots
     assert 0 not in (first.ivset_guid, second.ivset_guid)
@@ -194,7 +194,7 @@ def test_raw_increment_onto_another_key_is_refused(encrypted: Zfs, tmp_path: Pat
     create_vault(zfs, other, tmp_path)
     zfs.pipe((f"{zfs.source}@a",), ("-u", f"{other}/moved"))
     zfs.ok("snapshot", f"{other}/moved@b")
-    (_vault, moved) = parse_tree.listing(zfs.run(commands.list_tree(other)).lines).datasets
+    (_vault, moved) = parse_tree.listing(zfs.run(queries.list_tree(other)).lines).datasets
     assert moved.encryption_root == other
     refused = zfs.send("-w", "-i", f"{other}/moved@a", f"{other}/moved@b")
     assert "IV set guid mismatch" in refused.stderr

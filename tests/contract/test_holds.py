@@ -7,7 +7,7 @@ from tests.support.exits import failed
 from zfs_replicate.errors import DatasetBusy
 from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.steps import SnapshotRename
-from zfs_replicate.zfs import commands, parse, refusals
+from zfs_replicate.zfs import commands, parse, queries, refusals
 
 
 def names(zfs: Zfs, *shorts: str) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ def test_holds_lists_tags_and_reports_missing_snapshots(zfs: Zfs) -> None:
     zfs.make_source("a", "b")
     zfs.ok("hold", "tag", f"{zfs.source}@b")
     snapshots = (*names(zfs, "a", "no", "b"), f"{zfs.source}/gone@a")
-    result = zfs.run(commands.list_holds(snapshots))
+    result = zfs.run(queries.list_holds(snapshots))
     assert parse.holds(result.stdout.encode(), {f"{zfs.source}@b": 1}) == {f"{zfs.source}@b": ("tag",)}
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}@no", f"{zfs.source}/gone@a"})
     assert result.status == 1
@@ -116,7 +116,7 @@ def test_holds_lists_tags_and_reports_missing_snapshots(zfs: Zfs) -> None:
 def test_holds_of_vanished_snapshots_only(zfs: Zfs) -> None:
     zfs.make_source()
     snapshots = (*names(zfs, "no", "neither"), f"{zfs.source}/gone@a")
-    result = zfs.run(commands.list_holds(snapshots))
+    result = zfs.run(queries.list_holds(snapshots))
     assert (result.stdout, result.status) == ("", 1)
     assert result.stderr.endswith("\nno datasets available\n")
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset(snapshots)

@@ -6,11 +6,11 @@ from tests.support.contract.zfs import Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import DatasetMissing, PoolMissing
 from zfs_replicate.model import PLACEHOLDER_PROPERTY, Kind
-from zfs_replicate.zfs import commands, parse, parse_tree, refusals
+from zfs_replicate.zfs import commands, parse, parse_tree, queries, refusals
 
 
 def tree(zfs: Zfs, root: str) -> parse_tree.Listing:
-    result = zfs.run(commands.list_tree(root))
+    result = zfs.run(queries.list_tree(root))
     assert result.status == 0
     return parse_tree.listing(result.lines)
 
@@ -88,20 +88,20 @@ def test_empty_dataset_counts_as_written(zfs: Zfs) -> None:
 
 
 def test_missing_root_is_the_only_message(zfs: Zfs) -> None:
-    result = zfs.run(commands.list_copies(zfs.target))
+    result = zfs.run(queries.list_copies(zfs.target))
     assert (result.stdout, result.status) == ("", 1)
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset({zfs.target})
 
 
 def test_root_in_a_missing_pool_is_like_any_missing_dataset(zfs: Zfs) -> None:
-    result = zfs.run(commands.list_tree("nopool/data"))
+    result = zfs.run(queries.list_tree("nopool/data"))
     assert result.error is DatasetMissing
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset({"nopool/data"})
 
 
 def test_existing_datasets_are_listed_beside_missing_ones(zfs: Zfs) -> None:
     zfs.make_source()
-    result = zfs.run(commands.list_existing(("ctank", f"{zfs.source}/no", zfs.source)))
+    result = zfs.run(queries.list_existing(("ctank", f"{zfs.source}/no", zfs.source)))
     assert result.lines == ["ctank\toff", f"{zfs.source}\toff"]
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset({f"{zfs.source}/no"})
     assert result.status == 1
@@ -110,7 +110,7 @@ def test_existing_datasets_are_listed_beside_missing_ones(zfs: Zfs) -> None:
 def test_guids_are_listed_beside_missing_snapshots(zfs: Zfs) -> None:
     zfs.make_source("a")
     missing = {f"{zfs.source}@no", f"{zfs.target}@no"}
-    result = zfs.run(commands.list_guids((*missing, f"{zfs.source}@a")))
+    result = zfs.run(queries.list_guids((*missing, f"{zfs.source}@a")))
     assert parse.guids(result.lines) == {f"{zfs.source}@a": zfs.guid(f"{zfs.source}@a")}
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset(missing)
 
@@ -121,11 +121,11 @@ def test_guids_of_whole_datasets_leave_out_their_children(zfs: Zfs) -> None:
     zfs.ok("snapshot", f"{zfs.source}/child of it@c")
     zfs.ok("create", f"{zfs.source}/empty")
     datasets = (zfs.source, f"{zfs.source}/empty", f"{zfs.source}/no", f"{zfs.source}/child of it")
-    result = zfs.run(commands.list_guids_in(datasets))
+    result = zfs.run(queries.list_guids_in(datasets))
     names = [f"{zfs.source}@a", f"{zfs.source}@b", f"{zfs.source}/child of it@c"]
     assert parse.guids(result.lines) == {name: zfs.guid(name) for name in names}
     assert refusals.absent_datasets(failed(result.stderr)) == frozenset((f"{zfs.source}/no",))
-    again = zfs.run(commands.list_guids_in((zfs.source,)))
+    again = zfs.run(queries.list_guids_in((zfs.source,)))
     assert set(parse.guids(again.lines)) == set(names[:2])
 
 
@@ -136,7 +136,7 @@ def test_names_with_spaces(zfs: Zfs) -> None:
     zfs.ok("hold", "mine", f"{zfs.source}/with space@a b")
     listing = tree(zfs, zfs.source)
     assert listing.datasets[1].snapshots[0].name == "a b"
-    result = zfs.run(commands.list_holds(tuple(listing.held)))
+    result = zfs.run(queries.list_holds(tuple(listing.held)))
     assert parse.holds(result.stdout.encode(), listing.held) == {f"{zfs.source}/with space@a b": ("mine",)}
 
 
@@ -144,7 +144,7 @@ def test_placeholder_property_is_listed_only_where_it_was_set(zfs: Zfs) -> None:
     zfs.ok("create", "-o", "canmount=off", "-o", f"{PLACEHOLDER_PROPERTY}=on", zfs.target)
     zfs.ok("create", f"{zfs.target}/child")
     zfs.ok("snapshot", f"{zfs.target}@a")
-    result = zfs.run(commands.list_placeholders(zfs.target))
+    result = zfs.run(queries.list_placeholders(zfs.target))
     assert parse.first_column(result.lines, 1) == (zfs.target,)
     assert zfs.setting(f"{zfs.target}/child", PLACEHOLDER_PROPERTY) == ("on", f"inherited from {zfs.target}")
 
@@ -152,7 +152,7 @@ def test_placeholder_property_is_listed_only_where_it_was_set(zfs: Zfs) -> None:
 def test_origin_of_a_clone_is_listed(zfs: Zfs) -> None:
     zfs.make_source("a")
     zfs.ok("clone", f"{zfs.source}@a", f"{zfs.source}-clone")
-    result = zfs.run(commands.list_origins([zfs.source, f"{zfs.source}-clone"]))
+    result = zfs.run(queries.list_origins([zfs.source, f"{zfs.source}-clone"]))
     assert parse.origins(result.lines) == {f"{zfs.source}-clone": f"{zfs.source}@a"}
     zfs.ok("destroy", f"{zfs.source}-clone")
 
@@ -161,13 +161,13 @@ def test_cleared_placeholder_is_no_longer_listed(zfs: Zfs) -> None:
     zfs.ok("create", "-o", f"{PLACEHOLDER_PROPERTY}=on", zfs.target)
     for _time in range(2):
         assert zfs.run(commands.clear_placeholder(zfs.target)).status == 0
-    result = zfs.run(commands.list_placeholders(zfs.target))
+    result = zfs.run(queries.list_placeholders(zfs.target))
     assert (result.stdout, result.status) == ("", 0)
 
 
 def logical_bytes(zfs: Zfs) -> int:
-    assert zfs.run(commands.sync(zfs.source.partition("/")[0])).status == 0
-    return parse.contents(zfs.run(commands.list_contents([zfs.source])).lines)[zfs.source][0]
+    assert zfs.run(queries.sync(zfs.source.partition("/")[0])).status == 0
+    return parse.contents(zfs.run(queries.list_contents([zfs.source])).lines)[zfs.source][0]
 
 
 def test_logical_bytes_grow_with_the_first_file(zfs: Zfs) -> None:
@@ -184,7 +184,7 @@ def test_bookmarks_of_some_datasets_are_listed(zfs: Zfs) -> None:
     zfs.ok("snapshot", f"{zfs.source}/child@c")
     for name in (f"{zfs.source}@a", f"{zfs.source}@b", f"{zfs.source}/child@c"):
         zfs.ok("bookmark", name, name.replace("@", "#"))
-    listed = parse.bookmarks(zfs.run(commands.list_bookmarks((zfs.source,))).lines)
+    listed = parse.bookmarks(zfs.run(queries.list_bookmarks((zfs.source,))).lines)
     assert [(bookmark.name, bookmark.guid) for bookmark in listed[zfs.source]] == [
         (short, zfs.guid(f"{zfs.source}@{short}")) for short in ("a", "b")
     ]
@@ -192,8 +192,8 @@ def test_bookmarks_of_some_datasets_are_listed(zfs: Zfs) -> None:
 
 
 def test_sectors_of_a_pool_are_listed(zfs: Zfs) -> None:
-    assert parse.sector_bytes(zfs.run(commands.list_sectors("coff")).lines) == 512
-    assert parse.sector_bytes(zfs.run(commands.list_sectors("nopool")).lines) is None
+    assert parse.sector_bytes(zfs.run(queries.list_sectors("coff")).lines) == 512
+    assert parse.sector_bytes(zfs.run(queries.list_sectors("nopool")).lines) is None
 
 
 def test_parent_must_exist(zfs: Zfs) -> None:
@@ -204,7 +204,7 @@ def test_parent_must_exist(zfs: Zfs) -> None:
 
 
 def test_probe_prints_capabilities(zfs: Zfs) -> None:
-    result = zfs.run(commands.probe("ctank"))
+    result = zfs.run(queries.probe("ctank"))
     assert result.lines[0] == parse.PROBE_GREETING
     capabilities = parse.capabilities(result.lines[1:], "ctank")
     assert "zfs" in capabilities.programs
@@ -218,7 +218,7 @@ def test_probe_prints_capabilities(zfs: Zfs) -> None:
 
 
 def test_probe_of_a_missing_pool(zfs: Zfs) -> None:
-    result = zfs.run(commands.probe("nopool"))
+    result = zfs.run(queries.probe("nopool"))
     assert result.lines[0] == parse.PROBE_GREETING
     assert result.error is PoolMissing
 
@@ -238,7 +238,7 @@ def test_held_snapshots_of_a_whole_pool_are_counted(zfs: Zfs) -> None:
     for tag in ("one", "two"):
         zfs.ok("hold", tag, f"{zfs.source}/my child@c")
     zfs.ok("hold", "one", f"{zfs.source}@a")
-    held = parse.held_snapshots(zfs.run(commands.list_held(zfs.source.partition("/")[0])).lines)
+    held = parse.held_snapshots(zfs.run(queries.list_held(zfs.source.partition("/")[0])).lines)
     expected = {f"{zfs.source}@a": 1, f"{zfs.source}/my child@c": 2}
     assert {name: held[name] for name in expected} == {
         name: (zfs.guid(name), count) for name, count in expected.items()

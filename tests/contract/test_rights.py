@@ -8,7 +8,7 @@ from tests.support.contract.zfs import MIB, STRANGER, Result, Zfs
 from tests.support.exits import failed
 from zfs_replicate.errors import OutOfSpace, PermissionDenied
 from zfs_replicate.steps import CreateParent, SnapshotRename
-from zfs_replicate.zfs import commands, parse, refusals
+from zfs_replicate.zfs import commands, parse, queries, refusals
 
 
 def as_stranger(zfs: Zfs, *arguments: str) -> Result:
@@ -160,7 +160,7 @@ RECEIVING = "receive,create,mount,readonly,canmount"
 
 
 def limits(zfs: Zfs, dataset: str) -> dict[str, str]:
-    return parse.properties(zfs.run(commands.list_limits([dataset])).lines)[dataset]
+    return parse.properties(zfs.run(queries.list_limits([dataset])).lines)[dataset]
 
 
 def test_a_snapshot_limit_is_called_a_quota_but_not_to_root(zfs: Zfs) -> None:

@@ -7,11 +7,11 @@ import pytest
 from tests.support.contract.cuts import CUT, contents, cut_first, cut_incremental, resume
 from tests.support.contract.zfs import MIB, Meanwhile, Result, Zfs
 from zfs_replicate.errors import DatasetBusy, PartialState, StaleToken
-from zfs_replicate.zfs import commands, saved_state
+from zfs_replicate.zfs import queries, saved_state
 
 
 def decode(zfs: Zfs, token: str) -> Result:
-    return zfs.run(commands.decode_token(token))
+    return zfs.run(queries.decode_token(token))
 
 
 def test_valid_token_is_decoded_with_status_0(zfs: Zfs) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.lab.world import World, destroy_pools, make_pools, paste, run, zfs
 from zfs_replicate.plan.divergence import residue_limit
-from zfs_replicate.zfs import commands, parse
+from zfs_replicate.zfs import parse, queries
 
 DISKS = 6
 
@@ -52,7 +52,7 @@ def written(dataset: str) -> int:
 def test_residue_and_change_lie_on_both_sides_of_the_limit(directory: Path, ashift: int, layout: str) -> None:
     make_pool(directory, ashift, layout, "-O", "atime=off")
     world = World(directory)
-    probed = run(*commands.list_sectors("offsite"), check=False).stdout
+    probed = run(*queries.list_sectors("offsite"), check=False).stdout
     limit = residue_limit(parse.sector_bytes(probed.splitlines()))
     for copies in ("1", "3"):
         name = f"offsite/data{copies}"

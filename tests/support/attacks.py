@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from zfs_replicate.hosts.quoting import remote_command
-from zfs_replicate.zfs import commands
+from zfs_replicate.zfs import commands, queries
 
 UNKNOWN = "not a command of zfs_replicate"
 UNQUOTED = "not quoted by zfs_replicate"
@@ -47,8 +47,8 @@ ATTACKS = (
     Attack("a dataset with the same prefix", _ours("zfs send -L -c tank/data2@s"), OUTSIDE),
     Attack("a path with ..", _ours("zfs send tank/data/../secret@s"), "not a dataset name"),
     Attack("another dataset among ours", _ours("zfs holds -H tank/data@one tank/secret@s"), OUTSIDE),
-    Attack("the whole pool", remote_command(commands.list_tree("tank")), OUTSIDE),
-    Attack("another pool", remote_command(commands.probe("offsite")), "wrong pool"),
+    Attack("the whole pool", remote_command(queries.list_tree("tank")), OUTSIDE),
+    Attack("another pool", remote_command(queries.probe("offsite")), "wrong pool"),
     Attack(
         "a base of another dataset",
         _ours("zfs send -i tank/data/child@s tank/data@one"),

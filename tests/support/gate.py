@@ -18,7 +18,7 @@ from tests.support import TOP
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.model import COMPRESSORS, Kind, StreamOptions
 from zfs_replicate.steps import Receiving, Resume, Send
-from zfs_replicate.zfs import commands
+from zfs_replicate.zfs import commands, queries
 
 PATH = TOP / "bin" / "zfs_replicate_gate"
 ROOT, TAG = "tank/data", "offsite"
@@ -89,11 +89,11 @@ def bookmarks(draw: st.DrawFn) -> commands.Command:
 tags = st.sampled_from((TAG, f"{TAG}.3f2a9c1e-ab12", f"{TAG}.3f2a9c1e-ab12.new"))
 many = st.lists(snapshots, min_size=1, max_size=5)
 BUILDERS = {
-    commands.probe: st.builds(commands.probe, st.just("tank"), st.booleans()),
-    commands.list_tree: st.builds(commands.list_tree, datasets, st.booleans()),
-    commands.list_guids: st.builds(commands.list_guids, many),
-    commands.list_held: st.builds(commands.list_held, datasets),
-    commands.list_holds: st.builds(commands.list_holds, many),
+    queries.probe: st.builds(queries.probe, st.just("tank"), st.booleans()),
+    queries.list_tree: st.builds(queries.list_tree, datasets, st.booleans()),
+    queries.list_guids: st.builds(queries.list_guids, many),
+    queries.list_held: st.builds(queries.list_held, datasets),
+    queries.list_holds: st.builds(queries.list_holds, many),
     commands.hold: st.builds(commands.hold, tags, many),
     commands.release: st.builds(commands.release, tags, many),
     commands.send: st.builds(
@@ -120,13 +120,13 @@ _OURS = r"#zfs_replicate_offsite_(?!_)[A-Za-z0-9_.: -]+"
 _SAFE = re.compile(
     "|".join(
         (
-            *(re.escape("\0".join(commands.probe("tank", has_clock))) for has_clock in (True, False)),
+            *(re.escape("\0".join(queries.probe("tank", has_clock))) for has_clock in (True, False)),
             *(
-                re.escape("\0".join(commands.list_tree("tank/data", has_keys))) + rf"(?:/{_COMPONENT})*"
+                re.escape("\0".join(queries.list_tree("tank/data", has_keys))) + rf"(?:/{_COMPONENT})*"
                 for has_keys in (True, False)
             ),
             rf"zfs\0list\0-Hp\0-t\0snapshot\0-o\0name,guid(?:\0{_SNAPSHOT})+",
-            re.escape("\0".join(commands.list_held("tank/data"))) + rf"(?:/{_COMPONENT})*",
+            re.escape("\0".join(queries.list_held("tank/data"))) + rf"(?:/{_COMPONENT})*",
             rf"zfs\0holds\0-H(?:\0{_SNAPSHOT})+",
             rf"zfs\0(?:hold|release)\0offsite(?:\.[0-9a-f]{{8}}-[0-9a-f]{{4}}(?:\.new)?)?(?:\0{_SNAPSHOT})+",
             r"zfs\0send(?:\0-vP)?(?:\0-L)?(?:\0-w)?(?:\0-c)?"

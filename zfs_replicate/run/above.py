@@ -7,7 +7,7 @@ from itertools import dropwhile
 
 from zfs_replicate.hosts.base import Host, run
 from zfs_replicate.run.reading import absent_names, parse_errors_of
-from zfs_replicate.zfs import commands, names, parse
+from zfs_replicate.zfs import names, parse, queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def read_above(host: Host, root: str) -> Above:
     if not ancestors:
         return Above()
     beside = [names.beside(above) + root[len(above) :] for above in (root, *ancestors[1:])]
-    text, ended = run(host, commands.list_existing((*ancestors, *beside)))
+    text, ended = run(host, queries.list_existing((*ancestors, *beside)))
     absent = absent_names(host, ended, ancestors[-1])
     with parse_errors_of(host, root, "zfs list"):
         listed = parse.encrypted(text.splitlines())
@@ -42,7 +42,7 @@ def read_above(host: Host, root: str) -> Above:
     nearest_first = [*reversed(existing)]
     is_plain = any(existing.values()) and not existing[nearest_first[0]]
     if is_plain:
-        text, ended = run(host, commands.list_marked(nearest_first))
+        text, ended = run(host, queries.list_marked(nearest_first))
         absent_names(host, ended, root)
         marked = text.splitlines()
         nearest_first = [*dropwhile(lambda name: name in marked and not existing[name], nearest_first)]

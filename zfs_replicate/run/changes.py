@@ -12,7 +12,7 @@ from dataclasses import replace
 from zfs_replicate.hosts.base import Host, run
 from zfs_replicate.model import Bookmark, Capabilities, Dataset, Survey
 from zfs_replicate.run.reading import absent_names, parse_errors_of
-from zfs_replicate.zfs import commands, names, parse
+from zfs_replicate.zfs import commands, names, parse, queries
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +22,7 @@ def settle(host: Host, root: str) -> None:
 
     A pool that is missing or read-only is nothing to report here: the listing does, where it matters.
     """
-    _text, ended = run(host, commands.sync(names.pool_of(root)))
+    _text, ended = run(host, queries.sync(names.pool_of(root)))
     if ended.exit_status:
         log.debug("%s: %s", host.name, ended.stderr.strip())
 
@@ -65,7 +65,7 @@ def _is_changed(copy: Dataset, original: Dataset | None) -> bool:
 def _read_bookmarks(host: Host, datasets: Sequence[str]) -> dict[str, tuple[Bookmark, ...]]:
     bookmarks: dict[str, tuple[Bookmark, ...]] = {}
     for batch in commands.batches(datasets):
-        text, ended = run(host, commands.list_bookmarks(batch))
+        text, ended = run(host, queries.list_bookmarks(batch))
         absent_names(host, ended, batch[0])
         with parse_errors_of(host, batch[0], "zfs list"):
             bookmarks.update(parse.bookmarks(text.splitlines()))
@@ -74,6 +74,6 @@ def _read_bookmarks(host: Host, datasets: Sequence[str]) -> dict[str, tuple[Book
 
 def _read_sector_bytes(host: Host, pool: str) -> int | None:
     """Return the sectors of a pool; None before OpenZFS 2.2, whose vdevs have no properties."""
-    text, _ended = run(host, commands.list_sectors(pool))
+    text, _ended = run(host, queries.list_sectors(pool))
     with parse_errors_of(host, pool, "zpool get"):
         return parse.sector_bytes(text.splitlines())

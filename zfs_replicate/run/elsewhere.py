@@ -12,7 +12,7 @@ from zfs_replicate.errors import ReplicateError
 from zfs_replicate.hosts.base import run
 from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.run.survey import Place
-from zfs_replicate.zfs import commands, names, parse
+from zfs_replicate.zfs import names, parse, queries
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def held_elsewhere(
 
 def _held_outside(place: Place) -> dict[str, tuple[int, int]]:
     """Return guid and number of holds of each held snapshot of the pool that is not in the tree, nor on its way."""
-    text, ended = run(place.host, commands.list_held(names.pool_of(place.root)))
+    text, ended = run(place.host, queries.list_held(names.pool_of(place.root)))
     if ended.exit_status != 0:
         raise ReplicateError(ended.stderr.strip())
     held = parse.held_snapshots(text.splitlines())

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from zfs_replicate.hosts.base import Host, run_for_bytes
 from zfs_replicate.run.reading import absent_names, parse_errors_of
-from zfs_replicate.zfs import commands, parse
+from zfs_replicate.zfs import commands, parse, queries
 
 UNREADABLE = ("a tag that cannot be read",)
 """In place of the tags of a snapshot where it is in doubt which they are. It is no valid tag of ours, so the snapshot
@@ -47,7 +47,7 @@ def _ask(
     doubtful: deque[tuple[str, ...]],
 ) -> None:
     """Add the tags of a batch, or its two halves to those that are in doubt."""
-    stdout, ended = run_for_bytes(host, commands.list_holds(batch))
+    stdout, ended = run_for_bytes(host, queries.list_holds(batch))
     absent = absent_names(host, ended, batch[0])
     if not stdout:
         return  # by now nothing holds them

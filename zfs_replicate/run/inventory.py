@@ -15,7 +15,7 @@ from zfs_replicate.model import TARGET_SUFFIX, UNKNOWN_HOLD, Capabilities, Datas
 from zfs_replicate.run.above import Above, read_above
 from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.run.reading import absent_names, parse_errors_of
-from zfs_replicate.zfs import commands, messages, names, parse, parse_tree, refusals, saved_state
+from zfs_replicate.zfs import commands, messages, names, parse, parse_tree, queries, refusals, saved_state
 
 
 def probe(host: Host, root: str) -> Capabilities:
@@ -24,9 +24,9 @@ def probe(host: Host, root: str) -> Capabilities:
     Raises: SourceUnusable if the login shell prints something of its own, or there is no zfs; PoolMissing.
     """
     pool = names.pool_of(root)
-    stdout, ended = run_for_bytes(host, commands.probe(pool))
+    stdout, ended = run_for_bytes(host, queries.probe(pool))
     if messages.is_refused_by_gate(ended):
-        stdout, ended = run_for_bytes(host, commands.probe(pool, has_clock=False))
+        stdout, ended = run_for_bytes(host, queries.probe(pool, has_clock=False))
     text = stdout.decode(errors="backslashreplace")  # the pool's user properties contain any bytes
     noise, greeting, output = text.partition(f"{parse.PROBE_GREETING}\n")
     if not greeting:
@@ -50,7 +50,7 @@ def probe(host: Host, root: str) -> Capabilities:
 
 def read_source(host: Host, root: str) -> Inventory:
     """Given a host, return its tree at `root` with all holds. Two commands. Raises: DatasetMissing, CommandFailed."""
-    listing = _read_tree(host, root, commands.list_tree)
+    listing = _read_tree(host, root, queries.list_tree)
     if listing is None:
         raise DatasetMissing(f"{root} on {host.name}: there is no such dataset; check -r")
     return _inventory(root, _with_holds(host, listing))
@@ -63,7 +63,7 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
     Two commands; one more if there are holds, one or two if there is a placeholder, one if the root is encrypted, one
     if no mirror holds a dataset, and one per unfinished receive.
     """
-    listing = _read_tree(host, root, commands.list_copies)
+    listing = _read_tree(host, root, queries.list_copies)
     marked = _marked(host, root) if listing is not None else frozenset()
     is_filled = listing is not None and (listing.datasets[0].snapshots or root not in marked)
     above = None if is_filled else read_above(host, root)
@@ -109,7 +109,7 @@ def _within(above: Above, tree: Inventory) -> Inventory:
 
 def _with_beside(host: Host, root: str, listing: parse_tree.Listing | None) -> parse_tree.Listing | None:
     """Return the listing with what is beside the root, if that is still there."""
-    more = _read_tree(host, names.beside(root), commands.list_copies)
+    more = _read_tree(host, names.beside(root), queries.list_copies)
     if listing is None or more is None:
         return listing or more
     datasets = [*listing.datasets, *more.datasets]
@@ -118,12 +118,12 @@ def _with_beside(host: Host, root: str, listing: parse_tree.Listing | None) -> p
 
 def read_guids(host: Host, snapshots: Sequence[str]) -> dict[str, int]:
     """Given whole snapshot names, return the guid of each one that exists. One command per few thousand names."""
-    return _guids(host, snapshots, commands.list_guids)
+    return _guids(host, snapshots, queries.list_guids)
 
 
 def read_guids_in(host: Host, datasets: Sequence[str]) -> dict[str, int]:
     """Given datasets, return the guids of their snapshots by whole name; none of a dataset that does not exist."""
-    return _guids(host, datasets, commands.list_guids_in)
+    return _guids(host, datasets, queries.list_guids_in)
 
 
 def _guids(host: Host, names: Sequence[str], listing: Callable[[Sequence[str]], commands.Command]) -> dict[str, int]:
@@ -161,14 +161,14 @@ def _read_tree(
 
 def _marked(host: Host, root: str) -> frozenset[str]:
     """Return the names of all datasets that carry the mark of a placeholder, also of those that are none any more."""
-    text, ended = run(host, commands.list_placeholders(root))
+    text, ended = run(host, queries.list_placeholders(root))
     absent_names(host, ended, root)
     with parse_errors_of(host, root, "zfs get"):
         return frozenset(parse.first_column(text.splitlines(), 1))
 
 
 def _sync(host: Host, root: str) -> None:
-    _text, ended = run(host, commands.sync(names.pool_of(root)))
+    _text, ended = run(host, queries.sync(names.pool_of(root)))
     if ended.exit_status and "pool is read-only" not in ended.stderr:  # else all is on disk already
         raise messages.explain(host.name, root, ended, "write out the pool")
 
@@ -177,7 +177,7 @@ def _contents(host: Host, root: str, placeholders: Sequence[str]) -> dict[str, t
     """Return what each placeholder holds (logical bytes, written); one that vanished meanwhile holds nothing."""
     contents = dict.fromkeys(placeholders, (0, 0))
     for batch in commands.batches(placeholders):
-        text, ended = run(host, commands.list_contents(batch))
+        text, ended = run(host, queries.list_contents(batch))
         absent_names(host, ended, batch[0])
         with parse_errors_of(host, root, "zfs list"):
             contents.update(parse.contents(text.splitlines()))
@@ -189,7 +189,7 @@ def _with_origins(host: Host, root: str, datasets: Sequence[Dataset]) -> list[Da
     origins: dict[str, str] = {}
     strange = [dataset.name for dataset in datasets if not (dataset.is_placeholder or _is_held_by_mirror(dataset))]
     for batch in commands.batches(strange):
-        text, ended = run(host, commands.list_origins(batch))
+        text, ended = run(host, queries.list_origins(batch))
         absent_names(host, ended, batch[0])
         with parse_errors_of(host, root, "zfs list"):
             origins.update(parse.origins(text.splitlines()))
@@ -225,7 +225,7 @@ def _decode(host: Host, token: str) -> ResumeToken:
 
     The plan throws a damaged state away, so only an answer of zfs makes it one.
     """
-    stdout, ended = run_for_bytes(host, commands.decode_token(token))
+    stdout, ended = run_for_bytes(host, queries.decode_token(token))
     has_contents = not ended.is_killed and saved_state.has_token_contents(stdout)
     if has_contents or messages.is_corrupt_token(ended):
         return ResumeToken(token, saved_state.token_contents(stdout))

@@ -14,7 +14,7 @@ from zfs_replicate.errors import CommandFailed, KeyUnavailable, PermissionDenied
 from zfs_replicate.hosts.base import TargetHost, run
 from zfs_replicate.model import Exit
 from zfs_replicate.steps import CreateParent
-from zfs_replicate.zfs import commands, messages, refusals
+from zfs_replicate.zfs import commands, messages, queries, refusals
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +52,13 @@ def _exists(target: TargetHost, dataset: str, ended: Exit) -> bool:
     """Whether zfs did not create the dataset because it exists, and it still does."""
     if not refusals.is_there_already(ended):
         return False
-    _text, listed = run(target, commands.list_existing((dataset,)))
+    _text, listed = run(target, queries.list_existing((dataset,)))
     return listed.exit_status == 0
 
 
 def _with_key(target: TargetHost, dataset: str, error: KeyUnavailable) -> KeyUnavailable:
     """Return the error with the dataset whose key is missing."""
-    text, ended = run(target, commands.encryption_root(dataset.rpartition("/")[0]))
+    text, ended = run(target, queries.encryption_root(dataset.rpartition("/")[0]))
     root = text.strip()
     if ended.exit_status != 0 or root in ("", "-"):
         return error

@@ -17,7 +17,7 @@ from zfs_replicate.plans import DatasetPlan, Outcome
 from zfs_replicate.run.parents import create_parent
 from zfs_replicate.run.reading import parse_errors_of
 from zfs_replicate.steps import CreateParent, DestroyPlaceholder, MoveDataset, TakePlace
-from zfs_replicate.zfs import commands, messages, names, parse, refusals
+from zfs_replicate.zfs import commands, messages, names, parse, queries, refusals
 from zfs_replicate.zfs.emptiness import is_untouched
 
 log = logging.getLogger(__name__)
@@ -51,15 +51,15 @@ def left_behind(parent: Outcome, plans: Sequence[DatasetPlan], target: TargetHos
     below = {plan.target: plan for plan in plans if parent.plan.target in names.ancestors(plan.target)}
     missing: set[str] = set()
     for batch in commands.batches([*below]):
-        _text, ended = run(target, commands.list_existing(batch))
+        _text, ended = run(target, queries.list_existing(batch))
         missing |= refusals.absent_datasets(ended) or set()
     return tuple(plan for name, plan in below.items() if name in missing)
 
 
 def _check_untouched(act: DestroyPlaceholder, place: str, target: TargetHost) -> None:
     """Check that nobody has written to a placeholder since the plan was made. Raises: TargetDiverged."""
-    _run(target, commands.sync(names.pool_of(place)), place, "write out the pool")
-    text = _run(target, commands.list_contents((act.target,)), place, f"read how much {act.target} holds")
+    _run(target, queries.sync(names.pool_of(place)), place, "write out the pool")
+    text = _run(target, queries.list_contents((act.target,)), place, f"read how much {act.target} holds")
     with parse_errors_of(target, act.target, "zfs list"):
         ((logical_bytes, written),) = parse.contents(text.splitlines()).values()
     weighed = Dataset(act.target, Kind.FILESYSTEM, act.is_encrypted, written, logical_bytes=logical_bytes)

@@ -28,7 +28,7 @@ from zfs_replicate.steps import (
     Step,
     TakePlace,
 )
-from zfs_replicate.zfs import commands, messages, names, parse
+from zfs_replicate.zfs import commands, messages, names, parse, queries
 from zfs_replicate.zfs.known_messages import MOVE_ASIDE
 from zfs_replicate.zfs.limits import find_limit
 
@@ -173,7 +173,7 @@ def _name_the_limit(plan: DatasetPlan, error: OutOfSpace, target: TargetHost) ->
 
 def _with_limit(error: OutOfSpace, dataset: str, needed_bytes: int, target: TargetHost) -> OutOfSpace:
     try:
-        text, _ended = run(target, commands.list_limits((*names.ancestors(dataset), dataset)))
+        text, _ended = run(target, queries.list_limits((*names.ancestors(dataset), dataset)))
         values = parse.properties(text.splitlines())
     except ReplicateError as problem:
         log.info("cannot find out what is full: %s", problem)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.contract.zfs import MIB, Zfs
 from zfs_replicate.errors import StreamBroken
 from zfs_replicate.model import TokenContents
-from zfs_replicate.zfs import commands, saved_state
+from zfs_replicate.zfs import queries, saved_state
 
 CUT = 900_000
 """A byte in the first of a snapshot's 2 MiB."""
@@ -13,7 +13,7 @@ CUT = 900_000
 
 def contents(zfs: Zfs, dataset: str) -> TokenContents | None:
     """Decode the resume token of a dataset."""
-    return saved_state.token_contents(zfs.run(commands.decode_token(zfs.token(dataset))).stdout.encode())
+    return saved_state.token_contents(zfs.run(queries.decode_token(zfs.token(dataset))).stdout.encode())
 
 
 def cut_first(zfs: Zfs) -> str:

@@ -11,7 +11,7 @@ from tests.support import TOP, gate
 from tests.support.attacks import ATTACKS, Attack
 from tests.support.gate import GATE, RULES
 from tests.support.gate_properties import HOLD, PROPERTIES
-from zfs_replicate.zfs import commands
+from zfs_replicate.zfs import commands, queries
 
 DOCS = TOP / "docs"
 
@@ -143,13 +143,13 @@ def test_commands_beyond_the_key_are_refused(words: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        commands.probe("other"),
-        commands.probe("tank; id"),
-        (*commands.probe("tank"), "extra"),
+        queries.probe("other"),
+        queries.probe("tank; id"),
+        (*queries.probe("tank"), "extra"),
         ("sh", "-c", GATE.PROBE + "; id", "sh", "tank"),
-        commands.list_tree("tank"),
-        commands.list_tree("tank/data2"),
-        commands.list_tree("tank/data@x"),
+        queries.list_tree("tank"),
+        queries.list_tree("tank/data2"),
+        queries.list_tree("tank/data@x"),
         commands.bookmark([("tank/data@x", "tank/data#x")], []),
         commands.bookmark([("tank/data@x", "tank/secret#zfs_replicate_offsite_x")], []),
         commands.bookmark([("tank/secret@x", "tank/secret#zfs_replicate_offsite_x")], []),
@@ -210,12 +210,12 @@ def test_a_read_only_key_changes_nothing() -> None:
         commands.bookmark([], ["tank/data#zfs_replicate_offsite_x"]),
     ):
         assert gate.refusal(command, rules) == "this key is read-only"
-    assert gate.refusal(commands.list_tree("tank/data"), rules) is None
+    assert gate.refusal(queries.list_tree("tank/data"), rules) is None
 
 
 @pytest.mark.parametrize(
     "words",
-    [commands.hold("offsite", ["tank/data@a"]), commands.list_tree("tank/data"), ("cat", "/etc/shadow"), ()],
+    [commands.hold("offsite", ["tank/data@a"]), queries.list_tree("tank/data"), ("cat", "/etc/shadow"), ()],
 )
 def test_only_streams_are_compressed(words: commands.Command) -> None:
     assert gate.refusal(commands.compressed(words, "zstd")) is not None

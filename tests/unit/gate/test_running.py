@@ -13,7 +13,7 @@ import pytest
 from tests.support import gate
 from tests.support.gate import GATE, PATH, RULES
 from zfs_replicate.hosts.quoting import remote_command
-from zfs_replicate.zfs import commands
+from zfs_replicate.zfs import commands, queries
 
 TOKEN = "1-c7d9fa563-d8-789c6360"
 CONTENTS = """resume token contents:
@@ -149,7 +149,7 @@ def test_a_command_runs_zfs_and_returns_its_status(programs: Path) -> None:
 
 
 def test_neither_environment_nor_input_of_the_client_reaches_zfs(programs: Path) -> None:
-    done = run(programs, command=commands.list_tree("tank/data"), LD_PRELOAD="", PYTHONPATH="/x", ZFS_COLOR="1")
+    done = run(programs, command=queries.list_tree("tank/data"), LD_PRELOAD="", PYTHONPATH="/x", ZFS_COLOR="1")
     assert b"from the client" not in done.stdout
     names = {line.partition(b"=")[0] for line in done.stdout.splitlines()}
     assert names <= {b"LC_ALL", b"PATH", b"PWD", b"_", b"SHLVL", b"OLDPWD"}
@@ -159,7 +159,7 @@ def test_neither_environment_nor_input_of_the_client_reaches_zfs(programs: Path)
 @pytest.mark.parametrize("program", ["sudo", "doas"])
 def test_only_commands_that_need_privileges_run_elevated(programs: Path, program: str) -> None:
     option = f"--{program}"
-    run(programs, option, command=commands.list_holds(["tank/data@x"]))
+    run(programs, option, command=queries.list_holds(["tank/data@x"]))
     run(programs, option, command=commands.release("offsite", ["tank/data@x"]))
     assert calls(programs) == [
         "zfs <holds> <-H> <tank/data@x>",

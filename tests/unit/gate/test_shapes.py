@@ -15,7 +15,7 @@ from tests.support import gate
 from tests.support.gate import BUILDERS, GATE, PATH, RULES
 from zfs_replicate.hosts.quoting import remote_command
 from zfs_replicate.model import COMPRESSORS
-from zfs_replicate.zfs import commands, names, parse_tree
+from zfs_replicate.zfs import commands, names, parse_tree, queries
 
 TARGET_ONLY = {
     *("abort_receive", "list_limits", "clear_placeholder", "create_parent", "destroy", "list_existing"),
@@ -54,7 +54,8 @@ def test_every_builder_is_known_here() -> None:
     """A new builder is either known to the gate or listed in TARGET_ONLY."""
     builders = {
         name
-        for name, function in inspect.getmembers(commands, inspect.isfunction)
+        for module in (commands, queries)
+        for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__annotations__.get("return") == "Command" and not name.startswith("_")
     }
     assert builders == {builder.__name__ for builder in BUILDERS} | TARGET_ONLY | WRAPPERS, HINT
@@ -62,8 +63,8 @@ def test_every_builder_is_known_here() -> None:
 
 def test_the_constants_equal_the_clients() -> None:
     assert tuple(shlex.split(remote_command(()))) == GATE.WRAPPER, HINT
-    assert commands.probe("tank") == ("sh", "-c", GATE.PROBE, "sh", "tank"), HINT
-    assert commands.probe("tank", has_clock=False) == ("sh", "-c", GATE.OLD_PROBE, "sh", "tank"), HINT
+    assert queries.probe("tank") == ("sh", "-c", GATE.PROBE, "sh", "tank"), HINT
+    assert queries.probe("tank", has_clock=False) == ("sh", "-c", GATE.OLD_PROBE, "sh", "tank"), HINT
     assert commands.bookmark((), ("x",)) == ("sh", "-c", GATE.BOOKMARK, "sh", "--", "x"), HINT
     assert commands.bundle("m", ()) == ("sh", "-c", GATE.BUNDLE, "sh", "m"), HINT
     for program in COMPRESSORS:
@@ -89,7 +90,7 @@ def test_the_longest_and_deepest_names_pass() -> None:
 
 def test_several_trees_may_share_a_key() -> None:
     rules = GATE.Rules(("tank/a", "pool/b"), "offsite")
-    assert gate.refusal(commands.probe("pool"), rules) is None
+    assert gate.refusal(queries.probe("pool"), rules) is None
     assert gate.refusal(commands.hold("offsite", ["tank/a@x", "pool/b/c@y"]), rules) is None
     assert gate.refusal(commands.hold("offsite", ["tank/b@x"]), rules) == "outside of tank/a and pool/b"
 

@@ -15,7 +15,7 @@ from zfs_replicate.hosts.local import LocalHost
 from zfs_replicate.model import Kind
 from zfs_replicate.run import connect
 from zfs_replicate.steps import CreateParent, MoveDataset, Receiving, Resume
-from zfs_replicate.zfs import commands, mbuffer
+from zfs_replicate.zfs import commands, mbuffer, queries
 
 RECEIVING = Receiving("off/a", Kind.VOLUME)
 
@@ -55,17 +55,17 @@ def test_the_compressor_does_not_run_by_sudo() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        commands.probe("tank"),
-        commands.list_tree("tank"),
-        commands.list_copies("tank"),
-        commands.list_holds(["tank@x"]),
-        commands.list_guids(["tank@x"]),
-        commands.list_existing(["tank"]),
-        commands.list_placeholders("tank"),
-        commands.list_contents(["tank"]),
-        commands.sync("tank"),
-        commands.list_limits(["tank"]),
-        commands.decode_token("1-ab"),
+        queries.probe("tank"),
+        queries.list_tree("tank"),
+        queries.list_copies("tank"),
+        queries.list_holds(["tank@x"]),
+        queries.list_guids(["tank@x"]),
+        queries.list_existing(["tank"]),
+        queries.list_placeholders("tank"),
+        queries.list_contents(["tank"]),
+        queries.sync("tank"),
+        queries.list_limits(["tank"]),
+        queries.decode_token("1-ab"),
         mbuffer.command("1M"),
     ],
 )

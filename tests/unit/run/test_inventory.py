@@ -9,7 +9,7 @@ from tests.support.listing import PROBE, line, text
 from zfs_replicate import errors
 from zfs_replicate.model import UNKNOWN_HOLD
 from zfs_replicate.run.inventory import probe, read_guids, read_source, read_target
-from zfs_replicate.zfs import commands, parse_tree
+from zfs_replicate.zfs import parse_tree, queries
 from zfs_replicate.zfs.parse import PROBE_GREETING
 
 ABSENT = Answer(status=1, stderr="cannot open 'tank/a': dataset does not exist\n")
@@ -75,7 +75,7 @@ def test_an_unusable_side_is_an_error_with_a_reason(host: FakeHost, error: type[
     ],
 )
 def test_a_tree_is_listed_without_keys_where_they_are_unknown(refused: Answer) -> None:
-    older = " ".join(commands.list_tree("tank/a", has_keys=False))
+    older = " ".join(queries.list_tree("tank/a", has_keys=False))
     row = "\t".join(line("filesystem", "tank/a", encryption="aes-256-gcm").split("\t")[: len(parse_tree.LIST_COLUMNS)])
     host = FakeHost("nas1", {"zfs list": refused, older: Answer(text(row))})
     (dataset,) = read_source(host, "tank/a").datasets.values()
@@ -84,7 +84,7 @@ def test_a_tree_is_listed_without_keys_where_they_are_unknown(refused: Answer) -
 
 def test_an_older_gate_is_probed_without_the_clock() -> None:
     refused = Answer(status=126, stderr="zfs_replicate_gate: refused: not a command of zfs_replicate\n")
-    older = " ".join(commands.probe("tank", has_clock=False))
+    older = " ".join(queries.probe("tank", has_clock=False))
     host = FakeHost("nas1", {"sh -c": refused, older: Answer(text(PROBE_GREETING, *PROBE))})
     assert probe(host, "tank/a").clock is None
     assert len(host.asked) == 2

@@ -9,7 +9,7 @@ from tests.support.listing import TOKEN_TEXT, line, text
 from zfs_replicate import errors
 from zfs_replicate.model import Inventory
 from zfs_replicate.run.inventory import read_target
-from zfs_replicate.zfs import commands
+from zfs_replicate.zfs import queries
 
 ABSENT = Answer(status=1, stderr="cannot open 'tank/a': dataset does not exist\n")
 
@@ -33,7 +33,7 @@ def test_placeholders_are_weighed_once_all_is_on_disk() -> None:
     host = FakeHost("here", answers)
     placeholder = read_target(host, "off/a").datasets["off/a"]
     assert (placeholder.logical_bytes, placeholder.written) == (12800, 25088)
-    assert host.asked.index("zpool sync off") == host.asked.index(" ".join(commands.list_contents(["off/a"]))) - 1
+    assert host.asked.index("zpool sync off") == host.asked.index(" ".join(queries.list_contents(["off/a"]))) - 1
 
 
 def test_a_read_only_pool_needs_no_sync() -> None:
@@ -55,7 +55,7 @@ def test_the_mark_is_read_of_datasets_with_snapshots_too() -> None:
     host = FakeHost("here", {"zfs list -Hp -r": Answer(text(*lines)), "zfs get": Answer(text("off/a"))})
     datasets = read_target(host, "off/a").datasets.values()
     assert [dataset.is_placeholder for dataset in datasets] == [True, False]
-    assert host.asked_for("zfs get") == [" ".join(commands.list_placeholders("off/a"))]
+    assert host.asked_for("zfs get") == [" ".join(queries.list_placeholders("off/a"))]
     assert host.asked_for("zpool sync") == []
 
 
@@ -187,9 +187,9 @@ def test_a_copy_beside_the_root_is_read_too() -> None:
     for tree in (absent, Answer(text(line("filesystem", "off/a")))):
         answers = {
             "zfs list -Hp -r": tree,
-            " ".join(commands.list_copies("off/a.zfs_replicate")): Answer(text(*beside)),
+            " ".join(queries.list_copies("off/a.zfs_replicate")): Answer(text(*beside)),
             "zfs list -Hp -o name,encryption off off/a.zfs_replicate": above,
-            " ".join(commands.list_placeholders("off/a")): Answer(text("off/a")),
+            " ".join(queries.list_placeholders("off/a")): Answer(text("off/a")),
             "zfs holds": Answer(text("off/a.zfs_replicate@x\toffsite:target\tTue")),
         }
         inventory = read_target(FakeHost("here", answers), "off/a")

@@ -9,7 +9,7 @@ import pytest
 
 from zfs_replicate.model import Kind, StreamOptions
 from zfs_replicate.steps import CreateParent, Receiving, Resume, Send
-from zfs_replicate.zfs import commands, mbuffer, parse, parse_tree, properties
+from zfs_replicate.zfs import commands, mbuffer, parse, parse_tree, properties, queries
 
 RECEIVING = Receiving("off/a b", Kind.FILESYSTEM)
 
@@ -82,16 +82,16 @@ def test_names_with_spaces_stay_one_argument() -> None:
 @pytest.mark.parametrize(
     ("command", "expected"),
     [
-        (commands.list_existing(["a", "a/b"]), "zfs list -Hp -o name,encryption a a/b"),
-        (commands.list_guids(["a@x"]), "zfs list -Hp -t snapshot -o name,guid a@x"),
+        (queries.list_existing(["a", "a/b"]), "zfs list -Hp -o name,encryption a a/b"),
+        (queries.list_guids(["a@x"]), "zfs list -Hp -t snapshot -o name,guid a@x"),
         (
-            commands.list_placeholders("off/a"),
+            queries.list_placeholders("off/a"),
             "zfs get -Hp -r -t filesystem,volume -s local -o name zfs_replicate:placeholder off/a",
         ),
-        (commands.sync("off"), "zpool sync off"),
-        (commands.list_contents(["off", "off/a"]), "zfs list -Hp -o name,logicalreferenced,written off off/a"),
-        (commands.decode_token("1-ab"), "zfs send -nvt 1-ab"),
-        (commands.list_holds(["a@x", "b@y"]), "zfs holds -H a@x b@y"),
+        (queries.sync("off"), "zpool sync off"),
+        (queries.list_contents(["off", "off/a"]), "zfs list -Hp -o name,logicalreferenced,written off off/a"),
+        (queries.decode_token("1-ab"), "zfs send -nvt 1-ab"),
+        (queries.list_holds(["a@x", "b@y"]), "zfs holds -H a@x b@y"),
         (commands.hold("tag", ["a@x", "b@y"]), "zfs hold tag a@x b@y"),
         (commands.release("tag", ["a@x", "b@y"]), "zfs release tag a@x b@y"),
         (commands.abort_receive("off/a"), "zfs receive -A off/a"),
@@ -110,14 +110,14 @@ def test_other_commands(command: commands.Command, expected: str) -> None:
 
 
 def test_the_tree_is_listed_with_the_columns_that_parse_expects() -> None:
-    command = commands.list_tree("tank/a")
+    command = queries.list_tree("tank/a")
     assert command[-1] == "tank/a"
     assert command[command.index("-o") + 1].split(",") == [*parse_tree.LIST_COLUMNS, *parse_tree.KEY_COLUMNS]
-    assert commands.list_tree("tank/a", has_keys=False)[-2].split(",") == list(parse_tree.LIST_COLUMNS)
+    assert queries.list_tree("tank/a", has_keys=False)[-2].split(",") == list(parse_tree.LIST_COLUMNS)
     assert command[command.index("-t") + 1] == "filesystem,volume,snapshot,bookmark"
     columns = ",".join((*parse_tree.LIST_COLUMNS, *parse_tree.KEY_COLUMNS))
     copies = [word.replace(columns, f"{columns},available,refquota").removesuffix(",bookmark") for word in command]
-    assert [*commands.list_copies("tank/a")] == copies
+    assert [*queries.list_copies("tank/a")] == copies
 
 
 # --- batches ---
@@ -162,7 +162,7 @@ def programs(directory: Path, **scripts: str) -> dict[str, str]:
 
 
 def probed(environment: dict[str, str]) -> tuple[list[str], int]:
-    _shell, *rest = commands.probe("tank")
+    _shell, *rest = queries.probe("tank")
     done = subprocess.run(["/bin/sh", *rest], env=environment, capture_output=True, text=True, check=False)
     return done.stdout.splitlines(), done.returncode
 
