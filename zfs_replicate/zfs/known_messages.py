@@ -158,7 +158,7 @@ KNOWN = (
     _known(
         # `send -vP` prints the text of ESRCH for a missing bookmark (lab: OpenZFS 2.1 to 2.4)
         r"dataset does not exist|no such (?:dataset|snapshot)|could not find any snapshots to destroy|No such process"
-        r"|incremental source \([^)]*\) does not exist|bookmark '[^']*' does not exist",
+        r"|incremental source \([^)]*\) does not exist|(?:bookmark|stream: destination) '[^']*' does not exist",
         errors.DatasetMissing,
         "it does not exist, or has just vanished",
         "check the name; if it was destroyed or renamed meanwhile, run again",

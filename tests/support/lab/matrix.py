@@ -183,7 +183,7 @@ def changed_pools() -> Iterator[Cell]:
             "zpool export -f offsite",
             FAILED,
             fix,
-            passes=2 if scenario is FIRST_SEND else 1,
+            passes=2,
             is_unheld=True,
         )
     for scenario in (FIRST_SEND, INCREMENTAL):

@@ -23,6 +23,8 @@ from zfs_replicate.zfs import messages
         ("cannot send 'tank/a': permission denied", errors.PermissionDenied),
         ("cannot open 'tank/a@b': dataset does not exist", errors.DatasetMissing),
         ("warning: cannot send 'tank/a@b': No such process", errors.DatasetMissing),
+        ("cannot receive incremental stream: destination 'off/a' does not exist", errors.DatasetMissing),
+        ("cannot receive resume stream: destination 'off/a' does not exist", errors.DatasetMissing),
         ("warning: cannot send 'tank/a@b': incremental source (tank/a#x) does not exist", errors.DatasetMissing),
         ("warning: cannot send 'tank/a@b': dataset key must be loaded", errors.KeyUnavailable),
         ("zfs_replicate_gate: refused: outside of tank/data\n", errors.PermissionDenied),
