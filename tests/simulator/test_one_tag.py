@@ -186,18 +186,52 @@ def test_random_histories_of_two_mirrors_lose_no_base(user: str, is_old: bool, s
     assert holds == {}
 
 
-def test_a_hold_that_was_not_read_is_released_by_the_next_run() -> None:
-    """A snapshot whose hold was to be released got another name between the listing and the question for that hold."""
+def rename_while_holds_are_read(site: Site, first: str, count: int = 1) -> None:
+    """Let a snapshot of the source get another name before each of the next questions for its holds."""
+
+    def renaming(old: str, new: str) -> Call:
+        return Call(lambda: site.administrator.run("zfs", "rename", f"tank/data@{old}", f"tank/data@{new}"))
+
+    names = [first, *(f"old{number}" for number in range(count))]
+    for nth, (old, new) in enumerate(itertools.pairwise(names), 1):
+        site.world.faults.arm(renaming(old, new), "zfs holds", host="source", nth=nth, at="before")
+
+
+@pytest.mark.parametrize(("count", "kept"), [(1, {"s1"}), (2, {"old1", "s1"})])
+def test_a_hold_that_was_not_read_is_read_again(count: int, kept: set[str]) -> None:
+    """A snapshot whose hold was to be released gets another name; if that happens twice, the next run releases it."""
     site = Site()
     site.snapshot("s0")
     site.run("one")
     site.snapshot("s1")
     site.world.faults.arm(Fail("cannot release: out of memory\n"), "zfs release", host="source")
     assert site.attempt("one").outcomes[0].error is not None
-    rename = Call(lambda: site.administrator.run("zfs", "rename", "tank/data@s0", "tank/data@old"))
-    site.world.faults.arm(rename, "zfs holds", host="source", at="before")
+    rename_while_holds_are_read(site, "s0", count)
     site.run("one")
-    assert site.world.holds("tank/data").keys() == {"old", "s1"}
+    assert site.world.holds("tank/data").keys() == kept
     site.run("one")
     assert site.world.holds("tank/data").keys() == {"s1"}
     assert site.world.holds("off/data").keys() == {"s1"}
+
+
+@pytest.mark.parametrize("user", ["root", "pulled"])
+@pytest.mark.parametrize("renamed", ["s0", "s1", "s2"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_no_hold_leaks_that_was_not_read_amid_others(count: int, renamed: str, user: str) -> None:
+    """Two runs that died left their holds, and one of the held snapshots gets another name while the next run reads."""
+    site = Site(user)
+    site.snapshot("s0")
+    site.run("one")
+    for name in ("s1", "s2"):
+        site.snapshot(name)
+        site.world.faults.arm(CrashClient(), "zfs send", host="source")
+        with contextlib.suppress(Crash):
+            site.attempt("one")
+        site.world.faults.restart()
+    assert len(site.world.holds("tank/data")) == 3
+    site.snapshot("s3")
+    rename_while_holds_are_read(site, renamed, count)
+    site.attempt("one")
+    site.run("one")
+    assert site.world.holds("tank/data").keys() == {"s3"}
+    assert site.world.holds("off/data").keys() == {"s3"}

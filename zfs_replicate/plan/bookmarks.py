@@ -23,7 +23,7 @@ def renewed_bookmark(
 
     No bookmark is created if its name would be too long, or if older ones pile up; then the newest of them stays.
     A bookmark of an older version does not say whose it is: it goes with the hold on its snapshot, and only where the
-    target still has our hold on that.
+    target still has our hold on that. While a hold was not read, all stay.
     """
     if not context.has_bookmarks or not isinstance(tip, Snapshot):
         return ()
@@ -33,7 +33,7 @@ def renewed_bookmark(
         name = f"{name}.{tip.guid}"  # of a snapshot that had this name before: it goes once the new one is there
     own = [mark for mark in source.bookmarks if marks.bookmarking_mirror(tag, mark.name) == context.mirror]
     is_present = any(mark.name == name and mark.guid == tip.guid for mark in own)
-    older = [mark for mark in own if mark.name != name and mark.guid not in standing.unread]
+    older = [mark for mark in own if mark.name != name]
     is_valid = len(source.name) + 1 + len(name) <= names.MAX_NAME_LENGTH
     is_missing = is_valid and not is_present and len(older) < MAX_BOOKMARKS
     bookmark = f"{source.name}#{name}" if is_missing else None
@@ -41,8 +41,10 @@ def renewed_bookmark(
     if own and not standing.is_apart:
         copies = pair.target.snapshots if pair.target else ()
         ours = {copy.guid for copy in copies if context.policy.target_tag in copy.holds}
-        decided = ours - standing.undecided - standing.unread
+        decided = ours - standing.undecided
         replaced += [mark for mark in source.bookmarks if mark.guid in decided and marks.is_unmarked(tag, mark.name)]
+    if standing.unread:
+        replaced = []  # any of them may show whose that hold is
     step = BookmarkSource(
         f"{source.name}@{tip.name}", bookmark, tuple(f"{source.name}#{mark.name}" for mark in replaced)
     )

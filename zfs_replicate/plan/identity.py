@@ -53,7 +53,8 @@ class Standing:
     it uses a tag of its own, since the plain one belongs, or may belong, to another mirror. `since`: the createtxg from
     which plain holds are its own, None: there are none yet. `sharing` None: it seems to be alone. `undecided`: guids of
     the snapshots whose plain hold an older version placed, so that it may serve another mirror, too. `unread`: guids of
-    the held snapshots whose tags are not known, as they got another name meanwhile: what shows whose those are stays.
+    the held snapshots whose tags are not known, as they got another name meanwhile: until they are, all that may show
+    whose those are stays.
     """
 
     plain: str
@@ -89,17 +90,18 @@ def standing_of(pair: Pair, tag: str, mirror: str, now: int = 0) -> Standing:
     beside, claim = marks.tag_beside(tag, mirror), marks.claim_tag(tag, mirror)
     others, rivals = _others(source, tag, mirror)
     plain = [snapshot for snapshot in source.snapshots if tag in snapshot.holds]
-    proven = _proven(pair, tag, plain, mirror)
+    unread = [snapshot for snapshot in source.snapshots if UNKNOWN_HOLD in snapshot.holds]
+    proven = _proven(pair, tag, [*plain, *unread], mirror)
     since = min((snapshot.createtxg for snapshot in proven), default=None)
-    unread = frozenset(snapshot.guid for snapshot in source.snapshots if UNKNOWN_HOLD in snapshot.holds)
+    unread_guids = frozenset(snapshot.guid for snapshot in unread)
     has_own_tag = any(beside in snapshot.holds for snapshot in source.snapshots)
     is_base_held = any(since is None or snapshot.createtxg < since for snapshot in plain if snapshot == pair.base)
     if has_own_tag or rivals or is_base_held or (plain and since is None):
         sharing = Sharing(mirror, others, is_apart=True, is_joining=not has_own_tag) if others or plain else None
-        return Standing(tag, beside, claim, is_apart=True, sharing=sharing, unread=unread)
+        return Standing(tag, beside, claim, is_apart=True, sharing=sharing, unread=unread_guids)
     sharing = Sharing(mirror, others) if others else None
     undecided = _undecided(source, tag, mirror, now)
-    return Standing(tag, tag, claim, since=since, sharing=sharing, undecided=undecided, unread=unread)
+    return Standing(tag, tag, claim, since=since, sharing=sharing, undecided=undecided, unread=unread_guids)
 
 
 def _others(source: Dataset, tag: str, mirror: str) -> tuple[tuple[str, ...], frozenset[str]]:
@@ -113,7 +115,7 @@ def _others(source: Dataset, tag: str, mirror: str) -> tuple[tuple[str, ...], fr
 
 
 def _proven(pair: Pair, tag: str, plain: Sequence[Snapshot], mirror: str) -> list[Snapshot]:
-    """Return the snapshots from which on plain holds are shown to be ours.
+    """Given the snapshots with a plain hold, also those that may have one, return those that show which ones are ours.
 
     With a bookmark of ours anywhere, TAG:target on a copy shows it even if the plain hold there was lost; and if the
     whole copy was lost, the bookmark itself does.

@@ -70,8 +70,9 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     after = after.holding(to_repair, target_tag)
     to_hold_here = [after.new_base] if target_tag not in after.new_base.holds else []
     # the hold here stays as long as that on the source, to show that it is ours
-    needed_here = standing.unread if standing.is_apart else standing.unread | {s.guid for s in on_source.kept}
-    to_release_here = [s for s in after.older if target_tag in s.holds and s.guid not in needed_here]
+    needed_here = () if standing.is_apart else {s.guid for s in on_source.kept}
+    held_here = [] if standing.unread else [s for s in after.older if target_tag in s.holds]
+    to_release_here = [s for s in held_here if s.guid not in needed_here]
     expire, kept = _expiry(after, to_release_here, anchor, context)
     # the order is the safety: see the top of this module
     steps = (

@@ -42,7 +42,7 @@ def source_holds(
     """Given the guids of the snapshots to hold, return what to hold and what to release on the source.
 
     `known`: guids of all that the target has in the end. Guards `a c`, and nothing is held: claim a, hold a c, release
-    a, unclaim a.
+    a, unclaim a. Where a hold was not read, nothing is released: each may be what shows that one to be ours.
     """
     snapshots = pair.source.snapshots
     guarded = frozenset(guards)
@@ -55,6 +55,8 @@ def source_holds(
     is_shown = any(copy.guid in {s.guid for s in hold} and policy.target_tag in copy.holds for copy in copies)
     needs_claim = not (standing.is_apart or is_shown)
     claim = tuple(s for s in hold[:1] if needs_claim and not standing.is_since(s) and standing.claim not in s.holds)
+    if standing.unread:
+        return SourceHolds(claim, hold, held=held, newest=newest)
     release = tuple(
         snapshot
         for snapshot in held
@@ -62,8 +64,7 @@ def source_holds(
         and (snapshot in hold or standing.is_released(snapshot))
         and (snapshot.guid in known or standing.is_apart)
     )
-    # else one that was not read may be a first hold of ours
-    unclaim = () if standing.unread else tuple(s for s in snapshots if standing.claim in s.holds or s in claim)
+    unclaim = tuple(s for s in snapshots if standing.claim in s.holds or s in claim)
     return SourceHolds(claim, hold, release, unclaim, held, newest)
 
 

@@ -49,11 +49,22 @@ def probe(host: Host, root: str) -> Capabilities:
 
 
 def read_source(host: Host, root: str) -> Inventory:
-    """Given a host, return its tree at `root` with all holds. Two commands. Raises: DatasetMissing, CommandFailed."""
+    """Given a host, return its tree at `root` with all holds. Two commands, or once more both of them.
+
+    A held snapshot can get another name between the two, and then it is not known who holds it.
+    Raises: DatasetMissing, CommandFailed.
+    """
+    datasets = _source_datasets(host, root)
+    if any(UNKNOWN_HOLD in snapshot.holds for dataset in datasets for snapshot in dataset.snapshots):
+        datasets = _source_datasets(host, root)
+    return _inventory(root, datasets)
+
+
+def _source_datasets(host: Host, root: str) -> list[Dataset]:
     listing = _read_tree(host, root, queries.list_tree)
     if listing is None:
         raise DatasetMissing(f"{root} on {host.name}: there is no such dataset; check -r")
-    return _inventory(root, _with_holds(host, listing))
+    return _with_holds(host, listing)
 
 
 def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:

@@ -137,9 +137,9 @@ class Mirrors(RuleBasedStateMachine):
     @rule(mirror=st.sampled_from(MIRRORS), keep_days=KEEP, trouble=IN_A_STREAM)
     def run_with_trouble_in_a_stream(self, mirror: Mirror, keep_days: int | None, trouble: Trouble) -> None:
         """Give the mirror new data first; for the chain, by a run of the first mirror."""
-        for place in range(3 if mirror is not CHAIN else 0):
+        for place in range(3 if mirror != CHAIN else 0):
             self.site.write(place, 3)
-        if mirror is CHAIN:
+        if mirror == CHAIN:
             self.run(FIRST, None)
         else:
             self.site.snapshot(0, is_recursive=True)

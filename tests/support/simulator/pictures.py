@@ -69,10 +69,10 @@ Picture = Mapping[str, DatasetPicture]
 
 def picture(world: World) -> Picture:
     """Return all datasets by name, as they are now."""
-    clones: dict[int, list[str]] = {}
+    clones: dict[int, list[str]] = {}  # by the object: another copy of the same snapshot has the same guid
     for dataset in world.all_datasets():
         if dataset.origin is not None:
-            clones.setdefault(dataset.origin.guid, []).append(dataset.name)
+            clones.setdefault(id(dataset.origin), []).append(dataset.name)
     return {
         dataset.name: DatasetPicture(
             dataset.name,
@@ -84,7 +84,7 @@ def picture(world: World) -> Picture:
                     s.createtxg,
                     s.creation,
                     frozenset(s.holds),
-                    tuple(name for name in clones.get(s.guid, ()) if name[0] == dataset.name[0]),
+                    tuple(clones.get(id(s), ())),
                     s.blocks,
                     s.is_received,
                 )

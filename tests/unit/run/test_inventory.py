@@ -104,7 +104,8 @@ def test_a_source_is_read_with_its_holds() -> None:
 
 @pytest.mark.parametrize("count", [3, 100])
 def test_the_number_of_commands_does_not_grow_with_the_datasets(count: int) -> None:
-    host = FakeHost("nas1", {"zfs list": many(count)})
+    holds = Answer(text(*(f"tank/a/{number}@x\toffsite\tx" for number in range(count))))
+    host = FakeHost("nas1", {"zfs list": many(count), "zfs holds": holds})
     assert len(read_source(host, "tank/a").datasets) == count + 1
     assert len(host.asked) == 2
 
@@ -131,7 +132,9 @@ def test_a_held_snapshot_that_has_vanished_has_an_unknown_hold() -> None:
         "zfs list": Answer(text(line("filesystem", "tank/a"), line("snapshot", "tank/a@x", userrefs="1"))),
         "zfs holds": Answer(status=1, stderr="cannot open 'tank/a@x': dataset does not exist\n"),
     }
-    assert read_source(FakeHost("nas1", answers), "tank/a").datasets["tank/a"].snapshots[0].holds == (UNKNOWN_HOLD,)
+    host = FakeHost("nas1", answers)
+    assert read_source(host, "tank/a").datasets["tank/a"].snapshots[0].holds == (UNKNOWN_HOLD,)
+    assert len(host.asked) == 4  # it was looked for once more
 
 
 @pytest.mark.parametrize("stderr", ["cannot open 'tank/a@x': permission denied\n", ""])
