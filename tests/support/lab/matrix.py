@@ -10,6 +10,7 @@ from tests.support.lab import moments
 from tests.support.lab.cells import Cell
 from tests.support.lab.faults import BEFORE
 from tests.support.lab.scenarios import (
+    DEAD_RUN,
     DECRYPTED,
     ENCRYPTED,
     EVERYTHING,
@@ -146,7 +147,10 @@ def full_targets() -> Iterator[Cell]:
 
 
 def vanishing_snapshots() -> Iterator[Cell]:
-    """The run itself plans again, without what is gone: two passes, and the status of success."""
+    """The run itself reads again, or plans again without what is gone: two passes, and the status of success."""
+    for scenario, old in ((INCREMENTAL, "one"), (DEAD_RUN, "two")):
+        renamed = f"zfs rename tank/data@{old} tank/data@renamed"
+        yield Cell(scenario, "held snapshot renamed while its hold is read", "holds -H tank*", "before", renamed, 0)
     for scenario in (FIRST_SEND, INCREMENTAL, EXPIRY, SMALL):
         forced = "zfs release mirror {tip}; zfs destroy {tip}"
         tip = f"{scenario.source}@{scenario.tip}"
@@ -220,6 +224,7 @@ POOLS = [*full_targets(), *vanishing_snapshots(), *changed_pools(), *missing_key
 SCENARIOS = (
     FIRST_SEND,
     INCREMENTAL,
+    DEAD_RUN,
     SEVERAL,
     EXPIRY,
     SMALL,

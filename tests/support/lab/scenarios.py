@@ -50,6 +50,12 @@ def _incremental(world: World) -> None:
         world.snapshot(f"tank/data@{name}", recursive=True)
 
 
+def _dead_run(world: World) -> None:
+    """Leave the holds of a run that died, on a snapshot that is neither the newest nor a base."""
+    _incremental(world)
+    zfs("hold", "-r", "mirror", "tank/data@two")
+
+
 def _several_snapshots(world: World) -> None:
     """Let one stream bring three snapshots: a small one, and two of which each is larger than what may have come."""
     zfs("create", "tank/data/child")
@@ -182,6 +188,7 @@ def replace_file(world: World, name: str) -> None:
 EXPIRING = ("-k", "30")
 FIRST_SEND = Scenario("first send", _first_send, "two", options=EXPIRING)
 INCREMENTAL = Scenario("incremental", _incremental, options=EXPIRING)
+DEAD_RUN = Scenario("holds of a run that died", _dead_run, options=EXPIRING)
 SEVERAL = Scenario("several snapshots in one stream", _several_snapshots)
 EXPIRY = Scenario("expiry", _expiry, "d0", options=EXPIRING)
 SMALL = Scenario("small increments", _small_increments, options=EXPIRING)
