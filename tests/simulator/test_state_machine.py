@@ -17,7 +17,8 @@ from tests.support.simulator.machine_hard_rules import HardMirrors
 from tests.support.simulator.machine_rules import TALLY, Mirrors
 
 STEPS_OF_EXAMPLE = 40
-"""At most: an example has 39 on average."""
+FEWER_STEPS = 37
+"""What an example has at most, and what it has in any case on average."""
 
 STEPS = int(os.environ.get("ZFS_REPLICATE_STEPS") or 22_000)
 """Of both machines together."""
@@ -25,7 +26,7 @@ STEPS = int(os.environ.get("ZFS_REPLICATE_STEPS") or 22_000)
 IS_SOAK = "ZFS_REPLICATE_STEPS" in os.environ
 
 PROFILE = settings(
-    max_examples=max(1, STEPS // 2 // STEPS_OF_EXAMPLE),
+    max_examples=max(1, STEPS // 2 // FEWER_STEPS),
     stateful_step_count=STEPS_OF_EXAMPLE,
     deadline=None,
     derandomize=not IS_SOAK,
@@ -48,7 +49,7 @@ def figures_of(machine: type[RuleBasedStateMachine]) -> str:
 @pytest.mark.timeout(0 if IS_SOAK else 900)
 def test_nothing_is_lost_in_any_interleaving(record_property: Callable[[str, object], None]) -> None:
     record_property("figures", f"state machine: {figures_of(Mirrors)}")
-    assert TALLY["steps"] > STEPS * 0.45
+    assert TALLY["steps"] >= STEPS // 2
     assert IS_SOAK or TALLY["commands for several streams"] > 50
     assert IS_SOAK or TALLY["crashes"] > 50
     assert IS_SOAK or TALLY["runs that ended in conflict"] > 20
@@ -57,6 +58,6 @@ def test_nothing_is_lost_in_any_interleaving(record_property: Callable[[str, obj
 @pytest.mark.timeout(0 if IS_SOAK else 900)
 def test_copies_that_people_use_lose_nothing(record_property: Callable[[str, object], None]) -> None:
     record_property("figures", f"state machine of hard cases: {figures_of(HardMirrors)}")
-    assert TALLY["steps"] > STEPS * 0.45
+    assert TALLY["steps"] >= STEPS // 2
     assert IS_SOAK or TALLY["runs that ended in conflict"] > 100
     assert IS_SOAK or TALLY["runs that repaired"] > 20
