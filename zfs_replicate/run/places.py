@@ -1,7 +1,8 @@
 """Let a copy that arrived beside a placeholder take its place. take_place(TakePlace, TargetHost) → None.
 
-Each command leaves a state that the next run understands by its names, and none can destroy data: what lies below the
-placeholder only moves, and zfs destroys nothing without -r that has snapshots, or anything below it.
+Each command leaves a state that the next run understands by its names. What lies below the placeholder only moves, and
+zfs destroys nothing without -r that has snapshots, or anything below it. But what somebody writes into the placeholder
+itself, in the milliseconds between the last look at it and its destroy, is lost.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Build every command that changes or sends something. (model values) → argument tuples. Pure.
 
-Those that only read are in queries.py.
-A command is a tuple of arguments, never a string; hosts/quoting.py quotes it for SSH.
+Those that only read are in queries.py. A command is a tuple of arguments, never a string; hosts/quoting.py quotes it
+for SSH.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Run the shell scripts of zfs_replicate.zfs.commands in Python, recognised by the commands in them."""
+"""Run the shell scripts of zfs_replicate.zfs in Python, recognised by the commands in them."""
 
 from __future__ import annotations
 
