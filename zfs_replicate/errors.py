@@ -141,6 +141,12 @@ class SnapshotVanished(DatasetMissing):
     is_transient = True
 
 
+class TagTaken(CommandFailed):
+    """Another mirror has placed the same tag at the same moment; a new plan holds beside it."""
+
+    is_transient = True
+
+
 class PoolMissing(CommandFailed):
     pass
 

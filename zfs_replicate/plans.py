@@ -44,13 +44,15 @@ class Sharing:
     """How a mirror shares its tag on a source dataset. `mirror`: its identity there.
 
     `others`: the identities of the other mirrors; empty if there are only holds that do not say whose they are.
-    `is_apart`: this one uses a tag of its own beside the plain one; `is_joining`: for the first time.
+    `is_apart`: this one uses a tag of its own beside the plain one; `is_joining`: for the first time. `is_unknown`:
+    there are plain holds of which nothing shows whose they are.
     """
 
     mirror: str
     others: tuple[str, ...]
     is_apart: bool = False
     is_joining: bool = False
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,8 @@ class Side(StrEnum):
 class Hold:
     """Place a hold with this tag on these snapshots of one side (full names).
 
-    `instead`: the tag to place where this one is not permitted; None: none. `is_claim`: it only shows that the first
-    holds of a mirror are its own, until the target can show that.
+    `instead`: the tag to place where this one is not permitted; None: none. `is_claim`: it only shows whose the holds
+    are. `is_first`: those of another mirror, if it has placed the same tag meanwhile.
     """
 
     side: Side
@@ -38,6 +38,7 @@ class Hold:
     snapshots: tuple[str, ...]
     instead: str | None = None
     is_claim: bool = False
+    is_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,13 +203,15 @@ class Verify:
 class BookmarkSource:
     """Bookmark the new base on the source, then destroy our older bookmarks (full names).
 
-    `bookmark` None: there is one already. A fallback in case the hold is lost: it may fail if the user lacks the
-    permission, and nothing depends on it.
+    `bookmark` None: there is one already, or there can be none. A fallback in case the hold is lost: it may fail if the
+    user lacks the permission. `claim`: the tag that then shows on the snapshot whose the holds are; None: a bookmark
+    there does.
     """
 
     snapshot: str
     bookmark: str | None
     obsolete: tuple[str, ...] = ()
+    claim: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.lab.faults import FaultyMachine, faulty_machine
+from tests.support.lab.mirrors import make_vault
 from tests.support.lab.servers import KNOWN_HOSTS, Server, counting, sshd, trust
 from tests.support.lab.world import World, destroy_pools, make_pools
 
@@ -43,6 +44,15 @@ def world(tmp_path: Path) -> Iterator[World]:
     destroy_pools()
     for image in tmp_path.glob("*.img"):
         image.unlink()
+
+
+@pytest.fixture
+def vault(world: World) -> Iterator[World]:
+    """A second pool for copies."""
+    destroy_pools(("vault",))
+    make_vault(world)
+    yield world
+    destroy_pools(("vault",))
 
 
 @pytest.fixture(scope="module")

@@ -3,86 +3,32 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import sys
-from collections.abc import Iterator
 
 import pytest
 
-from tests.support.lab.world import POOL_SIZE, PROGRAM, World, destroy_pools, mirror_identity, paste, run, zfs
+from tests.support.lab.mirrors import (
+    FIRST,
+    PLACES,
+    SHARED,
+    beside,
+    destroy_unheld,
+    let_go,
+    make_pool,
+    make_vault,
+    mirror,
+    pool_guid,
+    release,
+    status,
+)
+from tests.support.lab.world import World, destroy_pools, paste, run, zfs
 from zfs_replicate.plan.identity import GRACE_DAYS
 from zfs_replicate.zfs import marks
-
-FIRST = "offsite/data"
-PLACES = {"another pool": "vault/data", "the same pool": "offsite/second/data"}
-SHARED = "seems to use the tag mirror, too"
-
-
-@pytest.fixture
-def vault(world: World) -> Iterator[World]:
-    """A second pool for copies."""
-    destroy_pools(("vault",))
-    make_vault(world)
-    yield world
-    destroy_pools(("vault",))
-
-
-def make_vault(world: World) -> None:
-    make_pool(world, "vault", "vault.img")
-    run("zfs", "create", "-o", "canmount=off", "offsite/second")
-
-
-def make_pool(world: World, pool: str, image: str) -> None:
-    path = world.directory / image
-    with path.open("wb") as file:
-        file.truncate(POOL_SIZE)
-    run("zpool", "create", "-O", "mountpoint=none", pool, str(path))
-
-
-def pool_guid(pool: str) -> str:
-    return run("zpool", "get", "-Hpo", "value", "guid", pool).stdout.strip()
-
-
-def mirror(world: World, target: str, *options: str, host: str = "127.0.0.1") -> str:
-    """Run a mirror of tank/data that ends well; return what it prints on stderr."""
-    done = world.replicate_from("tank/data", target, *options, host=host)
-    if "-n" not in options:
-        assert world.guids(target)[-1] == world.guids("tank/data")[-1]
-    return done.stderr + done.stdout
-
-
-def destroy_unheld(world: World) -> None:
-    """Destroy all snapshots of the source that are not held, as its retention may at any time."""
-    held = world.holds("tank/data")
-    for name in world.snapshots("tank/data")[:-1]:
-        if name not in held:
-            zfs("destroy", f"tank/data@{name}")
-
-
-def beside(target: str) -> str:
-    return marks.tag_beside("mirror", mirror_identity(target=target))
-
-
-def status(world: World, target: str) -> tuple[str, list[str]]:
-    """Return the level and the warnings."""
-    where = ("-h", "127.0.0.1", "-r", "tank/data", "-l", target, "-t", "mirror", "--json")
-    data = json.loads(world.program("status", *where).stdout)
-    return data["level"], data["warnings"]
-
-
-def let_go(text: str) -> str:
-    """Run the release command of a message as an administrator would, and return it."""
-    match = re.search(r"let it go: (zfs_replicate release .*)", text)
-    assert match is not None, text
-    run("sh", "-c", f"{sys.executable} {os.path.dirname(PROGRAM)}/{match[1]} --yes")
-    return match[1]
 
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("host", ["127.0.0.1", "lab@127.0.0.1"])
 def test_mirrors_with_one_tag_go_on_beside_each_other(vault: World, place: str, host: str) -> None:
-    """The user `lab` may not make bookmarks."""
+    """The user `lab` may not make bookmarks: a claim shows whose the plain hold is."""
     second = PLACES[place]
     zfs("allow", "lab", "send,hold,release", "tank/data")
     vault.snapshot("tank/data@s0")
@@ -95,7 +41,8 @@ def test_mirrors_with_one_tag_go_on_beside_each_other(vault: World, place: str, 
         assert mirror(vault, target, host=host) == ""
     destroy_unheld(vault)
     assert mirror(vault, FIRST, host=host) == ""
-    assert vault.holds("tank/data") == {"s5": {"mirror", beside(second)}}
+    claim = set() if host == "127.0.0.1" else {f"{beside(FIRST)}.new"}
+    assert vault.holds("tank/data") == {"s5": {"mirror", beside(second)} | claim}
 
 
 def test_two_disks_in_turn_go_on_beside_each_other(world: World) -> None:
@@ -209,6 +156,6 @@ def test_leftovers_of_one_mirror_are_not_those_of_the_other(vault: World) -> Non
     leftovers = json.loads(vault.program("status", *where).stdout)["leftover_holds"]
     assert {leftover["tag"] for leftover in leftovers} == {beside(second), "mirror:target"}
     for leftover in leftovers:
-        run("sh", "-c", f"{sys.executable} {os.path.dirname(PROGRAM)}/{leftover['command']} --yes")
+        release(leftover["command"])
     assert vault.holds("tank/data/left out") == {"one": {"mirror"}}
     assert json.loads(vault.program("status", *where).stdout)["leftover_holds"] == []

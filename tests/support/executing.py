@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.support.fakes import Answer, FakeHost
-from tests.support.notation import plan_of, target_tree, tree
+from tests.support.notation import SIGN, plan_of, target_tree, tree
 from zfs_replicate.model import Inventory
 from zfs_replicate.observer import Observer
 from zfs_replicate.plans import Outcome, Plan
@@ -76,7 +76,10 @@ def run_plan(
 NEW = (tree("t", ":a"), target_tree("o"))
 
 
-NEXT = (tree("t", ":a! b"), target_tree("o", ":a^"))
+NEXT = (tree("t", f":a! {SIGN} b"), target_tree("o", ":a^"))
 
 
-TWO = (tree("t", ":a!", "p:a! b", "q:a! b"), target_tree("o", ":a^", "p:a^", "q:a^"))
+TWO = (
+    tree("t", f":a! {SIGN}", f"p:a! {SIGN} b", f"q:a! {SIGN} b"),
+    target_tree("o", ":a^", "p:a^", "q:a^"),
+)

@@ -18,6 +18,8 @@ class Mutant:
 EXECUTOR, PROTECTION = "zfs_replicate/run/executor.py", "zfs_replicate/plan/protection.py"
 ARRIVALS = "zfs_replicate/run/arrivals.py"
 SOURCE_HOLDS, IDENTITY = "zfs_replicate/plan/source_holds.py", "zfs_replicate/plan/identity.py"
+BOOKMARKS, TAGGING = "zfs_replicate/plan/bookmarks.py", "zfs_replicate/run/tagging.py"
+RETIRING = "zfs_replicate/plan/retiring.py"
 EXPIRY, LEDGER = "zfs_replicate/run/expiry.py", "zfs_replicate/run/ledger.py"
 HOLD = "        self._tag(Hold, Side.SOURCE)\n"
 RELEASE = "        self._tag(Release, Side.SOURCE)\n"
@@ -62,7 +64,26 @@ MUTANTS = (
         "return proven or [snapshot for snapshot in plain if snapshot.guid in marked]",
         "return plain",
     ),
-    Mutant("see no bookmark of another mirror", IDENTITY, "frozenset(others - beside)", "frozenset()"),
+    Mutant("see no bookmark of another mirror", IDENTITY, "shown.plain.keys() - {mirror}", "frozenset[str]()"),
+    Mutant(
+        "take the tag that another mirror has just placed",
+        SOURCE_HOLDS,
+        "is_first = bool(holds.claim)",
+        "is_first = False",
+    ),
+    Mutant(
+        "show nobody where no bookmark can be made",
+        BOOKMARKS,
+        "None if own or standing.is_apart else standing.claim",
+        "None",
+    ),
+    Mutant("release the claim that stands for a bookmark", TAGGING, " if name not in needed", ""),
+    Mutant(
+        "release with the plain tag what another mirror holds", RETIRING, " and shown.owner_of(snapshot) is None", ""
+    ),
+    Mutant(
+        "release with a mirror's own tag all plain holds", RETIRING, " and shown.owner_of(snapshot) == self.named", ""
+    ),
     Mutant("hold for the first time without a claim", SOURCE_HOLDS, "for s in hold[:1] if needs_claim", "for s in ()"),
     Mutant("release what an older version held for two", IDENTITY, " and snapshot.guid not in self.undecided", ""),
     Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),

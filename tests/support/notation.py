@@ -67,6 +67,8 @@ MIRROR = "3f2a9c1e-ab12"
 RIVAL = "77777777-7777"
 OWN_TAG = f"offsite.{MIRROR}"
 CLAIM = f"offsite.{MIRROR}.new"
+SIGN = f"#a=zfs_replicate_offsite_{MIRROR}_a"
+"""The mirror's bookmark of @a: it shows that the tag is its own, so no claim is needed."""
 OTHER_TAG = "other"
 SECTOR_BYTES = 512
 CLONE = "tank/clone"

@@ -49,7 +49,8 @@ def rendered(plan: DatasetPlan, is_whole: bool = False) -> str:
 
 
 def _is_claim(step: Step) -> bool:
-    return isinstance(step, Hold | Release) and step.is_claim
+    is_only_claim = isinstance(step, BookmarkSource) and not (step.bookmark or step.obsolete)
+    return is_only_claim or (isinstance(step, Hold | Release) and step.is_claim)
 
 
 def _step(plan: DatasetPlan, step: Step) -> str:
@@ -130,6 +131,8 @@ def _renames(step: RenameSnapshots) -> str:
 
 
 def _bookmark(plan: DatasetPlan, step: BookmarkSource) -> str:
+    if not (step.bookmark or step.obsolete):
+        return _many("claim", plan.source, (step.snapshot,))
     words = [] if step.bookmark is None else [_short(step.bookmark, plan.source)]
     words += [f"-{_short(name, plan.source)}" for name in step.obsolete]
     return f"bookmark {_short(step.snapshot, plan.source)} as {' '.join(words)}"

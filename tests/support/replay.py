@@ -184,7 +184,8 @@ def _bookmarked(step: BookmarkSource, source: Dataset) -> Dataset:
     snapshot = _named(source, step.snapshot)
     left = tuple(mark for mark in source.bookmarks if f"{source.name}#{mark.name}" not in step.obsolete)
     if step.bookmark is None:
-        return replace(source, bookmarks=left)
+        claimed = _tagged(source, (step.snapshot,), step.claim) if step.claim else source
+        return replace(claimed, bookmarks=left)
     name = step.bookmark.removeprefix(f"{source.name}#")
     assert name not in {mark.name for mark in source.bookmarks}, "bookmark exists"
     bookmark = Bookmark(name, snapshot.guid, snapshot.createtxg, snapshot.creation)

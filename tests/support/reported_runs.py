@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.support.notation import plan_of, target_tree, tree
+from tests.support.notation import SIGN, plan_of, target_tree, tree
 from zfs_replicate.cli.arguments import parse
 from zfs_replicate.config import MirrorRequest
 from zfs_replicate.plans import Attempt, Outcome, Plan
@@ -23,7 +23,7 @@ def request(*more: str) -> MirrorRequest:
     return parsed
 
 
-def plan(source: tuple[str, ...] = (":a! b+1024",), target: tuple[str, ...] = (":a^",)) -> Plan:
+def plan(source: tuple[str, ...] = (f":a! {SIGN} b+1024",), target: tuple[str, ...] = (":a^",)) -> Plan:
     """Given lines of the notation for both trees, return the plan for tank/a → off/a."""
     return plan_of(tree("tank/a", *source), target_tree("off/a", *target))
 

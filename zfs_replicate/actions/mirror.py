@@ -9,7 +9,7 @@ import time
 
 from zfs_replicate.actions.one_pass import one_pass
 from zfs_replicate.config import JobsRequest, MirrorRequest, Reporting
-from zfs_replicate.errors import AlreadyRunning, DatasetMissing, OutOfSpace, ReplicateError
+from zfs_replicate.errors import AlreadyRunning, DatasetMissing, OutOfSpace, ReplicateError, TagTaken
 from zfs_replicate.log_context import about, new_identity
 from zfs_replicate.output.display import announce
 from zfs_replicate.output.failure import describe_failure
@@ -98,14 +98,14 @@ def _make_attempts(request: MirrorRequest, attempts: list[Attempt]) -> int:
 def _welcome_change(attempt: Attempt) -> str:
     """Return what has changed so that another pass, at once, will do better than this one; empty if nothing has.
 
-    A stream found the target full, and snapshots have expired since then or shortly before; or a dataset or snapshot
-    has vanished, and what is left is planned anew.
+    A stream found the target full, and snapshots have expired since then or shortly before; a dataset or snapshot has
+    vanished, and what is left is planned anew; or another mirror has begun with the same tag.
     """
     errors = [] if attempt.error is not None else [outcome.error for outcome in attempt.outcomes]
     if any(isinstance(error, OutOfSpace) for error in errors) and any(outcome.expired for outcome in attempt.outcomes):
         return "the target was full, and overdue snapshots have expired"
-    vanished = next((error for error in errors if isinstance(error, DatasetMissing)), None)
-    return "" if vanished is None else str(vanished)
+    change = next((error for error in errors if isinstance(error, DatasetMissing | TagTaken)), None)
+    return "" if change is None else str(change)
 
 
 def _temporary_error(attempt: Attempt) -> ReplicateError | None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from zfs_replicate.errors import PoolMissing
 from zfs_replicate.model import SECONDS_PER_DAY, TARGET_SUFFIX, UNKNOWN_HOLD, Dataset, Snapshot, Survey
+from zfs_replicate.plan.owners import owners
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plans import Sharing
 from zfs_replicate.zfs import marks
@@ -34,7 +35,8 @@ def identity(pool_guid: int, source: str, target: str) -> str:
         above_source.pop()
         above_target.pop()
     place = f"{len(above_source)} {'/'.join(above_target[1:])}"
-    return f"{pool_guid & 0xFFFFFFFF:08x}-{hashlib.sha256(place.encode()).hexdigest()[:4]}"
+    mirror = f"{pool_guid & 0xFFFFFFFF:08x}-{hashlib.sha256(place.encode()).hexdigest()[:4]}"
+    return f"f{mirror[1:]}" if marks.is_date(mirror) else mirror
 
 
 def mirror_of(survey: Survey) -> str:
@@ -84,11 +86,12 @@ def standing_of(pair: Pair, tag: str, mirror: str, now: int = 0) -> Standing:
 
     Nothing on the source: the plain tag. A plain hold on `a`, TAG:target on our copy of `a`: it and all later ones are
     ours. A plain hold on `a` alone, or another mirror's bookmark: a tag of our own. `now` (Unix seconds) decides what
-    is old enough to be released.
+    is old enough to be released. While a hold was not read, it may be anything: without proof, it is another's.
     """
     source = pair.source
     beside, claim = marks.tag_beside(tag, mirror), marks.claim_tag(tag, mirror)
-    others, rivals = _others(source, tag, mirror)
+    shown = owners(source, tag)
+    others, rivals = tuple(sorted(shown.all - {mirror})), shown.plain.keys() - {mirror}
     plain = [snapshot for snapshot in source.snapshots if tag in snapshot.holds]
     unread = [snapshot for snapshot in source.snapshots if UNKNOWN_HOLD in snapshot.holds]
     proven = _proven(pair, tag, [*plain, *unread], mirror)
@@ -96,22 +99,15 @@ def standing_of(pair: Pair, tag: str, mirror: str, now: int = 0) -> Standing:
     unread_guids = frozenset(snapshot.guid for snapshot in unread)
     has_own_tag = any(beside in snapshot.holds for snapshot in source.snapshots)
     is_base_held = any(since is None or snapshot.createtxg < since for snapshot in plain if snapshot == pair.base)
-    if has_own_tag or rivals or is_base_held or (plain and since is None):
-        sharing = Sharing(mirror, others, is_apart=True, is_joining=not has_own_tag) if others or plain else None
+    has_rivals = bool(rivals) and (since is None or not unread)  # what was not read may be the tag of one beside us
+    if has_own_tag or has_rivals or is_base_held or ((plain or unread) and since is None):
+        is_unknown = any(shown.owner_of(snapshot) is None for snapshot in plain)
+        apart = Sharing(mirror, others, is_apart=True, is_joining=not has_own_tag, is_unknown=is_unknown)
+        sharing = apart if others or plain else None
         return Standing(tag, beside, claim, is_apart=True, sharing=sharing, unread=unread_guids)
     sharing = Sharing(mirror, others) if others else None
     undecided = _undecided(source, tag, mirror, now)
     return Standing(tag, tag, claim, since=since, sharing=sharing, undecided=undecided, unread=unread_guids)
-
-
-def _others(source: Dataset, tag: str, mirror: str) -> tuple[tuple[str, ...], frozenset[str]]:
-    """Return the other mirrors with marks on a dataset, and those of them that use the plain tag."""
-    holds = {hold for snapshot in source.snapshots for hold in snapshot.holds}
-    beside = {marks.mirror_beside(tag, hold) for hold in holds} - {None, mirror}
-    plain = {marks.claiming_mirror(tag, hold) for hold in holds}
-    plain |= {marks.bookmarking_mirror(tag, bookmark.name) for bookmark in source.bookmarks}
-    others = {other for other in beside | plain if other is not None} - {mirror}
-    return tuple(sorted(others)), frozenset(others - beside)
 
 
 def _proven(pair: Pair, tag: str, plain: Sequence[Snapshot], mirror: str) -> list[Snapshot]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Container, Iterable, Iterator
+from dataclasses import dataclass
 
 from zfs_replicate.config import Connection
 from zfs_replicate.model import TARGET_SUFFIX, Inventory, Survey
 from zfs_replicate.plan.identity import mirror_of, standing_of
+from zfs_replicate.plan.owners import owners
 from zfs_replicate.plan.pair import Pair, awaited, by_counterpart, find_orphans, is_on_its_way
 from zfs_replicate.plans import Leftover
 from zfs_replicate.steps import Side
@@ -33,30 +35,43 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
     mirrored = by_counterpart(survey.source, survey.target, excludes)
     originals = {original.name for original in mirrored.values()}
     orphans = {orphan.name for orphan in find_orphans(survey.source, survey.target, excludes)}
-    on_source = [(tag_there, name, EXCLUDED) for tag_there, name in _held_on_source(survey, originals, tag)]
-    on_source += [(tag_there, name, MOVED_AWAY) for tag_there, name in survey.moved]
+    on_source = [*_held_on_source(survey, originals, tag), *_moved_away(survey, tag)]
     if survey.source_capabilities.is_read_only:
         on_source = []  # nothing can be released there now
-    on_target = [
-        (target_tag, name, NOT_ON_SOURCE if name.partition("@")[0] in orphans else EXCLUDED)
-        for name in _held(survey.target, mirrored.keys(), target_tag)
-    ]
-    on_target += [(target_tag, name, MOVED_ASIDE) for name in survey.aside]
     later = awaited(survey.source, survey.target)
     on_target = [
-        entry
-        for entry in on_target
-        if not _is_beside_its_place(entry[1], mirrored.keys()) and entry[1].partition("@")[0] not in later
+        _Held(target_tag, tag, name, NOT_ON_SOURCE if names.dataset_of(name) in orphans else EXCLUDED)
+        for name in _held(survey.target, mirrored.keys(), target_tag)
+    ]
+    on_target += [_Held(target_tag, tag, name, MOVED_ASIDE) for name in survey.aside]
+    on_target = [
+        held
+        for held in on_target
+        if not _is_beside_its_place(held.snapshot, mirrored.keys()) and held.dataset not in later
     ]
     return (
         *_by_topmost(Side.SOURCE, on_source, lambda own_tag: (*releasing(connection, own_tag), "-r")),
-        *_by_topmost(Side.TARGET, on_target, lambda _target_tag: _releasing_here(connection, tag)),
+        *_by_topmost(Side.TARGET, on_target, lambda own_tag: _releasing_here(connection, own_tag)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A hold that the mirror does not need. `asked`: the tag by which `release` takes it, and no other mirror's."""
+
+    tag: str
+    asked: str
+    snapshot: str
+    reason: str
+
+    @property
+    def dataset(self) -> str:
+        return names.dataset_of(self.snapshot)
 
 
 def _is_beside_its_place(snapshot: str, mirrored: Container[str]) -> bool:
     """Whether a snapshot is of a copy beside its place (names.beside), or of what has moved below that."""
-    dataset = snapshot.partition("@")[0]
+    dataset = names.dataset_of(snapshot)
     return any(
         name.endswith(names.BESIDE_SUFFIX) and name.removesuffix(names.BESIDE_SUFFIX) in mirrored
         for name in (*names.ancestors(dataset), dataset)
@@ -87,21 +102,42 @@ def _releasing_here(connection: Connection, tag: str) -> tuple[str, ...]:
     return ("zfs_replicate", "release", "--target", *sudo, "-t", tag, "-l")
 
 
-def _held_on_source(survey: Survey, mirrored: Container[str], tag: str) -> Iterator[tuple[str, str]]:
-    """Yield (tag, snapshot) of what this mirror holds in datasets outside of it, parents first.
+def _held_on_source(survey: Survey, mirrored: Container[str], tag: str) -> Iterator[_Held]:
+    """Yield what this mirror holds in datasets outside of it, parents first.
 
-    Plain holds are left out where they seem to be another mirror's.
+    Plain holds are left out where they seem to be another mirror's: where others use the tag, too, all that nothing
+    shows to be ours.
     """
-    mirror = mirror_of(survey)
+    mirror, is_shared = mirror_of(survey), _is_shared(survey, tag)
+    own_tag = marks.tag_beside(tag, mirror)
     for dataset in survey.source.datasets.values():
         if dataset.name in mirrored or is_on_its_way(dataset, survey.source):
             continue
         counterpart = survey.target.root + dataset.name.removeprefix(survey.source.root)
         pair = Pair.of(dataset, counterpart, survey.target.datasets.get(counterpart))
-        standing = standing_of(pair, tag, mirror)
-        is_anothers = standing.is_apart and standing.sharing is not None and standing.sharing.others
-        for own_tag in (marks.tag_beside(tag, mirror), *(() if is_anothers else (tag,))):
-            yield from ((own_tag, f"{dataset.name}@{s.name}") for s in dataset.snapshots if own_tag in s.holds)
+        standing, shown = standing_of(pair, tag, mirror), owners(dataset, tag)
+        yield from (
+            _Held(own_tag, own_tag, f"{dataset.name}@{s.name}", EXCLUDED)
+            for s in dataset.snapshots
+            if own_tag in s.holds
+        )
+        for snapshot in dataset.snapshots:
+            is_own = shown.owner_of(snapshot) == mirror
+            is_ours = is_own or not is_shared or (not standing.is_apart and standing.is_since(snapshot))
+            if tag in snapshot.holds and is_ours:
+                yield _Held(tag, own_tag if is_shared and is_own else tag, f"{dataset.name}@{snapshot.name}", EXCLUDED)
+
+
+def _moved_away(survey: Survey, tag: str) -> Iterator[_Held]:
+    """Yield what was moved out of the mirrored tree on the source. Bookmarks and claims have moved along."""
+    own_tag = marks.tag_beside(tag, mirror_of(survey)) if _is_shared(survey, tag) else tag
+    for held, snapshot in survey.moved:
+        yield _Held(held, own_tag if held == tag else held, snapshot, MOVED_AWAY)
+
+
+def _is_shared(survey: Survey, tag: str) -> bool:
+    """Whether the source shows another mirror with this tag."""
+    return any(owners(dataset, tag).all - {mirror_of(survey)} for dataset in survey.source.datasets.values())
 
 
 def _held(tree: Inventory, mirrored: Container[str], tag: str) -> Iterator[str]:
@@ -111,18 +147,16 @@ def _held(tree: Inventory, mirrored: Container[str], tag: str) -> Iterator[str]:
             yield from (f"{dataset.name}@{snapshot.name}" for snapshot in dataset.snapshots if tag in snapshot.holds)
 
 
-def _by_topmost(
-    side: Side, held: Iterable[tuple[str, str, str]], command: Callable[[str], tuple[str, ...]]
-) -> Iterator[Leftover]:
-    """Given (tag, snapshot, reason) of holds, parents first, yield them by tag and the topmost of their datasets.
+def _by_topmost(side: Side, held: Iterable[_Held], command: Callable[[str], tuple[str, ...]]) -> Iterator[Leftover]:
+    """Given holds, parents first, yield them by tag and the topmost of their datasets.
 
-    `command`: given a tag, the words of the command that releases it, but for the dataset, which is the last one.
+    `command`: given the tag to ask for, the words of the command that releases it, but for the dataset, the last one.
     """
-    groups: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for tag, snapshot, reason in held:
-        dataset = snapshot.partition("@")[0]
-        top = next((name for own, name in groups if own == tag and names.is_within(dataset, name)), dataset)
-        groups.setdefault((tag, top), []).append((snapshot, reason))
-    for (tag, dataset), members in groups.items():
-        snapshots = tuple(snapshot for snapshot, _reason in members)
-        yield Leftover(side, dataset, tag, snapshots, members[0][1], shlex.join((*command(tag), dataset)))
+    groups: dict[tuple[str, str, str], list[_Held]] = {}
+    for one in held:
+        key = (one.tag, one.asked)
+        tops = (top for tag, asked, top in groups if (tag, asked) == key and names.is_within(one.dataset, top))
+        groups.setdefault((*key, next(tops, one.dataset)), []).append(one)
+    for (tag, asked, dataset), members in groups.items():
+        snapshots = tuple(member.snapshot for member in members)
+        yield Leftover(side, dataset, tag, snapshots, members[0].reason, shlex.join((*command(asked), dataset)))

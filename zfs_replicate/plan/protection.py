@@ -10,13 +10,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Bookmark, PlanContext, Snapshot
-from zfs_replicate.plan.bookmarks import renewed_bookmark
+from zfs_replicate.plan.bookmarks import has_bookmark_of, renewed_bookmark
 from zfs_replicate.plan.identity import standing_of
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.placing import taken_place
 from zfs_replicate.plan.retention import Verdict, judge
 from zfs_replicate.plan.route import Route
-from zfs_replicate.plan.source_holds import hold_notes, holding_steps, releasing_steps, source_holds, tagging
+from zfs_replicate.plan.source_holds import (
+    hold_notes,
+    holding_steps,
+    releasing_steps,
+    source_holds,
+    tagging,
+    unclaiming_steps,
+)
 from zfs_replicate.plans import Arrivals, Conflict, DatasetPlan, KeptSnapshot
 from zfs_replicate.steps import Expire, ExpiringSnapshot, Hold, Release, RenameSnapshots, Side, Step, Verify
 from zfs_replicate.units import counted
@@ -74,6 +81,9 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     held_here = [] if standing.unread else [s for s in after.older if target_tag in s.holds]
     to_release_here = [s for s in held_here if s.guid not in needed_here]
     expire, kept = _expiry(after, to_release_here, anchor, context)
+    bookmarking = renewed_bookmark(pair, route.tip, standing, on_source.claim, context)
+    is_bookmarked = has_bookmark_of(source, context) or any(step.bookmark for step in bookmarking)
+    needed_claim = None if is_bookmarked or standing.is_apart else route.tip.guid
     # the order is the safety: see the top of this module
     steps = (
         *holding_steps(source.name, on_source, standing),
@@ -84,7 +94,8 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
         *_verify(after, route),
         *tagging(Hold, Side.TARGET, target_tag, target_name, to_hold_here),
         *releasing_steps(source.name, on_source, standing),
-        *renewed_bookmark(pair, route.tip, standing, context),
+        *bookmarking,
+        *unclaiming_steps(source.name, on_source, standing, needed_claim),
         *tagging(Release, Side.TARGET, target_tag, target_name, to_release_here),
         *expire,
     )

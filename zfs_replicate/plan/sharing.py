@@ -44,10 +44,11 @@ def _problem(sharings: Sequence[Sharing], tag: str, connection: Connection, sour
     others = sorted({other for sharing in sharings for other in sharing.others})
     is_apart = any(sharing.is_apart for sharing in sharings)
     own = f"; this one holds beside it with {marks.tag_beside(tag, sharings[0].mirror)}" if is_apart else ""
-    tags = [tag] if is_apart else [marks.tag_beside(tag, other) for other in others]
+    tags = [marks.tag_beside(tag, other) for other in others]
+    tags += [tag] if any(sharing.is_unknown for sharing in sharings) else []
     commands = "; or: ".join(shlex.join((*releasing(connection, other), "-r", source)) for other in tags)
     names = f" ({', '.join(others)})" if others else ""
     return (
-        f"{source} on {connection.host}: another mirror{names} seems to use the tag {tag}, too{own}; give one"
-        f" of them another -t; or, if the other target is gone, let it go: {commands}"
+        f"{source} on {connection.host}: another mirror{names}, or this one with another -r or -l before, seems to use"
+        f" the tag {tag}, too{own}; give one of them another -t; or, if the other target is gone, let it go: {commands}"
     )

@@ -19,7 +19,8 @@ Tagging = TypeVar("Tagging", Hold, Release)
 class SourceHolds:
     """The holds of one mirror on one source dataset; snapshots oldest first.
 
-    `claim`: gets the claim, before `hold` gets the tag. `release`: loses the tag; then `unclaim` loses the claim.
+    `claim`: gets the claim, before `hold` gets the tag. `release`: loses the tag; `unclaim` loses the claim, once
+    something newer shows whose the holds are.
     `held`: has the tag once it is placed. `newest`: the newest that both sides have in the end.
     """
 
@@ -71,20 +72,25 @@ def source_holds(
 def holding_steps(dataset: str, holds: SourceHolds, standing: Standing) -> tuple[Hold, ...]:
     """Return the steps that place the claim and the holds."""
     instead = standing.plain if standing.is_apart else None
+    is_first = bool(holds.claim)
     claim = tagging(Hold, Side.SOURCE, standing.claim, dataset, holds.claim)
     hold = tagging(Hold, Side.SOURCE, standing.tag, dataset, holds.hold)
     return (
         *(replace(step, instead=standing.plain, is_claim=True) for step in claim),
-        *(replace(step, instead=instead) for step in hold),
+        *(replace(step, instead=instead, is_first=is_first) for step in hold),
     )
 
 
 def releasing_steps(dataset: str, holds: SourceHolds, standing: Standing) -> tuple[Release, ...]:
-    """Return the steps that release the holds that are no longer needed, and then the claim."""
-    unclaim = tagging(Release, Side.SOURCE, standing.claim, dataset, holds.unclaim)
-    return (
-        *tagging(Release, Side.SOURCE, standing.tag, dataset, holds.release),
-        *(replace(step, is_claim=True) for step in unclaim),
+    """Return the steps that release the holds that are no longer needed."""
+    return tagging(Release, Side.SOURCE, standing.tag, dataset, holds.release)
+
+
+def unclaiming_steps(dataset: str, holds: SourceHolds, standing: Standing, needed: int | None) -> tuple[Release, ...]:
+    """Return the step that releases the claims, but for that on the snapshot with the guid `needed`."""
+    unclaim = [snapshot for snapshot in holds.unclaim if snapshot.guid != needed]
+    return tuple(
+        replace(step, is_claim=True) for step in tagging(Release, Side.SOURCE, standing.claim, dataset, unclaim)
     )
 
 

@@ -11,18 +11,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, VerificationFailed
+from zfs_replicate.errors import CommandFailed, OutOfSpace, ReplicateError, TagTaken, VerificationFailed
 from zfs_replicate.log_context import about
 from zfs_replicate.observer import Observer
 from zfs_replicate.plans import Attempt, DatasetPlan, Plan
 from zfs_replicate.run.arrivals import afterwards, hold_arrivals
 from zfs_replicate.run.context import RunContext
 from zfs_replicate.run.expiry import expire, make_room
-from zfs_replicate.run.holds import renew_bookmarks, tag_snapshots
 from zfs_replicate.run.inventory import read_guids
 from zfs_replicate.run.lanes import Lane, Schedule, run_lanes
 from zfs_replicate.run.ledger import Ledger
@@ -38,10 +36,10 @@ from zfs_replicate.run.stream_steps import (
     is_streamed,
     run_step,
 )
+from zfs_replicate.run.tagging import mark_source, tag_all, withdraw_claims
 from zfs_replicate.run.transfer import Cancellation
 from zfs_replicate.steps import (
     BEST_EFFORT,
-    BookmarkSource,
     Expire,
     Hold,
     MakeRoom,
@@ -93,7 +91,7 @@ class _Execution:
             self._tag(Hold, Side.TARGET)
         self._make_room_after_failure()
         self._tag(Release, Side.SOURCE)
-        self._bookmark()
+        mark_source(self._context, self._ledger)
         self._tag(Release, Side.TARGET)  # last: until then the hold here shows that those on the source are ours
         self._expire()
 
@@ -102,14 +100,18 @@ class _Execution:
     def _tag(self, kind: type[Hold] | type[Release], side: Side) -> None:
         """Hold or release all snapshots of one side. A dataset for which that fails is left out of the later phases.
 
-        Each tag needs commands of its own: claims are placed first, and released last.
+        Each tag needs commands of its own: claims are placed first, and then the longer one of a mirror that is beside
+        another one, so that whatever ends the run, its plain holds elsewhere are told from those of the other.
         """
-        steps = [step for _plan, step in self._pending(kind) if step.side is side]
-        steps.sort(key=lambda step: step.is_claim is (kind is Release))
+        steps = [step for _plan, step in self._pending(kind) if step.side is side and not _is_unclaiming(step)]
+        steps.sort(key=lambda step: (not step.is_claim, -len(step.tag)))
         for tag in dict.fromkeys(step.tag for step in steps):
             pending = [(plan, step) for plan, step in self._pending(kind) if step.side is side and step.tag == tag]
-            for plan, step, error in self._tag_all(pending):
+            failed = list(tag_all(pending, self._context, self._ledger))
+            for plan, step, error in failed:
                 self._ledger.fail(plan, error, step)
+            taken = [plan for plan, _step, error in failed if isinstance(error, TagTaken)]
+            withdraw_claims(taken, self._context, self._ledger)
 
     def _repair_holds(self) -> None:
         """Place the holds on the target that come before the streams. What fails is tried again after them."""
@@ -118,44 +120,13 @@ class _Execution:
             for plan, step in self._pending(Hold)
             if step.side is Side.TARGET and is_before_streams(step, plan)
         ]
-        for _plan, _step, error in self._tag_all(pending):
+        for _plan, _step, error in tag_all(pending, self._context, self._ledger):
             log.info("%s; it is tried again after the streams", error)
-
-    def _tag_all(
-        self, pending: Sequence[tuple[DatasetPlan, Hold | Release]]
-    ) -> Iterator[tuple[DatasetPlan, Hold | Release, ReplicateError]]:
-        """Carry out steps of one kind on one side; record what is done, and yield the others with their error."""
-        if not pending:
-            return
-        first = pending[0][1]
-        host = self._context.source if first.side is Side.SOURCE else self._context.target
-        done = "placed" if isinstance(first, Hold) else "released"
-        snapshots = tuple(snapshot for _plan, step in pending for snapshot in step.snapshots)
-        # one that is gone may have been renamed: its hold is released by a new plan, before ours on the copy
-        may_be_gone = first.side is Side.TARGET
-        failures = tag_snapshots(host, replace(first, snapshots=snapshots), self._context.width, may_be_gone)
-        for plan, step in pending:
-            with about(plan.source):
-                for snapshot in step.snapshots:
-                    if snapshot not in failures:
-                        log.info("%s: %s the hold %s on %s", host.name, done, step.tag, snapshot)
-            errors = [failures[snapshot] for snapshot in step.snapshots if snapshot in failures]
-            if errors:
-                yield plan, step, errors[0]
-            else:
-                self._ledger.record_done(plan, step)
 
     def _hold_arrivals(self) -> None:
         """Hold the newest arrival of each dataset whose streams have begun, and whose phases have not got to that."""
         plans = [outcome.plan for outcome in self._ledger.outcomes() if outcome.plan.source in self._begun]
         hold_arrivals([plan for plan in plans if not self._ledger.is_tip_held(plan)], self._context, self._ledger)
-
-    def _bookmark(self) -> None:
-        pending = self._pending(BookmarkSource)
-        done = {step.snapshot for step in renew_bookmarks(self._context.source, [step for _plan, step in pending])}
-        for plan, step in pending:
-            if step.snapshot in done:
-                self._ledger.record_done(plan, step)
 
     # --- room ---
 
@@ -294,3 +265,8 @@ class _Execution:
                 self._ledger.record_done(plan, step)
             else:
                 self._ledger.fail(plan, error, step)
+
+
+def _is_unclaiming(step: Hold | Release) -> bool:
+    """Whether a step releases a claim, which waits for the bookmarks."""
+    return isinstance(step, Release) and step.is_claim

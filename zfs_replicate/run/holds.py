@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
-from zfs_replicate.errors import ConnectionFailed, DatasetMissing, PermissionDenied, ReplicateError
+from zfs_replicate.errors import ConnectionFailed, DatasetMissing, PermissionDenied, ReplicateError, TagTaken
 from zfs_replicate.hosts.base import Host, run
 from zfs_replicate.model import Exit
 from zfs_replicate.run.parallel import run_parallel
@@ -29,7 +29,8 @@ def tag_snapshots(host: Host, step: Hold | Release, width: int, may_be_gone: boo
     """Place or release a step's hold on all its snapshots, in batches, `width` in parallel; return the failures.
 
     Releasing a snapshot that no longer exists is no failure if it `may_be_gone`; it may also have another name. A tag
-    that an older gate or sudo rule does not permit is replaced by the step's other one.
+    that an older gate or sudo rule does not permit is replaced by the step's other one. Of first holds, one that is
+    there already is a failure: TagTaken.
     """
     failures = _tag_in_batches(host, step, width)
     if isinstance(step, Release) and may_be_gone:
@@ -37,7 +38,10 @@ def tag_snapshots(host: Host, step: Hold | Release, width: int, may_be_gone: boo
     refused = tuple(name for name in step.snapshots if isinstance(failures.get(name), PermissionDenied))
     if isinstance(step, Release) or step.instead is None or not refused:
         return failures
-    failed_again = _tag_in_batches(host, replace(step, tag=step.instead, snapshots=refused), width)
+    # a claim is followed by the plain tag, which must not find itself there
+    failed_again = (
+        {} if step.is_claim else _tag_in_batches(host, replace(step, tag=step.instead, snapshots=refused), width)
+    )
     if len(failed_again) < len(refused):
         log.warning(
             "an older zfs_replicate_gate or sudo rule refuses the tag of this mirror, so it holds with %s, which"
@@ -58,10 +62,20 @@ def _tag_in_batches(host: Host, step: Hold | Release, width: int) -> Failures:
             return dict.fromkeys(batch, error)
         if ended.exit_status == 0:
             return {}
-        return _explained(host, refusals.failed_snapshots(ended, batch), _tag_action(step))
+        failures = _explained(host, refusals.failed_snapshots(ended, batch), _tag_action(step))
+        if isinstance(step, Hold) and step.is_first:
+            failures |= {name: _taken(host, step, name) for name in refusals.already_held(ended, batch)}
+        return failures
 
     batches = commands.shares(step.snapshots, width)
     return {name: error for failures in run_parallel(width, tag_batch, batches) for name, error in failures.items()}
+
+
+def _taken(host: Host, step: Hold, snapshot: str) -> ReplicateError:
+    return TagTaken(
+        f"{snapshot} on {host.name}: another mirror has just placed the hold {step.tag}, too; run again, and this one"
+        " holds beside it"
+    )
 
 
 def _tag_action(step: Hold | Release) -> str:

@@ -2,11 +2,13 @@
 
     offsite                         a hold of the first mirror with this tag, whatever its version
     offsite.3f2a9c1e-ab12           a hold of a mirror beside that one
-    offsite.3f2a9c1e-ab12.new       placed before the first `offsite`: it shows that those from here on are its own
+    offsite.3f2a9c1e-ab12.new       a claim: it shows whose `offsite` is from here on; placed before the first one, and
+                                    it stays where no bookmark can be made
     #zfs_replicate_offsite_3f2a9c1e-ab12_SNAPSHOT      a bookmark
     #zfs_replicate_offsite_SNAPSHOT                    a bookmark of an older version, which does not say whose it is
 
-`3f2a9c1e-ab12` is the identity of a mirror (plan/identity.py).
+`3f2a9c1e-ab12` is the identity of a mirror (plan/identity.py). `20240101-1200` is none: it is a date, and an older
+version may have bookmarked a snapshot called 20240101-1200_daily.
 """
 
 from __future__ import annotations
@@ -18,10 +20,16 @@ from zfs_replicate.zfs import names
 LONGEST_SUFFIX = ".3f2a9c1e-ab12.new"
 """What is added to a tag at most."""
 
-_MIRROR = "[0-9a-f]{8}-[0-9a-f]{4}"
+_DATE = "(?:19|20)[0-9]{6}-[0-9]{4}"
+_MIRROR = f"(?!{_DATE})[0-9a-f]{{8}}-[0-9a-f]{{4}}"
 _BESIDE = re.compile(rf"\.({_MIRROR})")
 _CLAIM = re.compile(rf"\.({_MIRROR})\.new")
 _BOOKMARK = re.compile(rf"({_MIRROR})_")
+
+
+def is_date(text: str) -> bool:
+    """Whether a text looks like a date with a time, so that it cannot be an identity."""
+    return re.fullmatch(_DATE, text) is not None
 
 
 def tag_beside(tag: str, mirror: str) -> str:

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Exit
 
-_ALREADY_DONE = re.compile(r"tag already exists on this dataset|no such tag on this dataset")
+_ALREADY_HELD = "tag already exists on this dataset"
+_ALREADY_DONE = re.compile(rf"{_ALREADY_HELD}|no such tag on this dataset")
 _NAMED = re.compile(r"'([^']+)'")
 _AT_OR_HASH = re.compile("[@#]")
 _REFUSED = re.compile(r"cannot destroy (?:snapshot )?'?")
@@ -62,6 +63,13 @@ def failed_snapshots(ended: Exit, snapshots: Iterable[str]) -> dict[str, Exit]:
         unnamed = requested - settled - failures.keys()
         failures.update(dict.fromkeys(unnamed, replace(ended, stderr=" ".join(dict.fromkeys(general)))))
     return failures
+
+
+def already_held(ended: Exit, snapshots: Iterable[str]) -> frozenset[str]:
+    """Return the snapshots that `zfs hold` found held with the tag already."""
+    requested = frozenset(snapshots)
+    lines = (line for line in ended.stderr.splitlines() if _ALREADY_HELD in line)
+    return frozenset(match[1] for line in lines if (match := _NAMED.search(line)) and match[1] in requested)
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,18 +85,20 @@ SHARED = text(
 @pytest.mark.parametrize(
     ("tag", "releases", "bookmarks"),
     [
+        ("offsite", [], ["zfs_replicate_offsite_x"]),
         (
-            "offsite",
+            f"offsite.{OWN}",
             ["zfs release offsite tank/a@x", f"zfs release offsite.{OWN}.new tank/a@x"],
-            [f"zfs_replicate_offsite_{OWN}_x", "zfs_replicate_offsite_x"],
+            [f"zfs_replicate_offsite_{OWN}_x"],
         ),
         (f"offsite.{OTHER}", [f"zfs release offsite.{OTHER} tank/a@y"], [f"zfs_replicate_offsite_{OTHER}_y"]),
     ],
 )
 def test_release_lets_one_mirror_go(nas1: Source, tag: str, releases: list[str], bookmarks: list[str]) -> None:
-    """Of two with one tag: the plain one, with its claim and what an older version left, or the one beside it."""
+    """Of two with one tag: the one with the plain tag, with its claim, or the one beside it; or what an older version
+    left."""
     host = nas1()
-    holds = [f"tank/a@x\t{tag}\tTue" for tag in ("offsite", f"offsite.{OWN}.new")]
+    holds = [f"tank/a@x\t{held}\tTue" for held in ("offsite", f"offsite.{OWN}.new")]
     host.answers = {
         "zfs list": Answer(SHARED),
         "zfs holds": Answer(text(*holds, f"tank/a@y\toffsite.{OTHER}\tTue")),

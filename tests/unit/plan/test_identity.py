@@ -13,6 +13,7 @@ from zfs_replicate.plan.identity import identity
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plan.planner import plan_dataset
 from zfs_replicate.plans import Sharing
+from zfs_replicate.zfs import marks
 
 OWN = f"zfs_replicate_offsite_{MIRROR}_"
 THEIRS = f"zfs_replicate_offsite_{RIVAL}_"
@@ -43,6 +44,13 @@ def test_all_datasets_of_a_mirror_have_one_identity(source: str, target: str) ->
     assert identity(1, f"{source}/x/y", f"{target}/x/y") == identity(1, source, target)
 
 
+def test_an_identity_never_looks_like_a_date() -> None:
+    """An older version's bookmark of a snapshot with such a name would be taken for this mirror's."""
+    identities = [identity(0x20240101, "tank/d", f"off/{number}") for number in range(50)]
+    assert any(mirror.startswith("f") for mirror in identities)
+    assert not any(marks.is_date(mirror) for mirror in identities)
+
+
 # --- who has the plain tag ---
 
 
@@ -64,41 +72,45 @@ def test_the_claim_stays_while_holds_are_not_known() -> None:
     snapshots = [replace(s, holds=(UNKNOWN_HOLD,)) if s.name == "b" else s for s in original.snapshots]
     pair = Pair.of(replace(original, snapshots=tuple(snapshots)), TARGET, target("absent"))
     plan = rendered(plan_dataset(pair, False, context()), is_whole=True)
-    assert plan == "hold d; send a as new; send a..d (3); verify d; hold-target d"
+    assert plan == "hold d; send a as new; send a..d (3); verify d; hold-target d; claim d"
 
 
 @pytest.mark.parametrize(
     ("source", "target", "expected"),
     [
         # alone: a claim shows that the first holds are ours, until the target does
-        ("a", "absent", "claim a; hold a; send a as new; verify a; hold-target a; release-claim a"),
+        ("a", "absent", "claim a; hold a; send a as new; verify a; hold-target a"),
         # a first run that died after its holds; it had begun with a
         (
             "a!* b! c",
             "absent",
-            "hold c; send a as new; send a..c (2); verify c; hold-target c; release a b; release-claim a",
+            "hold c; send a as new; send a..c (2); verify c; hold-target c; release a b; claim c; release-claim a",
         ),
         # one that died in its second stream, and one that died at the very end
         (
             "a!* b!",
             "a",
-            "hold-target a; send a..b; verify b; hold-target b; release a; release-claim a; release-target a",
+            "hold-target a; send a..b; verify b; hold-target b; release a; claim b; release-claim a; release-target a",
         ),
-        ("a!* b!", "a b^", "release a; release-claim a"),
+        ("a!* b!", "a b^", "release a; claim b; release-claim a"),
         # a claim without a hold is only a leftover
-        ("a* b", "absent", "hold a b; send a as new; send a..b; verify b; hold-target b; release a; release-claim a"),
+        (
+            "a* b",
+            "absent",
+            "hold a b; send a as new; send a..b; verify b; hold-target b; release a; claim b; release-claim a",
+        ),
         # it had begun with b, by another -k, and now begins with a
         (
             "a b!*",
             "absent",
-            "claim a; hold a; send a as new; send a..b; verify b; hold-target b; release a; release-claim a b",
+            "claim a; hold a; send a as new; send a..b; verify b; hold-target b; release a; release-claim a",
         ),
         # a claim whose hold was released, but not that on b
-        ("a* b! c!", "a b c^", "release b; release-claim a"),
+        ("a* b! c!", "a b c^", "release b; claim c; release-claim a"),
         # a hold that was lost: the target shows whose it is, so no claim is needed
-        ("a", "a^", "hold a"),
+        ("a", "a^", "hold a; claim a"),
         # without that, it is
-        ("a", "a", "claim a; hold a; hold-target a; release-claim a"),
+        ("a", "a", "claim a; hold a; hold-target a"),
     ],
 )
 def test_a_mirror_alone_has_the_plain_tag(source: str, target: str, expected: str) -> None:
@@ -115,7 +127,7 @@ def test_a_mirror_alone_has_the_plain_tag(source: str, target: str, expected: st
         (
             "a b",
             "absent",
-            "claim a; hold a b; send a as new; send a..b; verify b; hold-target b; release a; release-claim a",
+            "claim a; hold a b; send a as new; send a..b; verify b; hold-target b; release a; claim b; release-claim a",
         ),
         (f"a #a={THEIRS}a", "absent", "hold-own a; send a as new; verify a; hold-target a"),
         ("a!", "a", "hold-own a; hold-target a"),
@@ -141,10 +153,14 @@ def test_a_mirror_beside_another_has_its_own_tag(source: str, target: str, expec
     ("source", "target", "expected"),
     [
         # a mirror beside us does not touch the plain tag, so all plain holds from our base on are ours
-        ("a!| b", "a^", "hold b; send a..b; verify b; hold-target b; release a; release-target a"),
-        (f"a! b| #b={THEIRS}b", "a^", "hold b; send a..b; verify b; hold-target b; release a; release-target a"),
+        ("a!| b", "a^", "hold b; send a..b; verify b; hold-target b; release a; claim b; release-target a"),
+        (
+            f"a! b| #b={THEIRS}b",
+            "a^",
+            "hold b; send a..b; verify b; hold-target b; release a; claim b; release-target a",
+        ),
         # but none that is older
-        ("a! b!| c", "a b^", "hold c; send b..c; verify c; hold-target c; release b; release-target b"),
+        ("a! b!| c", "a b^", "hold c; send b..c; verify c; hold-target c; release b; claim c; release-target b"),
     ],
 )
 def test_the_first_mirror_keeps_the_plain_tag(source: str, target: str, expected: str) -> None:
@@ -219,7 +235,7 @@ def test_without_the_right_to_bookmark_one_hold_stays_at_most() -> None:
         ("a!", "a^", None),
         ("a", "absent", None),
         ("a!| b", "a^", Sharing(MIRROR, (RIVAL,))),
-        ("a!", "absent", Sharing(MIRROR, (), is_apart=True, is_joining=True)),
+        ("a!", "absent", Sharing(MIRROR, (), is_apart=True, is_joining=True, is_unknown=True)),
         (f"a!$ #a={THEIRS}a", "a^", Sharing(MIRROR, (RIVAL,), is_apart=True)),
         # the other one was let go
         ("a$", "a^", None),

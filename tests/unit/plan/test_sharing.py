@@ -84,7 +84,8 @@ def test_the_hold_of_another_mirror_does_not_count(source: str, target: str, pro
 def test_status_names_who_shares_the_tag() -> None:
     problem = sharing_problem(survey("a!|", "a^"), (), TAG, NAS1)
     assert problem == (
-        f"tank/data on nas1: another mirror ({RIVAL}) seems to use the tag offsite, too; give one of them another -t;"
+        f"tank/data on nas1: another mirror ({RIVAL}), or this one with another -r or -l before, seems to use the tag"
+        f" offsite, too; give one of them another -t;"
         f" or, if the other target is gone, let it go: zfs_replicate release -h nas1 -t offsite.{RIVAL} -r tank/data"
     )
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from tests.support import TOP
-from tests.support.notation import TAG, context, guid_of, plan_of, planned, target_tree, tree
+from tests.support.notation import SIGN, TAG, context, guid_of, plan_of, planned, target_tree, tree
 from tests.support.reported_runs import BEGAN, carried_out, good_run, lost_run, plan, run
 from zfs_replicate.errors import OutOfSpace, StreamBroken
 from zfs_replicate.plans import Attempt, Plan
@@ -121,7 +121,7 @@ def test_a_run_that_gave_way_to_another_is_skipped() -> None:
 
 def test_steps_of_an_earlier_attempt_count() -> None:
     """The first attempt received @b but lost the connection before verifying; the second only moves the holds."""
-    first, second = plan(), plan((":a! b!",), (":a^ b",))
+    first, second = plan(), plan((f":a! {SIGN} b!",), (":a^ b",))
     lost = carried_out(first, Verify, StreamBroken("lost"))
     attempts = (Attempt(first, lost), Attempt(second, carried_out(second)))
     data = report_of(run(attempts=attempts))

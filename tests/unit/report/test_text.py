@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.notation import plan_of, planned, target_tree, tree
+from tests.support.notation import SIGN, plan_of, planned, target_tree, tree
 from zfs_replicate.errors import OutOfSpace
 from zfs_replicate.model import Inventory, Kind
 from zfs_replicate.plans import Attempt, DatasetPlan, Outcome, Plan
@@ -112,7 +112,7 @@ def test_expiry_and_what_is_kept_come_with_reasons() -> None:
 
 
 def test_a_dataset_with_nothing_to_do_is_up_to_date() -> None:
-    plan = plan_of(tree("tank/a", ":a!"), target_tree("off/a", ":a^"))
+    plan = plan_of(tree("tank/a", f":a! {SIGN}"), target_tree("off/a", ":a^"))
     assert list(text.plan_lines(plan)) == ["tank/a → off/a: up to date"]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.executing import ARRIVED, DENIED, Run, run_plan
 from tests.support.fakes import HANG_SECONDS, Answer, FakeHost
-from tests.support.notation import guid_of, plan_of, target_tree, tree
+from tests.support.notation import SIGN, guid_of, plan_of, target_tree, tree
 from zfs_replicate import errors
 from zfs_replicate.observer import Observer
 from zfs_replicate.plans import Attempt
@@ -78,7 +78,7 @@ def test_the_end_of_an_earlier_stream_is_held_already() -> None:
 
 
 def test_arrivals_of_all_datasets_are_asked_for_once() -> None:
-    source = tree("t", ":a!", "p:a! b c", "q:a! b c", "r:a! b c")
+    source = tree("t", f":a! {SIGN}", *(f"{name}:a! {SIGN} b c" for name in "pqr"))
     target = target_tree("o", ":a^", "p:a^", "q:a^", "r:a^")
     arrived = Answer(b"".join(b"o/%c@b\t%d\n" % (name, guid_of("b")) for name in b"pq"))
     full = {f"zfs receive -s -u o/{name}": FULL for name in "pq"}

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.executing import DENIED, NEXT, TWO, guid_answer, outcomes_of, run_plan
 from tests.support.fakes import Answer, FakeHost
-from tests.support.notation import context, plan_of, planned, target_tree, tree
+from tests.support.notation import SIGN, context, plan_of, planned, target_tree, tree
 from zfs_replicate.errors import PermissionDenied, TargetChanged
 from zfs_replicate.plans import Plan
 from zfs_replicate.run.context import RunContext
@@ -62,7 +62,7 @@ def test_verification_of_all_datasets_is_one_command() -> None:
 
 
 def test_with_nothing_to_do_no_command_runs() -> None:
-    run = run_plan(tree("t", ":a!", "p:a!"), target_tree("o", ":a^", "p:a^"))
+    run = run_plan(tree("t", f":a! {SIGN}", f"p:a! {SIGN}"), target_tree("o", ":a^", "p:a^"))
     assert run.source.asked + run.target.asked == []
 
 
@@ -202,7 +202,7 @@ def test_a_conflict_is_an_outcome_and_the_others_go_on() -> None:
     assert "t/p" not in " ".join(run.source.asked)
 
 
-CHANGED = (tree("t", ":a!", "p:a b"), target_tree("o", ":a^", "p:a changed"))
+CHANGED = (tree("t", f":a! {SIGN}", "p:a b"), target_tree("o", ":a^", "p:a changed"))
 
 
 def test_the_holds_of_a_conflict_are_placed() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.executing import DENIED, NEXT, TWO, outcomes_of, run_plan
 from tests.support.fakes import Answer, FakeHost
-from tests.support.notation import SOURCE, context, plan_of, planned, target_tree, tree
+from tests.support.notation import SIGN, SOURCE, context, plan_of, planned, target_tree, tree
 from zfs_replicate import errors
 from zfs_replicate.plans import Plan
 from zfs_replicate.run.context import RunContext
@@ -174,7 +174,7 @@ def test_without_the_hold_on_the_target_nothing_is_released() -> None:
     assert run.source.asked_for("zfs release") == []
 
 
-EXPIRING = Plan(datasets=(planned("a! c!", "a^:40 b:40 c^", keep_days=30),))
+EXPIRING = Plan(datasets=(planned(f"a! {SIGN} c!", "a^:40 b:40 c^", keep_days=30),))
 
 
 def test_a_release_comes_before_expiry() -> None:

@@ -37,6 +37,10 @@ def test_a_hold_names_its_mirror(hold: str, beside: str | None, claiming: str | 
         (f"zfs_replicate_offsite__too_{MIRROR}_snap", None),
         (f"zfs_replicate_other_{MIRROR}_snap", None),
         (f"mine_{MIRROR}_snap", None),
+        # an older version's, of a snapshot with a date for its name
+        ("zfs_replicate_offsite_20240101-1200_daily", None),
+        ("zfs_replicate_offsite_19991231-2359_snap", None),
+        ("zfs_replicate_offsite_21240101-1200_snap", "21240101-1200"),
     ],
 )
 def test_a_bookmark_names_its_mirror(bookmark: str, mirror: str | None) -> None:
@@ -58,6 +62,7 @@ def test_the_longest_suffix_is_that_of_a_claim() -> None:
     [
         ("zfs_replicate_t_one", True),
         (f"zfs_replicate_t_{MIRROR}_one", False),
+        ("zfs_replicate_t_20240101-1200_one", True),
         ("zfs_replicate_other_one", False),
         ("t_one", False),
     ],

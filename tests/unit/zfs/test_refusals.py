@@ -70,6 +70,15 @@ def test_failures_of_a_batch_by_snapshot(stderr: str, expected: set[str]) -> Non
     assert set(refusals.failed_snapshots(failed(stderr), BATCH)) == expected
 
 
+def test_a_hold_that_was_there_is_found_among_failures() -> None:
+    stderr = (
+        "cannot hold snapshot 'tank/a@y': permission denied\n"
+        "cannot hold snapshot 'tank/a@x': tag already exists on this dataset\n"
+        "cannot hold snapshot 'tank/zzz@x': tag already exists on this dataset\n"
+    )
+    assert refusals.already_held(failed(stderr), BATCH) == {"tank/a@x"}
+
+
 def test_a_failure_of_a_batch_carries_its_line() -> None:
     line = "cannot hold snapshot 'tank/a@y': dataset does not exist"
     assert refusals.failed_snapshots(failed(line), BATCH) == {"tank/a@y": failed(line)}
