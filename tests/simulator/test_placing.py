@@ -73,6 +73,13 @@ def full_sends(outcomes: tuple[Outcome, ...]) -> list[str]:
     ]
 
 
+def without_renames(mirror: Mirror) -> SimulatedHost:
+    """Return the target as a user who may not rename there."""
+    rights = "receive,create,mount,readonly,canmount,hold,release,userprop,destroy"
+    mirror.target.run("zfs", "allow", "puller", rights, "off")
+    return SimulatedHost(mirror.world, "off", name="target", user="puller")
+
+
 def test_a_copy_takes_the_place_of_a_placeholder(mirror: Mirror) -> None:
     outcomes = mirror.run_well()
     assert_in_place(mirror)
@@ -149,9 +156,7 @@ def test_whatever_is_below_moves_along(mirror: Mirror, options: tuple[str, ...])
 
 
 def test_a_user_without_the_right_to_rename_mirrors_the_rest(mirror: Mirror) -> None:
-    rights = "receive,create,mount,readonly,canmount,hold,release,userprop,destroy"
-    mirror.target.run("zfs", "allow", "puller", rights, "off")
-    mirror.target = SimulatedHost(mirror.world, "off", name="target", user="puller")
+    mirror.target = without_renames(mirror)
     for _time in range(2):
         errors = {outcome.plan.target: outcome.error for outcome in mirror.run().outcomes}
         assert isinstance(errors.pop(PLACE), PermissionDenied)
@@ -232,4 +237,51 @@ def test_placeholders_of_an_encrypted_target_below_a_raw_copy() -> None:
     mirror.run_well()
     assert mirror.is_mirrored()
     assert mirror.world.snapshots("off/data/a/deep") == ["one", "two"]
+    assert not any("zfs_replicate" in name for name in mirror.world.pools["off"].datasets)
+
+
+def test_a_copy_gets_to_its_place_without_a_common_snapshot(mirror: Mirror) -> None:
+    """What has moved below the copy shows what it is, and is not sent again."""
+    mirror.world.faults.arm(CrashClient(), "zfs rename", host="target", nth=3)
+    with contextlib.suppress(Crash):
+        mirror.run()
+    mirror.world.faults.restart()
+    for tag in mirror.world.holds("tank/data")["two"]:
+        mirror.source.run("zfs", "release", tag, "tank/data@two")
+    mirror.source.run("zfs", "destroy", "tank/data@two")
+    mirror.world.write("tank/data", 4096)
+    mirror.source.run("zfs", "snapshot", "-r", "tank/data@three")
+    attempt = mirror.run()
+    errors = {outcome.plan.target: outcome.error for outcome in attempt.outcomes}
+    assert "no common snapshot is left" in str(errors.pop(PLACE))
+    assert set(errors.values()) == {None}
+    assert full_sends(attempt.outcomes) == []
+    assert COPY not in mirror.world.pools["off"].datasets
+    assert mirror.world.snapshots(PLACE) == ["two"]
+    for name in ("a", "b"):
+        assert mirror.world.snapshots(f"{PLACE}/{name}") == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("prepare", [encrypted, vault])
+@pytest.mark.parametrize("is_parent_there", [False, True])
+def test_nested_copies_get_to_their_places_in_one_run(prepare: Callable[[Mirror], None], is_parent_there: bool) -> None:
+    """The child's copy waits for its place; the parent's waits, too, or arrives now."""
+    mirror = Mirror()
+    prepare(mirror)
+    mirror.source.run("zfs", "create", "tank/data/a/deep")
+    mirror.source.run("zfs", "snapshot", "tank/data/a/deep@one", "tank/data/b@one")
+    mirror.run_well()
+    deep = guids(mirror, "off/data/a/deep")
+    root, mirror.target = mirror.target, without_renames(mirror)
+    mirror.source.run("zfs", "snapshot", "tank/data/a@two")
+    mirror.run()
+    mirror.source.run("zfs", "snapshot", "tank/data@two")
+    if is_parent_there:
+        mirror.run()
+    names = [name for name in mirror.world.pools["off"].datasets if name.endswith(".zfs_replicate")]
+    assert len(names) == 1 + is_parent_there, names
+    mirror.target = root
+    outcomes = mirror.run_well()
+    assert full_sends(outcomes) == ([] if is_parent_there else ["tank/data@two"])
+    assert guids(mirror, "off/data/a/deep") == deep
     assert not any("zfs_replicate" in name for name in mirror.world.pools["off"].datasets)

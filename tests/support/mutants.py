@@ -122,14 +122,14 @@ MUTANTS = (
     Mutant(
         "take anything beside a placeholder for its copy",
         "zfs_replicate/plan/beside.py",
-        "any(snapshot.guid in present for snapshot in source.snapshots)",
+        "not present.isdisjoint([s.guid for s in source.snapshots] + [mark.guid for mark in source.bookmarks])",
         "bool(present)",
     ),
     Mutant(
         "replace what holds data by the copy beside it",
         "zfs_replicate/plan/pair.py",
-        "if here is not None and not is_placeholder(here):",
-        "if here is not None and here.name == '':",
+        "if copy is None or not (here is None or is_placeholder(here)):",
+        "if copy is None:",
     ),
     Mutant(
         "begin what is below a conflict",

@@ -24,6 +24,7 @@ from zfs_replicate.plan.leftovers import find_leftovers
 from zfs_replicate.plan.pair import not_excluded
 from zfs_replicate.plan.sharing import sharing_problem
 from zfs_replicate.plan.status import Level, Status, evaluate
+from zfs_replicate.plan.unplaced import left_out_problem
 from zfs_replicate.report.status import as_data, first_line, table, unknown_data, unknown_line
 from zfs_replicate.run.connect import connected
 from zfs_replicate.run.inventory import read_target
@@ -73,7 +74,9 @@ def _read(request: StatusRequest, now: int) -> Status:
         if options.tag is not None:
             survey = with_elsewhere(survey, place, target, options.excludes, options.tag)
     status = evaluate(survey.target, survey.source, options, now, mirror_of(survey))
-    status = replace(status, clock=clock_doubt(survey, options.excludes, now))
+    left_out = left_out_problem(survey.source, survey.source_host, options.excludes)
+    unplaced = (*([left_out] if left_out else []), *status.unplaced)
+    status = replace(status, clock=clock_doubt(survey, options.excludes, now), unplaced=unplaced)
     if options.tag is None:
         return status
     mirror = survey, options.excludes, options.tag, request.connection

@@ -18,14 +18,14 @@ def move_aside(pair: Pair, context: PlanContext) -> str:
     if pair.is_pool:
         below = shlex.quote(f"{name}/{pair.source.name.rpartition('/')[2]}")
         return f"mirror to another target, since a pool's root cannot be renamed: -l {below}"
-    aside = other_name(name, context)
+    aside = other_name(name, context.now)
     along = f" (which takes along the {counted(pair.below_count, 'dataset')} below it)" if pair.below_count else ""
     return f"move it aside: zfs rename {shlex.quote(name)} {shlex.quote(aside)}{along}"
 
 
-def other_name(name: str, context: PlanContext) -> str:
+def other_name(name: str, now: int) -> str:
     """Return a name that is most probably free: `off/a.old-20260110-0600`."""
-    return f"{name}.old-{stamp(context.now)}"
+    return f"{name}.old-{stamp(now)}"
 
 
 def marked_by_hand(pair: Pair) -> str:

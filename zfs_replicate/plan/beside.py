@@ -33,6 +33,11 @@ class Beside:
     longest_name: str = ""
     has_begun: bool = False
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing that is known stands in the way."""
+        return self.stuck is None and (self.placeholder is None or is_unused(self.placeholder))
+
 
 def is_placeholder(dataset: Dataset | None) -> bool:
     """Whether it is a placeholder that no stream has filled."""
@@ -46,12 +51,27 @@ def is_unused(placeholder: Dataset) -> bool:
 
 def is_copy_of(dataset: Dataset, source: Dataset) -> bool:
     """Whether a dataset beside a placeholder is the copy of this source: a part of it, or its unfinished beginning."""
-    if not dataset.snapshots:
-        return _is_beginning_of(dataset, source)
+    return has_part_of(dataset, source) if dataset.snapshots else _is_beginning_of(dataset, source)
+
+
+def has_part_of(dataset: Dataset, source: Dataset) -> bool:
+    """Whether they have something in common."""
     present = {snapshot.guid for snapshot in dataset.snapshots}
-    return any(snapshot.guid in present for snapshot in source.snapshots) or any(
-        bookmark.guid in present for bookmark in source.bookmarks
-    )
+    return not present.isdisjoint([s.guid for s in source.snapshots] + [mark.guid for mark in source.bookmarks])
+
+
+def has_copies_below(datasets: Mapping[str, Dataset], place: str, sources: Mapping[str, Dataset]) -> bool:
+    """Whether copies of what is below a source have moved below the copy beside its place, which shows what that is.
+
+    `sources`: by the names of their counterparts. The source itself may have lost all that its copy has.
+    """
+    copy = names.beside(place)
+    for name, dataset in datasets.items():
+        if name.startswith(f"{copy}/"):
+            source = sources.get(place + names.in_place(name[len(copy) :]))
+            if source is not None and has_part_of(dataset, source):
+                return True
+    return False
 
 
 def _is_beginning_of(dataset: Dataset, source: Dataset) -> bool:

@@ -7,7 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from zfs_replicate.model import Bookmark, Dataset, Inventory, Snapshot
-from zfs_replicate.plan.beside import Beside, in_place, is_copy_of, is_placeholder, plan_place
+from zfs_replicate.plan.beside import (
+    Beside,
+    has_copies_below,
+    in_place,
+    is_copy_of,
+    is_placeholder,
+    plan_place,
+)
 from zfs_replicate.zfs import names
 
 
@@ -56,7 +63,9 @@ class Pair:
     @property
     def is_to_be_placed(self) -> bool:
         """Whether there is a copy beside the place that only has to get there."""
-        return self.beside is not None and self.target is not None and bool(self.target.snapshots)
+        if self.beside is None or self.target is None:
+            return False
+        return bool(self.target.snapshots) or (self.beside.has_begun and self.target.resume_token is None)
 
     @property
     def first_name(self) -> str:
@@ -180,7 +189,7 @@ def match_trees(
     """
     pairs: dict[str, Pair] = {}
     datasets = by_counterpart(source, target, excludes)
-    places = _Places(target)
+    places = _Places(target, source, datasets)
     below = Counter(above for name in target.datasets for above in names.ancestors(name))
     above_plain = above_plain_data(datasets.values(), is_decrypting)
     for name, dataset in datasets.items():
@@ -200,11 +209,32 @@ def match_trees(
 
 
 class _Places:
-    """A target as it will be once all copies beside a placeholder have taken its place."""
+    """A target as it will be once all copies beside a placeholder have taken its place.
 
-    def __init__(self, target: Inventory) -> None:
+    Those that are there already get to their places before any other arrives (executor.py), which may be above them.
+    """
+
+    def __init__(self, target: Inventory, source: Inventory, mirrored: Mapping[str, Dataset]) -> None:
         self.datasets: Mapping[str, Dataset] = {**target.datasets, **target.beside}
+        self._before_streams = self.datasets
         self._target = target
+        self._sources = {target.root + name[len(source.root) :]: dataset for name, dataset in source.datasets.items()}
+        self._present: dict[str, Beside] = {}
+        for name, dataset in mirrored.items():
+            self._place_present(name, dataset)
+
+    def _place_present(self, name: str, source: Dataset) -> None:
+        """Note the copy of a source that is beside its place, if there is one. Parents come first."""
+        here, copy = self.datasets.get(name), self.datasets.get(names.beside(name))
+        if copy is None or not (here is None or is_placeholder(here)):
+            return
+        if not (is_copy_of(copy, source) or has_copies_below(self.datasets, name, self._sources)):
+            return
+        beside = plan_place(self.datasets, name, copy.encryption_root)
+        self.datasets = in_place(self.datasets, beside.step)
+        if beside.is_free:
+            self._before_streams = in_place(self._before_streams, beside.step)
+        self._present[name] = beside
 
     def inventory(self) -> Inventory:
         """Return it without what is beside the root, parents first."""
@@ -214,16 +244,14 @@ class _Places:
     def with_place(self, pair: Pair) -> Pair:
         """Given a pair whose parents have been seen, return it with the copy that is, or will be, beside the target."""
         name, here = pair.target_name, pair.target
-        if here is not None and not is_placeholder(here):
+        if name in self._present:
+            return replace(pair, beside=self._present[name])
+        if not is_placeholder(here) or not pair.needs_place_beside:
             return pair
-        copy = self.datasets.get(names.beside(name))
-        is_there = copy is not None and is_copy_of(copy, pair.source)
-        if not is_there and not pair.needs_place_beside:
-            return pair
-        root = copy.encryption_root if is_there and copy is not None else _future_root(pair)
-        beside = plan_place(self.datasets, name, root, is_taken=copy is not None and not is_there)
+        is_taken = names.beside(name) in self.datasets
+        beside = plan_place(self._before_streams, name, _future_root(pair), is_taken=is_taken)
         self.datasets = in_place(self.datasets, beside.step)
-        return replace(pair.with_target(self.datasets[name] if is_there else None), beside=beside)
+        return replace(pair.with_target(None), beside=beside)
 
 
 def _future_root(pair: Pair) -> str | None:

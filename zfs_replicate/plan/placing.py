@@ -32,8 +32,8 @@ def place_problem(pair: Pair, arriving: tuple[Snapshot, ...], context: PlanConte
     if pair.beside.is_taken:
         return Conflict(
             f"its copy is to be received as {copy}, since zfs cannot fill the placeholder, but that is something else",
-            f"give that another name: zfs rename {shlex.quote(copy)} {shlex.quote(other_name(copy, context))}; then run"
-            " again",
+            f"give that another name: zfs rename {shlex.quote(copy)} {shlex.quote(other_name(copy, context.now))}; then"
+            " run again",
         )
     if placeholder is None:
         return None

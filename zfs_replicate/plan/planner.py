@@ -19,7 +19,7 @@ from zfs_replicate.plan.clocks import clock_doubt, earliest_clock
 from zfs_replicate.plan.conflicts import below_conflict, unforeseen_change
 from zfs_replicate.plan.identity import mirror_of
 from zfs_replicate.plan.leftovers import find_leftovers
-from zfs_replicate.plan.pair import Pair, is_on_its_way, match_trees, not_excluded
+from zfs_replicate.plan.pair import Pair, match_trees, not_excluded
 from zfs_replicate.plan.placing import taken_place
 from zfs_replicate.plan.pools import check_target_is_writable, leaving_source, pool_warnings
 from zfs_replicate.plan.preparation import prepare
@@ -27,6 +27,7 @@ from zfs_replicate.plan.protection import CLOCK_DOUBT, conflict_plan, protected_
 from zfs_replicate.plan.room import with_room
 from zfs_replicate.plan.route import cleared_mark, route_to_tip
 from zfs_replicate.plan.sharing import with_sharing
+from zfs_replicate.plan.unplaced import left_out_problem, unplaced_problems
 from zfs_replicate.plans import DatasetPlan, Plan
 from zfs_replicate.steps import CreateParent
 from zfs_replicate.zfs import names
@@ -57,9 +58,9 @@ def make_plan(survey: Survey, request: MirrorRequest, now: int) -> Plan:
     plan = replace(plan_trees(survey.source, survey.target, context), leftovers=leftovers)
     is_kept = any(kept.reason == CLOCK_DOUBT for dataset in plan.datasets for kept in dataset.kept)
     doubts = (str(doubt),) if doubt is not None and (doubt.is_certain or is_kept) else ()
-    left_out = _left_out_problem(survey, request.policy.excludes)
+    left_out = left_out_problem(survey.source, survey.source_host, request.policy.excludes)
     warnings = (*doubts, *pool_warnings(survey, target_capabilities), *([left_out] if left_out else []))
-    plan = replace(plan, warnings=warnings)
+    plan = replace(plan, warnings=(*warnings, *plan.warnings))
     return with_sharing(plan, request.policy.tag, request.connection, request.remote)
 
 
@@ -81,19 +82,9 @@ def plan_trees(source: Inventory, target: Inventory, context: PlanContext) -> Pl
     if source.is_read_only:
         plans = tuple(map(leaving_source, pairs, plans))
     creates = any(plan.creates_target for plan in plans)
-    return Plan(_missing_parents(target, pairs) if creates else (), plans, tuple(orphan.name for orphan in orphans))
-
-
-def _left_out_problem(survey: Survey, excludes: tuple[str, ...]) -> str | None:
-    """Return what to say of copies on the source that are on their way to their places; None if there are none."""
-    datasets = [one for one in not_excluded(survey.source, excludes) if is_on_its_way(one, survey.source)]
-    copies = ", ".join(one.name for one in datasets if one.name.endswith(names.BESIDE_SUFFIX))
-    if not copies:
-        return None
-    return (
-        f"{copies} on {survey.source_host}: left out with all below, because a mirror into that tree was interrupted"
-        " while a copy took its place; run that one again: then it is mirrored by its own name"
-    )
+    ancestors = _missing_parents(target, pairs) if creates else ()
+    warnings = tuple(unplaced_problems(target, pairs, context.now))
+    return Plan(ancestors, plans, tuple(orphan.name for orphan in orphans), warnings)
 
 
 def _missing_parents(target: Inventory, pairs: Sequence[Pair]) -> tuple[CreateParent, ...]:

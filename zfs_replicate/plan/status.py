@@ -16,6 +16,7 @@ from zfs_replicate.plan.clocks import ClockDoubt
 from zfs_replicate.plan.encryption import foreign_root_problem, other_key_problem
 from zfs_replicate.plan.identity import standing_of
 from zfs_replicate.plan.pair import Pair, awaited, match_trees, not_excluded
+from zfs_replicate.plan.unplaced import unplaced_problems
 from zfs_replicate.plans import Leftover
 from zfs_replicate.units import age
 from zfs_replicate.zfs.emptiness import is_untouched, used_placeholder_problem
@@ -57,7 +58,8 @@ class DatasetStatus:
 class Status:
     """All copies below a target root, parents first. `clock`: why a clock may be wrong, and with it all ages.
 
-    `leftovers`: holds that the mirror does not need, `sharing`: who else uses the tag; neither is a problem of a copy.
+    `unplaced`: copies that are not in their places, and stay there. `leftovers`: holds that the mirror does not need,
+    `sharing`: who else uses the tag. None of these is a problem of a copy.
     """
 
     root: str
@@ -65,6 +67,7 @@ class Status:
     clock: ClockDoubt | None = None
     leftovers: tuple[Leftover, ...] = ()
     sharing: str | None = None
+    unplaced: tuple[str, ...] = ()
 
     @property
     def level(self) -> Level:
@@ -85,11 +88,15 @@ def evaluate(target: Inventory, source: Inventory | None, options: StatusOptions
     Source `a b c`, target `a b`, with the holds on b: one dataset, newest b, 1 behind. If the target does not exist,
     the status lists the datasets of the source, or none if the source was not asked.
     """
+    unplaced: tuple[str, ...] = ()
     if source is None:
         statuses = _without_source(target, options, now)
     else:
-        statuses = _with_source(target, source, options, now, mirror)
-    return Status(target.root, tuple(sorted(statuses, key=lambda status: status.name.split("/"))))
+        pairs, orphans = match_trees(source, target, options.excludes)
+        statuses = _with_source(_Trees(target, source, pairs, orphans), options, now, mirror)
+        unplaced = tuple(unplaced_problems(target, pairs, now))
+    in_order = tuple(sorted(statuses, key=lambda status: status.name.split("/")))
+    return Status(target.root, in_order, unplaced=unplaced)
 
 
 # --- without the source ---
@@ -117,17 +124,24 @@ def _is_held_by_mirror(snapshot: Snapshot, tag: str | None) -> bool:
 # --- with the source ---
 
 
-def _with_source(
-    target: Inventory, source: Inventory, options: StatusOptions, now: int, mirror: str
-) -> Iterator[DatasetStatus]:
-    pairs, orphans = match_trees(source, target, options.excludes)
-    for pair in pairs:
+@dataclass(frozen=True, slots=True)
+class _Trees:
+    """Both sides, and how they match."""
+
+    target: Inventory
+    source: Inventory
+    pairs: tuple[Pair, ...]
+    orphans: tuple[Dataset, ...]
+
+
+def _with_source(trees: _Trees, options: StatusOptions, now: int, mirror: str) -> Iterator[DatasetStatus]:
+    for pair in trees.pairs:
         if pair.source.snapshots or pair.present is not None:
-            yield _compare(pair, options, now, source.is_read_only, mirror)
-    for dataset in orphans:
+            yield _compare(pair, options, now, trees.source.is_read_only, mirror)
+    for dataset in trees.orphans:
         yield replace(_unpaired(dataset, now), is_orphan=True, notes=("not on the source; kept",))
-    awaited_here = awaited(source, target) - {pair.target_name for pair in pairs}
-    for dataset in not_excluded(target, options.excludes):
+    awaited_here = awaited(trees.source, trees.target) - {pair.target_name for pair in trees.pairs}
+    for dataset in not_excluded(trees.target, options.excludes):
         if dataset.name in awaited_here:
             yield replace(
                 _unpaired(dataset, now),

@@ -100,7 +100,8 @@ def _dataset_data(dataset: DatasetStatus) -> dict[str, object]:
 
 
 def _warnings(status: Status) -> list[str]:
-    return [str(warning) for warning in (status.clock, status.sharing) if warning is not None]
+    warnings = (status.clock, status.sharing, *status.unplaced)
+    return [str(warning) for warning in warnings if warning is not None]
 
 
 def _text(status: Status) -> str:

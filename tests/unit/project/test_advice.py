@@ -48,6 +48,9 @@ PASTED = {
     ("plan/placing.py", "zfs load-key …"): "test_placing.py::test_a_child_with_the_key_of_the_vault_gets_its_own",
     ("plan/placing.py", "zfs rename … …"): "test_placing.py::test_a_foreign_dataset_beside_a_placeholder_is_kept",
     ("plan/planner.py", "zfs snapshot -r …"): "test_advice.py::test_source_without_snapshots_gets_one",
+    ("plan/unplaced.py", "zfs rename … …"): (
+        "test_placing_again.py::test_unknown_datasets_beside_a_place_are_reported"
+    ),
     ("plan/pools.py", "zpool export … && zpool import …"): "test_pools.py::test_a_read_only_pool_is_imported_again",
     ("plan/pools.py", "zpool set feature@extensible_dataset=enabled …"): (
         "test_pools.py::test_an_old_target_receives_without_saving_state"
