@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from tests.support.lab.placing import SOURCE, assert_mirrored, identities, killer, with_safe
+from tests.support.lab.faults import REAL
+from tests.support.lab.placing import SOURCE, assert_mirrored, identities, killer, shimmed, with_safe
 from tests.support.lab.world import World, paste, zfs
 
 TARGET = "offsite/safe"
@@ -69,5 +75,73 @@ def test_nested_copies_get_to_their_places_in_one_run(safe: World) -> None:
     assert safe.replicate_from(SOURCE, TARGET).stderr == ""
     assert safe.get(f"{TARGET}/q/deep", "guid") == deep
     safe.snapshot(f"{SOURCE}@three", recursive=True)
+    assert safe.replicate_from(SOURCE, TARGET).stderr == ""
+    assert_mirrored(safe, SOURCE, TARGET)
+
+
+@contextlib.contextmanager
+def mounted(world: World, name: str = TARGET) -> Iterator[Path]:
+    """Mount a dataset, as an administrator would."""
+    directory = world.directory / "place"
+    zfs("set", "canmount=noauto", TARGET)
+    zfs("set", f"mountpoint={directory}", TARGET)
+    zfs("mount", name)
+    yield Path(world.get(name, "mountpoint"))
+
+
+@contextlib.contextmanager
+def process_in(directory: Path) -> Iterator[None]:
+    with subprocess.Popen(["sleep", "600"], cwd=directory) as process:
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def test_a_mounted_placeholder_is_unmounted(safe: World) -> None:
+    safe.replicate_from(SOURCE, TARGET)
+    before = identities(safe, TARGET)
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    with mounted(safe):
+        assert safe.replicate_from(SOURCE, TARGET).stderr == ""
+    assert identities(safe, TARGET) == before
+    assert_mirrored(safe, SOURCE, TARGET)
+
+
+@pytest.mark.parametrize("busy", ["", "/plain"])
+def test_a_busy_placeholder_is_left_before_anything_moves(safe: World, busy: str) -> None:
+    """Its shell stands in the placeholder, or in a copy that is mounted below it."""
+    zfs("create", "-o", "encryption=off", f"{SOURCE}/plain")
+    safe.snapshot(f"{SOURCE}/plain@one")
+    safe.replicate_from(SOURCE, TARGET)
+    before = identities(safe, TARGET)
+    with mounted(safe) as directory:
+        if busy:
+            zfs("mount", TARGET + busy)
+        with process_in(Path(f"{directory}{busy}")):
+            for name in ("two", "three"):
+                safe.snapshot(f"{SOURCE}@{name}", recursive=True)
+                refused = safe.replicate_from(SOURCE, TARGET, expect=1).stderr
+                assert f"{TARGET} on" in refused
+                assert "it is mounted and in use" in refused
+                assert identities(safe, TARGET) == before
+                assert safe.snapshots(f"{TARGET}/my child")[-1] == name
+                assert safe.get(TARGET, "mounted") == safe.get(TARGET + busy, "mounted") == "yes"
+        paste(refused, "zfs unmount ")
+    assert safe.replicate_from(SOURCE, TARGET).stderr == ""
+    assert identities(safe, TARGET) == before
+    assert_mirrored(safe, SOURCE, TARGET)
+
+
+def test_data_written_until_a_placeholder_is_unmounted_is_kept(safe: World) -> None:
+    """It is mounted again then."""
+    safe.replicate_from(SOURCE, TARGET)
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    with mounted(safe) as directory:
+        meddler = f'#!/bin/sh\n[ "$1" != unmount ] || echo data >"{directory}/file"\nexec {REAL} "$@"\n'
+        refused = safe.replicate_from(SOURCE, TARGET, env=shimmed(safe, meddler), expect=1).stderr
+        assert "data has been written to it since" in refused
+        assert (directory / "file").read_text() == "data\n"
+        (directory / "file").unlink()
     assert safe.replicate_from(SOURCE, TARGET).stderr == ""
     assert_mirrored(safe, SOURCE, TARGET)

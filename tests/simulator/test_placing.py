@@ -130,6 +130,40 @@ def test_data_that_the_placeholder_gets_meanwhile_is_kept(mirror: Mirror) -> Non
     assert_in_place(mirror)
 
 
+def test_a_mounted_placeholder_is_unmounted(mirror: Mirror) -> None:
+    mirror.world.dataset(PLACE).is_mounted = True
+    mirror.run_well()
+    assert_in_place(mirror)
+
+
+def test_data_written_until_the_placeholder_is_unmounted_is_kept(mirror: Mirror) -> None:
+    mirror.world.dataset(PLACE).is_mounted = True
+    mirror.world.faults.arm(Call(lambda: mirror.world.write(PLACE, 65_536)), "zfs unmount", host="target")
+    errors = {outcome.plan.target: outcome.error for outcome in mirror.run().outcomes}
+    assert "data has been written to it since" in str(errors[PLACE])
+    assert mirror.world.content(PLACE)
+    assert mirror.world.dataset(PLACE).is_mounted
+
+
+@pytest.mark.parametrize("busy", ["", "/a"])
+def test_nothing_moves_while_a_placeholder_is_in_use(mirror: Mirror, busy: str) -> None:
+    mirror.world.dataset(PLACE).is_mounted = True
+    mirror.world.dataset(PLACE + busy).is_mounted = mirror.world.dataset(PLACE + busy).is_in_use = True
+    for name in ("two", "three"):
+        errors = {outcome.plan.target: outcome.error for outcome in mirror.run().outcomes}
+        assert "it is mounted and in use" in str(errors.pop(PLACE))
+        assert set(errors.values()) == {None}
+        for child in ("a", "b"):
+            assert mirror.world.snapshots(f"{PLACE}/{child}")[-1] == name
+        assert mirror.world.dataset(PLACE).is_mounted
+        if name == "two":
+            mirror.snapshot("three")
+    mirror.world.dataset(PLACE + busy).is_in_use = False
+    mirror.target.run("zfs", "unmount", PLACE)
+    assert full_sends(mirror.run_well()) == []
+    assert mirror.is_mirrored()
+
+
 def test_another_mirror_waits_for_its_copy_to_come_back(mirror: Mirror) -> None:
     """A mirror of its own into what was about to move."""
     own = ("-r", "tank/data/a", "-l", f"{PLACE}/a")

@@ -1,12 +1,14 @@
 """Let a copy that arrived beside a placeholder take its place. take_place(TakePlace, TargetHost) → None.
 
 Each command leaves a state that the next run understands by its names. What lies below the placeholder only moves, and
-zfs destroys nothing without -r that has snapshots, or anything below it. But what somebody writes into the placeholder
-itself, in the milliseconds between the last look at it and its destroy, is lost.
+zfs destroys nothing without -r that has snapshots, or anything below it. The placeholder is unmounted before the last
+looks at it; but what somebody mounts it for and writes, in the milliseconds between the last one and its destroy, is
+lost.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,6 +17,7 @@ from zfs_replicate.errors import TargetDiverged
 from zfs_replicate.hosts.base import TargetHost, run
 from zfs_replicate.model import Dataset, Kind
 from zfs_replicate.plans import DatasetPlan, Outcome
+from zfs_replicate.run.mounts import unmounted
 from zfs_replicate.run.parents import create_parent
 from zfs_replicate.run.reading import parse_errors_of
 from zfs_replicate.steps import CreateParent, DestroyPlaceholder, MoveDataset, TakePlace
@@ -27,18 +30,19 @@ log = logging.getLogger(__name__)
 def take_place(step: TakePlace, target: TargetHost) -> None:
     """Carry out the acts of a step, then rename the copy. Raises: the error of the first that fails."""
     place = step.target
-    for act in step.acts:  # before anything moves
-        if isinstance(act, DestroyPlaceholder):
-            _check_untouched(act, place, target)
-    for act in (*step.acts, MoveDataset(step.copy, place)):
-        match act:
-            case CreateParent():
-                create_parent(target, act)
-            case MoveDataset():
-                _run(target, commands.rename_dataset(act), place, f"rename {act.old} to {act.new}")
-            case DestroyPlaceholder():
-                _check_untouched(act, place, target)
-                _run(target, commands.destroy_placeholder(act.target), place, f"destroy the placeholder {act.target}")
+    going = [act for act in step.acts if isinstance(act, DestroyPlaceholder)]
+    with unmounted([act.target for act in going], place, target) if going else contextlib.nullcontext():
+        for placeholder in going:  # before anything moves
+            _check_untouched(placeholder, place, target)
+        for act in (*step.acts, MoveDataset(step.copy, place)):
+            match act:
+                case CreateParent():
+                    create_parent(target, act)
+                case MoveDataset():
+                    _run(target, commands.rename_dataset(act), place, f"rename {act.old} to {act.new}")
+                case DestroyPlaceholder(name):
+                    _check_untouched(act, place, target)
+                    _run(target, commands.destroy_placeholder(name), place, f"destroy the placeholder {name}")
     log.info("%s: the copy has taken the place of the placeholder", place)
 
 

@@ -142,6 +142,16 @@ def rename_dataset(act: MoveDataset) -> Command:
     return ("zfs", "rename", *stay, act.old, act.new)
 
 
+def unmount(dataset: str) -> Command:
+    """Unmount a filesystem once. What is below it and mounted where that inherits it goes along, or all of it fails."""
+    return ("zfs", "unmount", dataset)
+
+
+def mount(dataset: str) -> Command:
+    """Mount a filesystem where its properties say."""
+    return ("zfs", "mount", dataset)
+
+
 def destroy_placeholder(dataset: str) -> Command:
     """Destroy a dataset; without -r, zfs refuses one that has snapshots or anything below it."""
     return ("zfs", "destroy", dataset)
@@ -167,7 +177,19 @@ def bookmark(pairs: Sequence[tuple[str, str]], obsolete: Sequence[str]) -> Comma
     return ("sh", "-c", _BOOKMARK, "sh", *(name for pair in pairs for name in pair), "--", *obsolete)
 
 
-_CHANGING = ("hold", "release", "send", "receive", "create", "rename", "rollback", "inherit", "destroy")
+_CHANGING = (
+    "hold",
+    "release",
+    "send",
+    "receive",
+    "create",
+    "rename",
+    "rollback",
+    "inherit",
+    "destroy",
+    "unmount",
+    "mount",
+)
 
 
 def elevated(command: Command) -> Command:

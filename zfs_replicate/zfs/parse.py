@@ -80,6 +80,11 @@ def encrypted(lines: Iterable[str]) -> dict[str, bool]:
     return {name: value not in ("off", "-") for name, value in (columns(line, 2) for line in lines)}
 
 
+def mounted(lines: Iterable[str]) -> frozenset[str]:
+    """Given lines of `zfs list -Hp -o name,mounted`, return the names of what is mounted."""
+    return frozenset(name for name, value in (columns(line, 2) for line in lines) if value == "yes")
+
+
 def bookmarks(lines: Iterable[str]) -> dict[str, tuple[Bookmark, ...]]:
     """Given lines of `zfs list -Hp -t bookmark -o name,guid,createtxg,creation`, return the bookmarks by dataset.
 

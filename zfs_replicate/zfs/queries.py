@@ -107,6 +107,11 @@ def sync(pool: str) -> Command:
     return ("zpool", "sync", pool)
 
 
+def list_mounted(dataset: str) -> Command:
+    """List a filesystem and those below it, with whether each is mounted (see parse.mounted)."""
+    return ("zfs", "list", "-Hp", "-r", "-t", "filesystem", "-o", "name,mounted", dataset)
+
+
 def list_bookmarks(datasets: Sequence[str]) -> Command:
     """List the bookmarks of these datasets (see parse.bookmarks)."""
     return ("zfs", "list", "-Hp", "-d", "1", "-t", "bookmark", "-o", "name,guid,createtxg,creation", *datasets)

@@ -156,6 +156,37 @@ def _rename_snapshot(machine: Machine, old: str, new: str, is_recursive: bool) -
     return Reply()
 
 
+def zfs_mount(machine: Machine, arguments: Sequence[str]) -> Reply:
+    (name,) = arguments
+    dataset = machine.dataset(name)
+    if machine.user != ROOT:
+        raise Refused(f"cannot mount '{name}': Insufficient privileges")
+    if dataset.is_mounted:
+        raise Refused(f"cannot mount '{name}': filesystem already mounted")
+    dataset.is_mounted = True
+    return Reply()
+
+
+def zfs_unmount(machine: Machine, arguments: Sequence[str]) -> Reply:
+    """Unmount a filesystem, and what is mounted below it: all or none (lab)."""
+    (name,) = arguments
+    if not machine.dataset(name).is_mounted:
+        raise Refused(f"cannot unmount '{name}': not currently mounted")
+    if machine.user != ROOT:
+        raise Refused(f"cannot unmount '/{name}': Insufficient privileges")
+    mounted = [dataset for dataset in machine.world.pool_of(name).tree(name) if dataset.is_mounted]
+    refuse_in_use(mounted)
+    for dataset in mounted:
+        dataset.is_mounted = False
+    return Reply()
+
+
+def refuse_in_use(datasets: Sequence[Dataset]) -> None:
+    for dataset in datasets:
+        if dataset.is_mounted and dataset.is_in_use:
+            raise Refused(f"cannot unmount '/{dataset.name}': pool or dataset is busy")
+
+
 def zfs_set(machine: Machine, arguments: Sequence[str]) -> Reply:
     (option, *names) = arguments
     name, _, value = option.partition("=")

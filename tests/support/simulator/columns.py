@@ -160,6 +160,7 @@ _COLUMNS: dict[str, Callable[[Machine, Entry], str]] = {
     "origin": _origin,
     "written": _written,
     "logicalreferenced": _logical,
+    "mounted": lambda _machine, entry: "yes" if entry.dataset.is_mounted else "no",
     "encryption": _encryption,
     "encryptionroot": _encryption_root,
     "keystatus": _key_status,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tests.support.simulator.administration import refuse_in_use
 from tests.support.simulator.machine import Machine, Refused, Reply, parse_flags
 from tests.support.simulator.world import Dataset, Pool, Snapshot
 
@@ -98,6 +99,7 @@ def _destroy_dataset(machine: Machine, name: str, is_recursive: bool) -> Reply:
         if outside:
             raise Refused(_dependents(f"'{name}': {root.kind} has dependent clones", outside))
     machine.require(name, f"cannot destroy '{name}'", "destroy", "mount")
+    refuse_in_use(tree)
     for dataset in reversed(tree):
         if dataset.saved and dataset.saved.is_active:
             part = "" if dataset.is_unfinished else "/%recv"

@@ -29,6 +29,8 @@ _ZFS: dict[str, Callable[[Machine, Arguments], Reply]] = {
     "set": administration.zfs_set,
     "inherit": administration.zfs_inherit,
     "allow": administration.zfs_allow,
+    "mount": administration.zfs_mount,
+    "unmount": administration.zfs_unmount,
     "load-key": lambda machine, arguments: administration.zfs_load_key(machine, arguments, True),
     "unload-key": lambda machine, arguments: administration.zfs_load_key(machine, arguments, False),
 }

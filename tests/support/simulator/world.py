@@ -91,7 +91,8 @@ class Dataset:
     """A filesystem or volume. `snapshots` are ordered by createtxg; `properties` are those set locally.
 
     `key`: identity of its encryption key, 0 for none; `is_encryption_root`: it does not inherit that. `is_unfinished`:
-    its first receive was cut. `residue`: bytes that count as written although nothing was modified.
+    its first receive was cut. `residue`: bytes that count as written although nothing was modified. `is_in_use`: it is
+    mounted, and a process has its directory.
     """
 
     name: str
@@ -109,6 +110,8 @@ class Dataset:
     origin: Snapshot | None = None
     saved: SavedReceive | None = None
     is_unfinished: bool = False
+    is_mounted: bool = False
+    is_in_use: bool = False
     residue: int = 0
     allowed: dict[str, set[str]] = field(default_factory=dict)
 

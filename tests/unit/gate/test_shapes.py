@@ -22,6 +22,7 @@ TARGET_ONLY = {
     *("list_placeholders", "list_copies", "receive", "rollback", "decode_token"),
     *("decompress", "list_contents", "list_guids_in", "list_bookmarks", "list_sectors", "rename_snapshot", "sync"),
     *("list_marked", "list_origins", "encryption_root", "rename_dataset", "destroy_placeholder"),
+    *("list_mounted", "mount", "unmount"),
 }
 """Builders whose commands never run on a source."""
 

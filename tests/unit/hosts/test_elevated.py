@@ -33,6 +33,8 @@ RECEIVING = Receiving("off/a", Kind.VOLUME)
         commands.clear_placeholder("off/a"),
         commands.destroy("off/a", ["x"]),
         commands.destroy_placeholder("off/a"),
+        commands.unmount("off/a"),
+        commands.mount("off/a"),
         commands.rename_dataset(MoveDataset("off/a", "off/b")),
     ],
 )
@@ -63,6 +65,7 @@ def test_the_compressor_does_not_run_by_sudo() -> None:
         queries.list_existing(["tank"]),
         queries.list_placeholders("tank"),
         queries.list_contents(["tank"]),
+        queries.list_mounted("tank"),
         queries.sync("tank"),
         queries.list_limits(["tank"]),
         queries.decode_token("1-ab"),

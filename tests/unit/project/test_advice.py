@@ -59,6 +59,7 @@ PASTED = {
         "test_one_tag.py::test_a_hold_of_unknown_origin_goes_by_the_printed_command"
     ),
     ("run/inventory.py", "zfs list -r …"): "test_advice.py::test_list_that_prints_nothing_can_be_looked_at",
+    ("run/mounts.py", "zfs unmount …"): "test_placing_again.py::test_a_busy_placeholder_is_left_before_anything_moves",
     ("run/parents.py", "zfs load-key …"): "test_parents.py::test_parents_in_a_locked_vault",
     ("zfs/known_messages.py", "mount | grep -F …"): "test_advice.py::test_mounted_placeholder_shows_where",
     ("zfs/known_messages.py", r"zfs list -Ht snapshot -o name -r … | xargs -rd '\n' zfs holds"): (
