@@ -6,6 +6,8 @@ import copy
 import itertools
 import random
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -141,6 +143,28 @@ def test_two_first_runs_at_one_moment_lose_no_base(user: str, moment: At, comman
         site.retain_only_held()
         site.run(target)
     assert sorted(map(len, held(site).values())) == [1, 1]
+
+
+@pytest.mark.parametrize("user", ["root", "pulled"])
+def test_a_first_run_releases_no_hold_that_it_did_not_place(user: str) -> None:
+    """The other mirror had read the source before there was s1, and held s0 after this one had read that."""
+    site = Site(user)
+    site.snapshot("s0")
+    has_read, goes_on = threading.Event(), threading.Event()
+    hosts = [Amid(site.world, "tank", name="source", user=user) for _mirror in range(2)]
+    hosts[1].happens(lambda: (has_read.set(), goes_on.wait(60)), "zfs hold", 1, "before")
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(site.attempt, "two", source=hosts[1])
+        assert has_read.wait(60)
+        site.snapshot("s1")
+        hosts[0].happens(lambda: (goes_on.set(), other.result(60)), "zfs hold", 1, "before")
+        site.attempt("one", source=hosts[0])
+    assert site.world.snapshots(TARGETS["two"]) == ["s0"]
+    assert "mirror" in held(site)["s0"]
+    for number, target in enumerate(("one", "one", "two", "one", "two"), 2):
+        site.snapshot(f"s{number}")
+        site.retain_only_held()
+        site.run(target)
 
 
 @pytest.mark.parametrize("user", ["root", "pulled"])
