@@ -6,38 +6,16 @@ from dataclasses import replace
 
 import pytest
 
+from tests.support.beside import BESIDE, COPIES, SOURCE, conflict_text, keyed, of_source, planned
 from tests.support.notation import NOW, context, plan_of, target_tree, tree, tree_steps
 from tests.support.rendering import rendered
 from zfs_replicate.config import StatusOptions
-from zfs_replicate.model import Inventory, Kind
+from zfs_replicate.model import Kind
 from zfs_replicate.plan.planner import plan_trees
 from zfs_replicate.plan.status import evaluate
-from zfs_replicate.plans import DatasetPlan
 from zfs_replicate.zfs import names
 
-SOURCE = tree("t", ":a!", "p:encrypted b", "p/c:encrypted a!", "p/v:encrypted volume a!")
-COPIES = (":a^", "p/c:encrypted a^", "p/v:encrypted volume a^")
-BESIDE = "o/p.zfs_replicate"
 STEPS = f"hold b; send b raw as new at {BESIDE}; take place c v -.; verify b; hold-target b"
-
-
-def planned(source: Inventory, target: Inventory, name: str = "o/p") -> DatasetPlan:
-    return next(plan for plan in plan_of(source, target).datasets if plan.target == name)
-
-
-def of_source(copies: Inventory) -> Inventory:
-    """Return the target with the saved state of t/p beside o/p, whatever the notation has named."""
-    beside = copies.datasets[BESIDE]
-    if beside.resume_token is None or beside.resume_token.contents is None:
-        return copies
-    contents = replace(beside.resume_token.contents, to_name="t/p@b")
-    beside = replace(beside, resume_token=replace(beside.resume_token, contents=contents))
-    return replace(copies, datasets={**copies.datasets, BESIDE: beside})
-
-
-def conflict_text(plan: DatasetPlan) -> str:
-    assert plan.conflict is not None
-    return f"{plan.conflict.what}; {plan.conflict.next_step}"
 
 
 def test_a_raw_copy_is_received_beside_a_placeholder() -> None:
@@ -83,49 +61,6 @@ def test_the_copy_of_the_root_is_beside_it() -> None:
     for target, acts in ((target_tree("o/p", ":placeholder"), " -."), (target_tree("o/p"), "")):
         texts = tree_steps(source, replace(target, beside=beside))
         assert texts == {"o/p": f"hold b; take place{acts}; hold-target b", "o/p/c": "nothing"}
-
-
-@pytest.mark.parametrize("place", ["placeholder", "absent"])
-def test_a_copy_is_known_by_what_has_moved_below_it(place: str) -> None:
-    """Also when the source has lost all that the copy itself has."""
-    moved = (f"p:{place}", "p.zfs_replicate:encrypted x^", "p.zfs_replicate/c:encrypted a^")
-    for words, steps in (("b", "conflict; take place"), ("empty", "take place")):
-        source = tree("t", ":a!", f"p:encrypted {words}", "p/c:encrypted a!")
-        plan = plan_of(source, target_tree("o", ":a^", *moved))
-        acts = " -." if place == "placeholder" else ""
-        assert {dataset.target: rendered(dataset) for dataset in plan.datasets} == {
-            "o": "nothing",
-            "o/p": f"{steps}{acts}",
-            "o/p/c": "nothing",
-        }
-        assert (plan.orphans, plan.warnings) == ((), ())
-
-
-def test_a_copy_of_the_root_is_known_by_what_has_moved() -> None:
-    source = tree("t", ":encrypted b", "c:encrypted a!")
-    beside = target_tree("o/p.zfs_replicate", ":encrypted x^", "c:encrypted a^").datasets
-    texts = tree_steps(source, replace(target_tree("o/p"), beside=beside))
-    assert texts == {"o/p": "conflict; take place", "o/p/c": "nothing"}
-
-
-@pytest.mark.parametrize(
-    ("place", "reason"),
-    [("absent", "nothing shows that it is a copy of t/p"), ("encrypted b^", "o/p is there already")],
-)
-def test_unknown_datasets_beside_a_place_are_reported(place: str, reason: str) -> None:
-    copies = target_tree("o", *COPIES[:1], f"p:{place}", "p.zfs_replicate:encrypted x^", "p.zfs_replicate/z:x^")
-    (warning,) = plan_of(SOURCE, copies).warnings
-    (shown,) = evaluate(copies, SOURCE, StatusOptions(), NOW).unplaced
-    assert f"{BESIDE} on this machine: " in warning
-    assert reason in warning
-    assert warning == shown
-    assert warning.endswith(f"zfs rename {BESIDE} o/p.old-20231114-2213")
-
-
-def test_an_unknown_dataset_beside_the_root_is_reported() -> None:
-    beside = target_tree("o/p.zfs_replicate", ":encrypted x^", "z:x^").datasets
-    (warning,) = plan_of(tree("t", ":b"), replace(target_tree("o/p"), beside=beside)).warnings
-    assert "o/p.zfs_replicate on this machine: " in warning
 
 
 def test_nothing_but_a_placeholder_is_replaced() -> None:
@@ -207,15 +142,6 @@ def test_room_is_made_once_the_copy_is_in_its_place() -> None:
 
 
 # --- keys ---
-
-
-def keyed(inventory: Inventory, roots: dict[str, str]) -> Inventory:
-    """Return the target with these encryption roots by name."""
-    datasets = {
-        name: replace(dataset, is_encrypted=name in roots, encryption_root=roots.get(name))
-        for name, dataset in inventory.datasets.items()
-    }
-    return replace(inventory, datasets=datasets)
 
 
 def test_an_encrypted_placeholder_is_not_filled_in_plain() -> None:
