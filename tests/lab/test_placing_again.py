@@ -36,6 +36,11 @@ def test_a_copy_is_known_though_its_source_lost_its_snapshots(safe: World) -> No
     safe.snapshot(f"{SOURCE}@two", recursive=True)
     safe.replicate_from(SOURCE, TARGET, env=killer(safe, "rename", 3, "before"), expect=-9)
     assert not safe.exists(TARGET)
+    shown = safe.program("status", "-l", TARGET, expect=1).stdout
+    assert (
+        f"ZFS_REPLICATE WARNING - 1 of 3 datasets below {TARGET}: {TARGET}: no mirror holds it on the target" in shown
+    )
+    assert f"its copy is {BESIDE} until the next run" in shown
     lose(safe, f"{SOURCE}@two")
     safe.snapshot(f"{SOURCE}@three", recursive=True)
     refused = safe.replicate_from(SOURCE, TARGET, expect=1).stderr

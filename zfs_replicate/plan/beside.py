@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from zfs_replicate.model import Dataset
+from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory
 from zfs_replicate.steps import CreateParent, DestroyPlaceholder, MoveDataset, PlaceAct, TakePlace
 from zfs_replicate.zfs import names
 from zfs_replicate.zfs.emptiness import is_untouched
@@ -160,6 +160,41 @@ def in_place(datasets: Mapping[str, Dataset], step: TakePlace) -> dict[str, Data
             bare = replace(after[act.target], is_encrypted=False, encryption_root=None, written=0, logical_bytes=0)
             after[act.target] = bare
     return after
+
+
+def all_in_place(target: Inventory) -> tuple[Inventory, dict[str, str]]:
+    """Given a target whose source is not known, return it as it will be, and the copies beside by their places.
+
+    A copy is what has such a name, and a mirror's hold on it or below it; its place is free, or a placeholder.
+    """
+    datasets: Mapping[str, Dataset] = {**target.datasets, **target.beside}
+    copies: dict[str, str] = {}
+    while (copy := next((n for n in datasets if _waits_for_its_place(n, datasets, target.root)), None)) is not None:
+        place = copy.removesuffix(names.BESIDE_SUFFIX)
+        datasets = in_place(datasets, plan_place(datasets, place, None).step)
+        copies[place] = copy
+    return within_root(target, datasets), copies
+
+
+def within_root(target: Inventory, datasets: Mapping[str, Dataset]) -> Inventory:
+    """Return a target with those of the datasets that are at or below its root, parents first."""
+    own = sorted((name for name in datasets if names.is_within(name, target.root)), key=lambda name: name.split("/"))
+    return replace(target, datasets={name: datasets[name] for name in own})
+
+
+def _waits_for_its_place(copy: str, datasets: Mapping[str, Dataset], root: str) -> bool:
+    place = copy.removesuffix(names.BESIDE_SUFFIX)
+    if place == copy or not names.is_within(place, root):
+        return False
+    here = datasets.get(place)
+    if not (here is None or is_placeholder(here)):
+        return False
+    return any(names.is_within(name, copy) and is_held_by_mirror(dataset) for name, dataset in datasets.items())
+
+
+def is_held_by_mirror(dataset: Dataset) -> bool:
+    """Whether a mirror's target hold is on any of its snapshots."""
+    return any(tag.endswith(TARGET_SUFFIX) for snapshot in dataset.snapshots for tag in snapshot.holds)
 
 
 def _renamed(dataset: Dataset, step: TakePlace) -> Dataset:

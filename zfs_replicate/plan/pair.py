@@ -14,6 +14,7 @@ from zfs_replicate.plan.beside import (
     is_copy_of,
     is_placeholder,
     plan_place,
+    within_root,
 )
 from zfs_replicate.zfs import names
 
@@ -238,8 +239,7 @@ class _Places:
 
     def inventory(self) -> Inventory:
         """Return it without what is beside the root, parents first."""
-        own = (name for name in self.datasets if names.is_within(name, self._target.root))
-        return replace(self._target, datasets={n: self.datasets[n] for n in sorted(own, key=lambda n: n.split("/"))})
+        return within_root(self._target, self.datasets)
 
     def with_place(self, pair: Pair) -> Pair:
         """Given a pair whose parents have been seen, return it with the copy that is, or will be, beside the target."""

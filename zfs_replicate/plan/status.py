@@ -12,6 +12,7 @@ from enum import IntEnum
 
 from zfs_replicate.config import StatusOptions
 from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Snapshot
+from zfs_replicate.plan.beside import all_in_place
 from zfs_replicate.plan.clocks import ClockDoubt
 from zfs_replicate.plan.encryption import foreign_root_problem, other_key_problem
 from zfs_replicate.plan.identity import standing_of
@@ -103,8 +104,11 @@ def evaluate(target: Inventory, source: Inventory | None, options: StatusOptions
 
 
 def _without_source(target: Inventory, options: StatusOptions, now: int) -> Iterator[DatasetStatus]:
-    for dataset in not_excluded(target, options.excludes):
+    placed, copies = all_in_place(target)
+    for dataset in not_excluded(placed, options.excludes):
         status = _check_placeholder(_initial_status(dataset), dataset)
+        if dataset.name in copies:
+            status = _note_beside(status, copies[dataset.name])
         if dataset.is_placeholder and not dataset.snapshots:
             yield replace(status, notes=(*status.notes, "only a parent: the source had no snapshots of it"))
         elif not dataset.snapshots:
@@ -163,10 +167,7 @@ def _compare(pair: Pair, options: StatusOptions, now: int, is_read_only: bool, m
     status = DatasetStatus(pair.target_name) if target is None else _initial_status(target)
     status = replace(status, source=source.name)
     if pair.is_to_be_placed and pair.beside is not None:
-        copy = pair.beside.step.copy
-        status = _add_problem(
-            status, Level.OK, f"its copy is {copy} until the next run, which brings it and those below to their places"
-        )
+        status = _note_beside(status, pair.beside.step.copy)
     if not source.snapshots and base is None:
         return replace(status, notes=(*status.notes, "the source has no snapshots of it"))
     if base is None or target is None:
@@ -230,6 +231,12 @@ def _check_placeholder(status: DatasetStatus, target: Dataset) -> DatasetStatus:
     if not target.is_placeholder or target.snapshots or is_untouched(target):
         return status
     return _add_problem(status, Level.WARNING, used_placeholder_problem())
+
+
+def _note_beside(status: DatasetStatus, copy: str) -> DatasetStatus:
+    return _add_problem(
+        status, Level.OK, f"its copy is {copy} until the next run, which brings it and those below to their places"
+    )
 
 
 def _check_encryption(status: DatasetStatus, pair: Pair) -> DatasetStatus:

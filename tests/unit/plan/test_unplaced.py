@@ -10,7 +10,7 @@ from tests.support.beside import BESIDE, COPIES, SOURCE
 from tests.support.notation import NOW, plan_of, target_tree, tree, tree_steps
 from tests.support.rendering import rendered
 from zfs_replicate.config import StatusOptions
-from zfs_replicate.plan.status import evaluate
+from zfs_replicate.plan.status import Level, evaluate
 
 
 @pytest.mark.parametrize("place", ["placeholder", "absent"])
@@ -54,3 +54,27 @@ def test_an_unknown_dataset_beside_the_root_is_reported() -> None:
     beside = target_tree("o/p.zfs_replicate", ":encrypted x^", "z:x^").datasets
     (warning,) = plan_of(tree("t", ":b"), replace(target_tree("o/p"), beside=beside)).warnings
     assert "o/p.zfs_replicate on this machine: " in warning
+
+
+def test_status_without_the_source_knows_a_copy_beside_the_root() -> None:
+    """Both while the placeholder is there, and after."""
+    beside = target_tree(BESIDE, ":encrypted b", "c:encrypted a^").datasets
+    for place in (target_tree("o/p"), target_tree("o/p", ":placeholder")):
+        report = evaluate(replace(place, beside=beside), None, StatusOptions(), NOW)
+        root, child = report.datasets
+        assert (root.name, root.newest, child.name, child.newest) == ("o/p", "b", "o/p/c", "a")
+        assert root.notes == (
+            f"its copy is {BESIDE} until the next run, which brings it and those below to their places",
+        )
+        assert (report.level, child.level) == (Level.WARNING, Level.OK)
+
+
+def test_status_without_the_source_knows_nested_copies_beside() -> None:
+    lines = (":placeholder", "p.zfs_replicate:b^", "p.zfs_replicate/q.zfs_replicate:b^", "q.zfs_replicate:empty")
+    report = evaluate(target_tree("o", *lines), None, StatusOptions(), NOW)
+    assert [one.name for one in report.datasets] == ["o", "o/p", "o/p/q", "o/q.zfs_replicate"]
+
+
+def test_status_of_what_has_such_a_name_itself_leaves_it_there() -> None:
+    report = evaluate(target_tree(BESIDE, ":b^", "c:b^"), None, StatusOptions(), NOW)
+    assert [one.name for one in report.datasets] == [BESIDE, f"{BESIDE}/c"]
