@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from tests.support.lab.faults import REAL
 from tests.support.lab.placing import SOURCE, assert_mirrored, identities, killer, shimmed, with_safe
-from tests.support.lab.world import World, paste, zfs
+from tests.support.lab.world import World, paste, run, zfs
 
 TARGET = "offsite/safe"
 BESIDE = "offsite/safe.zfs_replicate"
@@ -150,3 +151,47 @@ def test_data_written_until_a_placeholder_is_unmounted_is_kept(safe: World) -> N
         (directory / "file").unlink()
     assert safe.replicate_from(SOURCE, TARGET).stderr == ""
     assert_mirrored(safe, SOURCE, TARGET)
+
+
+@pytest.mark.parametrize("kind", [(), ("-s", "-V", "8M")])
+def test_a_clone_with_the_key_of_the_vault_gets_out_of_the_way(safe: World, kind: tuple[str, ...]) -> None:
+    """Below its origin, or, if that is a volume, below the vault."""
+    safe.create_encrypted("offsite/vault", "another phrase for the vault")
+    zfs("create", *kind, "-o", "encryption=off", f"{SOURCE}/plain")
+    safe.snapshot(f"{SOURCE}/plain@one")
+    target = "offsite/vault/safe"
+    safe.replicate_from(SOURCE, target)
+    zfs("clone", f"{target}/plain@one", f"{target}/the clone")
+    before = identities(safe, target)
+    clone = before.pop("/the clone"), safe.guids(f"{target}/the clone")
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    refused = safe.replicate_from(SOURCE, target, expect=1).stderr
+    assert f"because that is a clone of {target}/plain@one" in refused
+    moved = shlex.split(paste(refused, "zfs rename "))[-1]
+    assert moved == ("offsite/vault/the clone" if kind else f"{target}/plain/the clone")
+    refused = safe.replicate_from(SOURCE, target, expect=1).stderr
+    paste(refused, "zfs change-key ", typed="any phrase at all")
+    safe.replicate_from(SOURCE, target)
+    assert (safe.get(moved, "guid"), safe.guids(moved)) == clone
+    assert {name: safe.get(f"{target}{name}", "guid") for name in before} == before
+    assert safe.guids(target) == safe.guids(SOURCE)
+
+
+def test_a_clone_of_a_volume_with_its_own_key_stays(safe: World) -> None:
+    """Until the volume has the key of the vault again."""
+    safe.create_encrypted("offsite/vault", "another phrase for the vault")
+    zfs("create", "-s", "-V", "8M", "-o", "encryption=off", f"{SOURCE}/plain")
+    safe.snapshot(f"{SOURCE}/plain@one")
+    target = "offsite/vault/safe"
+    safe.replicate_from(SOURCE, target)
+    zfs("clone", f"{target}/plain@one", f"{target}/clone")
+    key = safe.directory / "own.key"
+    key.write_text("any phrase at all")
+    own = ("-o", "keyformat=passphrase", "-o", f"keylocation=file://{key}")
+    assert run("zfs", "change-key", *own, f"{target}/clone", check=False).returncode != 0
+    zfs("change-key", *own, f"{target}/plain")
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    assert "no other place has that key" in safe.replicate_from(SOURCE, target, expect=1).stderr
+    zfs("change-key", "-i", f"{target}/plain")
+    paste(safe.replicate_from(SOURCE, target, expect=1).stderr, "zfs rename ")
+    assert safe.exists("offsite/vault/clone")

@@ -130,8 +130,8 @@ class _Moving:
                     self.acts.append(CreateParent(moved, is_placeholder=True, is_kept_plain=True))
                 self.move_below(child.name, moved)
                 self.acts.append(DestroyPlaceholder(child.name, child.is_encrypted, child.uncounted_bytes))
-            else:
-                self.stuck = self.stuck or child
+            elif self.stuck is None or (self.stuck.origin is None and child.origin is not None):
+                self.stuck = child  # a clone first: once its origin has a key of its own, it might go nowhere
 
     def _children(self, parent: str) -> list[Dataset]:
         return [dataset for name, dataset in self.datasets.items() if name.rpartition("/")[0] == parent]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shlex
 
-from zfs_replicate.model import Dataset, PlanContext, Snapshot
+from zfs_replicate.model import Dataset, Kind, PlanContext, Snapshot
 from zfs_replicate.plan.aside import move_aside, other_name
-from zfs_replicate.plan.beside import is_unused
+from zfs_replicate.plan.beside import Beside, is_unused
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plans import Conflict
 from zfs_replicate.steps import TakePlace
@@ -50,8 +50,9 @@ def place_problem(pair: Pair, arriving: tuple[Snapshot, ...], context: PlanConte
             "it has a key of its own, and zfs cannot fill it; a copy in its place would not be encrypted with that key",
             f"mirror into it: -l {below}",
         )
-    if pair.beside.stuck is not None:
-        return _stuck(pair.beside.stuck)
+    stuck = _stuck(pair.beside)
+    if stuck is not None:
+        return stuck
     longest = max((copy + "@" + arriving[0].name if arriving else copy, pair.beside.longest_name), key=len)
     if len(longest) > names.MAX_NAME_LENGTH:
         return Conflict(
@@ -70,13 +71,22 @@ def used_placeholder(aside: str) -> Conflict:
     )
 
 
-def _stuck(child: Dataset) -> Conflict:
-    """Return the conflict of what is below a placeholder and cannot be moved below the copy."""
+def _stuck(beside: Beside) -> Conflict | None:
+    """Return the conflict of what is below a placeholder and cannot be moved below the copy, if there is anything."""
+    child = beside.stuck
+    if child is None:
+        return None
     if child.encryption_root in (None, child.name):
         return Conflict(
             f"zfs cannot fill the placeholder, and {child.name} cannot be moved below the copy, which has a dataset of"
             " that name",
             "rename one of the two, then run again",
+        )
+    if child.origin is not None:
+        return Conflict(
+            f"zfs cannot fill the placeholder, nor move {child.name} below a copy in its place, because that is a clone"
+            f" of {child.origin} and shares its key",
+            _unstuck_clone(child, beside.step.target),
         )
     root, name = shlex.quote(child.encryption_root or ""), shlex.quote(child.name)
     return Conflict(
@@ -86,3 +96,19 @@ def _stuck(child: Dataset) -> Conflict:
         f" -o keyformat=passphrase -o keylocation=prompt {name}; then run again. Its key must be loaded for later runs,"
         " too",
     )
+
+
+def _unstuck_clone(clone: Dataset, place: str) -> str:
+    """Return how a clone gets out of the way. zfs gives it no key of its own, and keeps it below the one it has.
+
+    Nothing can be below a volume: a clone of one goes right below the dataset whose key they share, if that stays.
+    """
+    origin, root = names.dataset_of(clone.origin or ""), clone.encryption_root or ""
+    if clone.kind is Kind.FILESYSTEM and origin != place:
+        home, where = origin, "below the dataset that it is a clone of"
+    elif root in names.ancestors(place):
+        home, where = root, "below the dataset whose key it has"
+    else:
+        return "no other place has that key, so destroy it when it is not needed any more; then run again"
+    moved = shlex.quote(f"{home}/{clone.name.rpartition('/')[2]}")
+    return f"rename it to {where}: zfs rename {shlex.quote(clone.name)} {moved}; then run again"

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.beside import BESIDE, COPIES, SOURCE
+from tests.support.beside import BESIDE, COPIES, SOURCE, conflict_text, keyed, planned
 from tests.support.notation import NOW, plan_of, target_tree, tree, tree_steps
 from tests.support.rendering import rendered
 from zfs_replicate.config import StatusOptions
+from zfs_replicate.model import Inventory
 from zfs_replicate.plan.status import Level, evaluate
 
 
@@ -54,6 +55,34 @@ def test_an_unknown_dataset_beside_the_root_is_reported() -> None:
     beside = target_tree("o/p.zfs_replicate", ":encrypted x^", "z:x^").datasets
     (warning,) = plan_of(tree("t", ":b"), replace(target_tree("o/p"), beside=beside)).warnings
     assert "o/p.zfs_replicate on this machine: " in warning
+
+
+CLONED = tree("t", ":a!", "p:encrypted b", "p/c:a!")
+VAULT = dict.fromkeys(("o", "o/p", "o/p/z clone", "o/p/c"), "o")
+
+
+def with_clone(origin: str, roots: dict[str, str], *lines: str) -> Inventory:
+    copies = target_tree("o", ":a^", "p:placeholder", *(lines or ("p/z clone:empty", "p/c:a^")))
+    clone = replace(copies.datasets["o/p/z clone"], origin=origin)
+    return keyed(replace(copies, datasets={**copies.datasets, "o/p/z clone": clone}), roots)
+
+
+@pytest.mark.parametrize("roots", [VAULT, {**VAULT, "o/p/z clone": "o/p/c", "o/p/c": "o/p/c"}])
+def test_a_clone_that_shares_a_key_is_renamed_below_its_origin(roots: dict[str, str]) -> None:
+    """zfs changes no key of a clone. It comes before its origin, which would be stuck next."""
+    text = conflict_text(planned(CLONED, with_clone("o/p/c@a", roots)))
+    assert "because that is a clone of o/p/c@a and shares its key" in text
+    assert ": zfs rename 'o/p/z clone' 'o/p/c/z clone'; then run again" in text
+
+
+def test_a_clone_of_a_volume_is_renamed_below_the_vault() -> None:
+    """Nothing can be below a volume, and nothing else has the key that it may have got for itself."""
+    lines = ("p/z clone:volume empty", "p/c:volume a^")
+    text = conflict_text(planned(CLONED, with_clone("o/p/c@a", VAULT, *lines)))
+    assert ": zfs rename 'o/p/z clone' 'o/z clone'; then run again" in text
+    own = {**VAULT, "o/p/z clone": "o/p/c", "o/p/c": "o/p/c"}
+    text = conflict_text(planned(CLONED, with_clone("o/p/c@a", own, *lines)))
+    assert text.endswith("no other place has that key, so destroy it when it is not needed any more; then run again")
 
 
 def test_status_without_the_source_knows_a_copy_beside_the_root() -> None:
