@@ -195,3 +195,46 @@ def test_a_clone_of_a_volume_with_its_own_key_stays(safe: World) -> None:
     zfs("change-key", "-i", f"{target}/plain")
     paste(safe.replicate_from(SOURCE, target, expect=1).stderr, "zfs rename ")
     assert safe.exists("offsite/vault/clone")
+
+
+@pytest.mark.parametrize(("vault", "when"), [("", "after"), ("/vault", "before")])
+def test_a_snapshotted_placeholder_goes_without_its_children(safe: World, vault: str, when: str) -> None:
+    """In a vault, a placeholder below it is made anew."""
+    if vault:
+        safe.create_encrypted("offsite/vault", "another phrase for the vault")
+    zfs("create", "-p", f"{SOURCE}/q/deep")
+    safe.snapshot(f"{SOURCE}/q/deep@one")
+    target = f"offsite{vault}/safe"
+    safe.replicate_from(SOURCE, target)
+    kept = ("/my child", "/q/deep", "/volume")
+    before = [safe.get(f"{target}{name}", "guid") for name in kept]
+    safe.snapshot(f"{SOURCE}@two", *(f"{SOURCE}{name}@two" for name in kept))
+    safe.replicate_from(SOURCE, target, env=killer(safe, "rename", 1, when), expect=-9)
+    safe.snapshot(f"{target}@mine")
+    refused = safe.replicate_from(SOURCE, target, expect=1).stderr
+    assert f"its copy is {target}.zfs_replicate and cannot take its place" in refused
+    moves = paste(refused, "zfs ")
+    assert ("zfs create -o canmount=off -o encryption=off" in moves) == bool(vault)
+    aside = shlex.split(paste(refused, f"zfs rename {target} "))[-1]
+    assert (safe.datasets(aside)[1:], safe.snapshots(aside)) == ([f"{aside}/q"] if vault else [], ["mine"])
+    assert safe.replicate_from(SOURCE, target).stderr == ""
+    assert [safe.get(f"{target}{name}", "guid") for name in kept] == before
+    for name in ("", *kept):
+        assert safe.guids(f"{target}{name}") == safe.guids(f"{SOURCE}{name}"), name
+
+
+def test_a_snapshotted_placeholder_beside_a_cut_copy(safe: World, cutting_port: int) -> None:
+    safe.replicate_from(SOURCE, TARGET)
+    before = identities(safe, TARGET)
+    safe.write(SOURCE, "large", 2_000_000)
+    safe.snapshot(f"{SOURCE}@two", recursive=True)
+    safe.replicate_from(SOURCE, TARGET, "-p", str(cutting_port), expect=1)
+    safe.snapshot(f"{TARGET}@mine")
+    refused = safe.replicate_from(SOURCE, TARGET, expect=1).stderr
+    paste(refused, "zfs rename -u ")
+    paste(refused, f"zfs rename {TARGET} ")
+    shown = safe.replicate_from(SOURCE, TARGET, "-n").stdout
+    assert f"resume {SOURCE}@two" in shown
+    assert safe.replicate_from(SOURCE, TARGET).stderr == ""
+    assert identities(safe, TARGET) == before
+    assert_mirrored(safe, SOURCE, TARGET)

@@ -128,7 +128,7 @@ MUTANTS = (
     Mutant(
         "replace what holds data by the copy beside it",
         "zfs_replicate/plan/pair.py",
-        "if copy is None or not (here is None or is_placeholder(here)):",
+        "if copy is None or not is_in_the_place_of(here, source):",
         "if copy is None:",
     ),
     Mutant(

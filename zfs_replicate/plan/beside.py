@@ -46,7 +46,14 @@ def is_placeholder(dataset: Dataset | None) -> bool:
 
 def is_unused(placeholder: Dataset) -> bool:
     """Whether a placeholder can go: nobody has written to it, nor taken a snapshot of it."""
-    return not placeholder.odd_snapshots and is_untouched(placeholder)
+    return not (placeholder.snapshots or placeholder.odd_snapshots) and is_untouched(placeholder)
+
+
+def is_in_the_place_of(dataset: Dataset | None, source: Dataset) -> bool:
+    """Whether a dataset leaves its place to the copy of this source: nothing, or a placeholder, perhaps snapshotted."""
+    if dataset is None or is_placeholder(dataset):
+        return True
+    return dataset.is_placeholder and not is_held_by_mirror(dataset) and not has_part_of(dataset, source)
 
 
 def is_copy_of(dataset: Dataset, source: Dataset) -> bool:

@@ -12,6 +12,7 @@ from zfs_replicate.plan.beside import (
     has_copies_below,
     in_place,
     is_copy_of,
+    is_in_the_place_of,
     is_placeholder,
     plan_place,
     within_root,
@@ -227,7 +228,7 @@ class _Places:
     def _place_present(self, name: str, source: Dataset) -> None:
         """Note the copy of a source that is beside its place, if there is one. Parents come first."""
         here, copy = self.datasets.get(name), self.datasets.get(names.beside(name))
-        if copy is None or not (here is None or is_placeholder(here)):
+        if copy is None or not is_in_the_place_of(here, source):
             return
         if not (is_copy_of(copy, source) or has_copies_below(self.datasets, name, self._sources)):
             return

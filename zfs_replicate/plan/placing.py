@@ -7,10 +7,11 @@ import shlex
 from zfs_replicate.model import Dataset, Kind, PlanContext, Snapshot
 from zfs_replicate.plan.aside import move_aside, other_name
 from zfs_replicate.plan.beside import Beside, is_unused
+from zfs_replicate.plan.divergence import dated
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.plans import Conflict
-from zfs_replicate.steps import TakePlace
-from zfs_replicate.zfs import names
+from zfs_replicate.steps import CreateParent, DestroyPlaceholder, MoveDataset, PlaceAct, TakePlace
+from zfs_replicate.zfs import commands, names
 from zfs_replicate.zfs.emptiness import used_placeholder_problem
 
 
@@ -42,6 +43,8 @@ def place_problem(pair: Pair, arriving: tuple[Snapshot, ...], context: PlanConte
             "it is the root of a pool, and zfs cannot fill it with what arrives, nor put a copy in its place",
             move_aside(pair, context),
         )
+    if pair.target is not None and (placeholder.snapshots or placeholder.odd_snapshots):
+        return _stuck(pair.beside) or _snapshotted(pair.beside, placeholder, context)
     if not is_unused(placeholder):
         return used_placeholder(move_aside(pair, context))
     if placeholder.encryption_root == placeholder.name and not pair.is_raw:
@@ -69,6 +72,30 @@ def used_placeholder(aside: str) -> Conflict:
         used_placeholder_problem(),
         f"move its files elsewhere and delete them here, then run again; or {aside}",
     )
+
+
+def _snapshotted(beside: Beside, placeholder: Dataset, context: PlanContext) -> Conflict:
+    """Return the conflict of a placeholder of which somebody took a snapshot. What is below it need not go with it."""
+    place, copy = beside.step.target, beside.step.copy
+    newest = (*placeholder.odd_snapshots, *placeholder.snapshots)[-1]
+    moves = " && ".join(shlex.join(command) for act in beside.step.acts for command in _moving(act))
+    below = f"move what is below it: {moves}; then " if moves else ""
+    return Conflict(
+        f"its copy is {copy} and cannot take its place, because somebody took a snapshot of the empty parent that is"
+        f" there: {dated(newest)}",
+        f"{below}give that parent another name: zfs rename {shlex.quote(place)}"
+        f" {shlex.quote(other_name(place, context.now))}; then run again",
+    )
+
+
+def _moving(act: PlaceAct) -> tuple[commands.Command, ...]:
+    match act:
+        case CreateParent():
+            return (commands.create_parent(act),)
+        case MoveDataset():
+            return (commands.rename_dataset(act),)
+        case DestroyPlaceholder():
+            return ()
 
 
 def _stuck(beside: Beside) -> Conflict | None:

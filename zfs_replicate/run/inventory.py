@@ -76,7 +76,7 @@ def read_target(host: Host, root: str, is_exact: bool = True) -> Inventory:
     """
     listing = _read_tree(host, root, queries.list_copies)
     marked = _marked(host, root) if listing is not None else frozenset()
-    is_filled = listing is not None and (listing.datasets[0].snapshots or root not in marked)
+    is_filled = listing is not None and root not in marked
     above = None if is_filled else read_above(host, root)
     if above is not None and above.has_beside:
         listing, marked = _with_beside(host, root, listing), marked | _marked(host, names.beside(root))

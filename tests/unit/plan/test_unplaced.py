@@ -85,6 +85,47 @@ def test_a_clone_of_a_volume_is_renamed_below_the_vault() -> None:
     assert text.endswith("no other place has that key, so destroy it when it is not needed any more; then run again")
 
 
+def test_a_clone_of_the_placeholder_is_renamed_below_the_vault() -> None:
+    lines = ("p:placeholder x", "p.zfs_replicate:encrypted b", "p/z clone:empty", "p/c:a^")
+    copies = with_clone("o/p@x", {**VAULT, BESIDE: BESIDE}, *lines)
+    assert ": zfs rename 'o/p/z clone' 'o/z clone'; then run again" in conflict_text(planned(CLONED, copies))
+
+
+def test_a_snapshotted_placeholder_goes_without_its_children() -> None:
+    """One child has moved already; the copy is there, so no new one is to be received."""
+    moved = ("p.zfs_replicate:encrypted b", "p.zfs_replicate/c:encrypted a^", "p/v:encrypted volume a^")
+    plan = planned(SOURCE, target_tree("o", ":a^", "p:placeholder x", *moved))
+    assert rendered(plan) == "conflict; hold b; hold-target o/p.zfs_replicate@b"
+    text = conflict_text(plan)
+    assert f"its copy is {BESIDE} and cannot take its place" in text
+    assert "@x" in text
+    assert f": zfs rename o/p/v {BESIDE}/v; then give that parent another name" in text
+    assert text.endswith(": zfs rename o/p o/p.old-20231114-2213; then run again")
+
+
+def test_an_odd_snapshot_without_a_copy_moves_nothing() -> None:
+    text = conflict_text(planned(SOURCE, target_tree("o", *COPIES, "p:placeholder x?")))
+    assert BESIDE not in text
+
+
+def test_placeholders_below_a_snapshotted_one_are_made_anew() -> None:
+    """One that needs a key from above is created below the copy, as it would be without the snapshot."""
+    source = tree("t", ":a!", "p:encrypted b", "p/q:encrypted empty", "p/q/c:encrypted a!")
+    lines = ("p:placeholder x", "p.zfs_replicate:encrypted b", "p/q:placeholder", "p/q/c:encrypted a^")
+    roots = {"o": "o", "o/p": "o", "o/p/q": "o", "o/p/q/c": "o/p/q/c", BESIDE: BESIDE}
+    text = conflict_text(planned(source, keyed(target_tree("o", ":a^", *lines), roots)))
+    create = f"zfs create -o canmount=off -o encryption=off -o zfs_replicate:placeholder=on {BESIDE}/q"
+    assert f": {create} && zfs rename -u o/p/q/c {BESIDE}/q/c; then give" in text
+
+
+def test_a_shared_key_comes_before_a_snapshotted_placeholder() -> None:
+    """Otherwise it would go away with the placeholder, and be sent again."""
+    lines = ("p:placeholder x", "p.zfs_replicate:encrypted b", "p/c:a^")
+    roots = {**dict.fromkeys(("o", "o/p", "o/p/c"), "o"), BESIDE: BESIDE}
+    text = conflict_text(planned(CLONED, keyed(target_tree("o", ":a^", *lines), roots)))
+    assert "nor move o/p/c below a copy in its place, because that inherits its key from o" in text
+
+
 def test_status_without_the_source_knows_a_copy_beside_the_root() -> None:
     """Both while the placeholder is there, and after."""
     beside = target_tree(BESIDE, ":encrypted b", "c:encrypted a^").datasets

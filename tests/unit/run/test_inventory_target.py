@@ -180,11 +180,13 @@ def test_a_plain_parent_with_our_mark_lies_in_encryption(
 
 
 def test_a_copy_beside_the_root_is_read_too() -> None:
-    """Where the root is absent, or an empty placeholder."""
+    """Where the root is absent, or a placeholder, perhaps one of which somebody took a snapshot."""
     absent = Answer(status=1, stderr="cannot open 'off/a': dataset does not exist\n")
     beside = (line("filesystem", "off/a.zfs_replicate"), line("snapshot", "off/a.zfs_replicate@x", userrefs="1"))
     above = Answer(text("off\toff", "off/a.zfs_replicate\toff"))
-    for tree in (absent, Answer(text(line("filesystem", "off/a")))):
+    placeholder = line("filesystem", "off/a")
+    snapshotted = text(placeholder, line("snapshot", "off/a@mine"))
+    for tree in (absent, Answer(text(placeholder)), Answer(snapshotted)):
         answers = {
             "zfs list -Hp -r": tree,
             " ".join(queries.list_copies("off/a.zfs_replicate")): Answer(text(*beside)),
