@@ -152,12 +152,21 @@ def test_a_first_run_releases_no_hold_that_it_did_not_place(user: str) -> None:
     site.snapshot("s0")
     has_read, goes_on = threading.Event(), threading.Event()
     hosts = [Amid(site.world, "tank", name="source", user=user) for _mirror in range(2)]
-    hosts[1].happens(lambda: (has_read.set(), goes_on.wait(60)), "zfs hold", 1, "before")
+
+    def wait() -> None:
+        has_read.set()
+        assert goes_on.wait(60)
+
+    def let_other_end() -> None:
+        goes_on.set()
+        other.result(60)
+
+    hosts[1].happens(wait, "zfs hold", 1, "before")
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(site.attempt, "two", source=hosts[1])
         assert has_read.wait(60)
         site.snapshot("s1")
-        hosts[0].happens(lambda: (goes_on.set(), other.result(60)), "zfs hold", 1, "before")
+        hosts[0].happens(let_other_end, "zfs hold", 1, "before")
         site.attempt("one", source=hosts[0])
     assert site.world.snapshots(TARGETS["two"]) == ["s0"]
     assert "mirror" in held(site)["s0"]

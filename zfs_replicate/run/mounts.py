@@ -19,6 +19,9 @@ from zfs_replicate.zfs import commands, messages, names, parse, queries
 
 log = logging.getLogger(__name__)
 
+MAX_MOUNTS = 8
+"""A filesystem can be mounted in several places at a time; but not in more, if nothing mounts it again."""
+
 
 @contextlib.contextmanager
 def unmounted(placeholders: Sequence[str], place: str, target: TargetHost) -> Iterator[None]:
@@ -58,11 +61,14 @@ def _check_nothing_below(name: str, others: Sequence[str], target: TargetHost) -
 
 def _unmount(name: str, place: str, target: TargetHost) -> None:
     """Unmount a dataset, wherever it is mounted."""
-    while name in _mounted(place, target):
+    for _mount in range(MAX_MOUNTS):
+        if name not in _mounted(place, target):
+            return
         _text, ended = run(target, commands.unmount(name))
         if ended.exit_status != 0:
             raise _in_use(name, " ".join(ended.stderr.split()), target)
         log.info("%s: unmounted, since its copy takes its place", name)
+    raise _in_use(name, "something mounts it again at once", target)
 
 
 def _in_use(name: str, reason: str, target: TargetHost) -> DatasetBusy:
