@@ -97,7 +97,8 @@ class JobsRequest:
 class ReleaseRequest:
     """Retire a mirror. `local` None: do not look at the target.
 
-    `is_target`: release the holds of the copies in `local`, on this machine; then `remote` is None.
+    `is_target`: release the holds of the copies in `local`, on this machine; then `remote` is None. `is_unknown`: only
+    what no mirror shows to be its own.
     """
 
     connection: Connection
@@ -105,6 +106,7 @@ class ReleaseRequest:
     local: str | None
     tag: str
     is_target: bool
+    is_unknown: bool
     is_dry_run: bool
     is_confirmed: bool
     reporting: Reporting

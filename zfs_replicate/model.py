@@ -183,10 +183,10 @@ class Survey:
     target: Inventory
     source_capabilities: Capabilities
     target_capabilities: Capabilities | PoolMissing
-    moved: tuple[tuple[str, str], ...] = ()
-    """(tag, snapshot) of what we hold in the source's pool and was moved out of the tree; only if it was looked for."""
-    aside: tuple[str, ...] = ()
-    """Held snapshots in the target's pool whose dataset was moved aside, out of the tree; likewise."""
+    moved: tuple[Dataset, ...] = ()
+    """What is held in the source's pool and was perhaps moved out of the tree, if it was looked for."""
+    aside: tuple[Dataset, ...] = ()
+    """What was moved aside within the target's pool, perhaps, and is held; likewise."""
 
 
 # --- how a command ended --------------------------------------------------------------------------

@@ -82,7 +82,13 @@ def test_chains_and_retiring(hosts: World) -> None:
     assert hosts.guids("offsite/vault/data") == hosts.guids("tank/data")
 
     hosts.replicate_from("tank/data", "offsite/data", host="localhost", tag="offsite")
-    release, destroy, part = blocks("retiring.md")
+    release, destroy, other, unknown, part = blocks("retiring.md")
+    zfs("hold", "offsite", "tank/data@monday")
+    typed(other)
+    assert "offsite" in hosts.holds("tank/data")["monday"]
+    typed(unknown)
+    holds = hosts.holds("tank/data")
+    assert [name for name, tags in holds.items() if "offsite" in tags] == ["wednesday"]
     assert "tank/data/web@wednesday: held by offsite" in typed(part)
     typed(release)
     assert "offsite" not in {tag for tags in hosts.holds("tank/data").values() for tag in tags}

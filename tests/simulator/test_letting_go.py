@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.shared_tag import SOURCE, TARGETS, Amid, Site, printed_commands
+from tests.support.shared_tag import SOURCE, TARGETS, Site, printed_commands
 from tests.support.simulator.faults import At
 
 MOMENTS: tuple[At, ...] = ("before", "after")
@@ -135,7 +135,7 @@ def test_random_histories_survive_every_printed_command(user: str, seed: int) ->
 def test_two_first_runs_at_one_moment_lose_no_base(user: str, moment: At, command: str, nth: int) -> None:
     site = Site(user)
     site.snapshot("s0")
-    amid = Amid(site.world, "tank", name="source", user=user)
+    amid = site.amid()
     amid.happens(lambda: site.run("two"), command, nth, moment)
     site.attempt("one", source=amid)
     for number, target in enumerate(("one", "two", "two", "one", "one", "two"), 1):
@@ -151,7 +151,7 @@ def test_a_first_run_releases_no_hold_that_it_did_not_place(user: str) -> None:
     site = Site(user)
     site.snapshot("s0")
     has_read, goes_on = threading.Event(), threading.Event()
-    hosts = [Amid(site.world, "tank", name="source", user=user) for _mirror in range(2)]
+    hosts = [site.amid() for _mirror in range(2)]
 
     def wait() -> None:
         has_read.set()

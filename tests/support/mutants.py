@@ -78,9 +78,7 @@ MUTANTS = (
         "None",
     ),
     Mutant("release the claim that stands for a bookmark", TAGGING, " if name not in needed", ""),
-    Mutant(
-        "release with the plain tag what another mirror holds", RETIRING, " and shown.owner_of(snapshot) is None", ""
-    ),
+    Mutant("release with the plain tag what another mirror holds", RETIRING, " and shown.is_unexplained(snapshot)", ""),
     Mutant(
         "release with a mirror's own tag all plain holds", RETIRING, " and shown.owner_of(snapshot) == self.named", ""
     ),

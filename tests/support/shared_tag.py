@@ -27,6 +27,7 @@ class Site:
     """tank/data, whose retention destroys all that is not held, and targets in two pools, or two in one."""
 
     def __init__(self, user: str = "root") -> None:
+        self.user = user
         self.world = World()
         for pool in ("tank", "off", "vault"):
             self.world.add_pool(pool)
@@ -35,6 +36,10 @@ class Site:
         self.administrator.run("zfs", "allow", "pulled", "send,hold,release", SOURCE)
         self.source = SimulatedHost(self.world, "tank", name="source", user=user)
         self.target = SimulatedHost(self.world, "off", "vault", name="target")
+
+    def amid(self) -> Amid:
+        """Return another connection to the source, on which something can happen amid a run."""
+        return Amid(self.world, "tank", name="source", user=self.user)
 
     @property
     def datasets(self) -> list[str]:
@@ -52,8 +57,9 @@ class Site:
                 if name not in held:
                     self.administrator.run("zfs", "destroy", f"{dataset}@{name}")
 
-    def attempt(self, target: str, *more: str, source: SimulatedHost | None = None) -> Attempt:
-        words = ["-h", "source", "-r", SOURCE, "-l", TARGETS[target], "-t", "mirror", "-j", "1", *more]
+    def attempt(self, target: str, *more: str, source: SimulatedHost | None = None, root: str = SOURCE) -> Attempt:
+        """Run a mirror of `root` once; `target` is one of TARGETS, or a dataset."""
+        words = ["-h", "source", "-r", root, "-l", TARGETS.get(target, target), "-t", "mirror", "-j", "1", *more]
         request = arguments.parse(words)
         assert isinstance(request, MirrorRequest)
         return simulated_pass(request, source or self.source, self.target, self.world.now)
@@ -65,8 +71,8 @@ class Site:
         self.world.faults.restart()
         self.source.reconnect()
 
-    def run(self, target: str, *more: str) -> Attempt:
-        attempt = self.attempt(target, *more)
+    def run(self, target: str, *more: str, root: str = SOURCE) -> Attempt:
+        attempt = self.attempt(target, *more, root=root)
         assert attempt.error is None
         assert [outcome.error for outcome in attempt.outcomes] == [None] * len(attempt.outcomes)
         for outcome in attempt.outcomes:
@@ -77,17 +83,19 @@ class Site:
             )
         return attempt
 
-    def tag_of(self, target: str) -> str:
+    def tag_of(self, target: str, root: str = SOURCE) -> str:
         """Return the tag of a mirror beside another one, by which `release` knows it."""
-        pool = self.world.pool_of(TARGETS[target])
-        return marks.tag_beside("mirror", identity(pool.guid, SOURCE, TARGETS[target]))
+        copy = TARGETS.get(target, target)
+        return marks.tag_beside("mirror", identity(self.world.pool_of(copy).guid, root, copy))
 
     def paste(self, command: str) -> int:
         """Run a release command that the program has printed; return its exit status."""
         request = arguments.parse([*shlex.split(command)[1:], "--yes"])
         assert isinstance(request, ReleaseRequest)
+        host = self.target if request.is_target else self.source
         with (
-            mock.patch.object(release, "connected", return_value=contextlib.nullcontext(self.source)),
+            mock.patch.object(release, "connected", return_value=contextlib.nullcontext(host)),
+            mock.patch.object(release, "LocalHost", return_value=self.target),
             contextlib.ExitStack() as logs,
         ):
             return release.retire(request, logs)

@@ -43,12 +43,16 @@ def retire(request: ReleaseRequest, open_logs: contextlib.ExitStack) -> int:
         leavings = _read(host, root, request)
         for line in leaving_lines(leavings, int(time.time()), request.connection, root):
             print(visible(line))
-        status = _report_unread(leavings, host)
+        if leavings.unread:
+            raise ReplicateError(
+                f"{leavings.unread[0]} on {host.name}: its holds could not be read, because it got another name"
+                " meanwhile; nothing was released; run this again"
+            )
         if request.is_dry_run or not (leavings.held or leavings.bookmarks):
-            return status
+            return 0
         if not request.is_confirmed and not _ask(leavings, host.name):
-            return status
-        return max(status, remove(host, leavings))
+            return 0
+        return remove(host, leavings)
 
 
 def _read(host: Host, root: str, request: ReleaseRequest) -> Leavings:
@@ -63,20 +67,9 @@ def _read(host: Host, root: str, request: ReleaseRequest) -> Leavings:
             raise DatasetMissing(f"{root} on {host.name}: there is no such dataset; check -l")
         return target_leavings(copies, f"{request.tag}{TARGET_SUFFIX}")
     if request.local is None:
-        return source_leavings(read_source(host, root), None, request.tag)
+        return source_leavings(read_source(host, root), None, request.tag, is_unknown=request.is_unknown)
     survey = read_both(Place(host, root), Place(LocalHost(), request.local), is_exact=False)
-    return source_leavings(survey.source, survey.target, request.tag, mirror_of(survey))
-
-
-def _report_unread(leavings: Leavings, host: Host) -> int:
-    """Report the snapshots whose holds are not known; return the exit status."""
-    if not leavings.unread:
-        return 0
-    log_problem(
-        f"{leavings.unread[0]} on {host.name}: its holds could not be read, because it got another name meanwhile; run"
-        " this again"
-    )
-    return ReplicateError.exit_code
+    return source_leavings(survey.source, survey.target, request.tag, mirror_of(survey), request.is_unknown)
 
 
 def leaving_lines(leavings: Leavings, now: int, connection: Connection, root: str) -> Iterator[str]:

@@ -221,6 +221,15 @@ SECTIONS = (
             ),
             Option(
                 None,
+                "--unknown",
+                None,
+                "release only what no mirror with this tag shows to be its own",
+                field="is_unknown",
+                is_for_jobs=False,
+                not_for=("status",),
+            ),
+            Option(
+                None,
                 "--yes",
                 None,
                 "do not ask; required without a terminal",

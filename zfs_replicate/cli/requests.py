@@ -20,7 +20,7 @@ from zfs_replicate.config import (
 )
 from zfs_replicate.errors import BadValue, UsageError
 from zfs_replicate.model import Policy
-from zfs_replicate.zfs import names
+from zfs_replicate.zfs import marks, names
 
 Given = Mapping[str, Any]
 """Options by long name, as docopt gives them."""
@@ -45,6 +45,8 @@ def release_request(given: Given) -> ReleaseRequest:
     _refuse_what_does_not_apply("release", given)
     if given["--target"] and (given["--host"] is not None or given["--local"] is None):
         raise UsageError("release: --target is about the copies here: it needs -l and -t, without -h and -r")
+    if given["--unknown"] and (given["--target"] or marks.plain_tag(given["--tag"])[1] is not None):
+        raise UsageError("release: --unknown is about the holds on the source that no mirror shows to be its own")
     connection = _fill(Connection, {**given, "--host": THIS_MACHINE} if given["--target"] else given)
     return _fill(ReleaseRequest, given, connection=connection, reporting=_fill(Reporting, given))
 

@@ -101,7 +101,7 @@ def standing_of(pair: Pair, tag: str, mirror: str, now: int = 0) -> Standing:
     is_base_held = any(since is None or snapshot.createtxg < since for snapshot in plain if snapshot == pair.base)
     has_rivals = bool(rivals) and (since is None or not unread)  # what was not read may be the tag of one beside us
     if has_own_tag or has_rivals or is_base_held or ((plain or unread) and since is None):
-        is_unknown = any(shown.owner_of(snapshot) is None for snapshot in plain)
+        is_unknown = any(map(shown.is_unexplained, plain))
         apart = Sharing(mirror, others, is_apart=True, is_joining=not has_own_tag, is_unknown=is_unknown)
         sharing = apart if others or plain else None
         return Standing(tag, beside, claim, is_apart=True, sharing=sharing, unread=unread_guids)

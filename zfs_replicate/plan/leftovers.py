@@ -7,11 +7,11 @@ gone on the source keeps its holds, and with them its space: only a person knows
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from zfs_replicate.config import Connection
-from zfs_replicate.model import TARGET_SUFFIX, Inventory, Survey
+from zfs_replicate.model import TARGET_SUFFIX, Dataset, Inventory, Survey
 from zfs_replicate.plan.identity import mirror_of, standing_of
 from zfs_replicate.plan.owners import owners
 from zfs_replicate.plan.pair import Pair, awaited, by_counterpart, find_orphans, is_on_its_way
@@ -24,6 +24,9 @@ NOT_ON_SOURCE = "it is not on the source"
 MOVED_AWAY = "it was moved out of the mirrored tree"
 MOVED_ASIDE = "it was moved aside"
 
+UNKNOWN = "--unknown"
+"""Lets `release` take only what no mirror shows to be its own, whoever shares the tag by then."""
+
 
 def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connection: Connection) -> tuple[Leftover, ...]:
     """Given both sides, return the holds that the mirror does not need, by dataset, first those of the source.
@@ -35,32 +38,33 @@ def find_leftovers(survey: Survey, excludes: tuple[str, ...], tag: str, connecti
     mirrored = by_counterpart(survey.source, survey.target, excludes)
     originals = {original.name for original in mirrored.values()}
     orphans = {orphan.name for orphan in find_orphans(survey.source, survey.target, excludes)}
-    on_source = [*_held_on_source(survey, originals, tag), *_moved_away(survey, tag)]
+    on_source = [*_held_on_source(survey, originals, tag), *_moved_away(survey, excludes, tag)]
     if survey.source_capabilities.is_read_only:
         on_source = []  # nothing can be released there now
     later = awaited(survey.source, survey.target)
     on_target = [
-        _Held(target_tag, tag, name, NOT_ON_SOURCE if names.dataset_of(name) in orphans else EXCLUDED)
+        _Held(target_tag, (tag,), name, NOT_ON_SOURCE if names.dataset_of(name) in orphans else EXCLUDED)
         for name in _held(survey.target, mirrored.keys(), target_tag)
     ]
-    on_target += [_Held(target_tag, tag, name, MOVED_ASIDE) for name in survey.aside]
+    aside = _held_only_for(survey.aside, target_tag, original_guids(survey))
+    on_target += [_Held(target_tag, (tag,), name, MOVED_ASIDE) for _dataset, name in aside]
     on_target = [
         held
         for held in on_target
         if not _is_beside_its_place(held.snapshot, mirrored.keys()) and held.dataset not in later
     ]
     return (
-        *_by_topmost(Side.SOURCE, on_source, lambda own_tag: (*releasing(connection, own_tag), "-r")),
-        *_by_topmost(Side.TARGET, on_target, lambda own_tag: _releasing_here(connection, own_tag)),
+        *_by_topmost(Side.SOURCE, on_source, lambda asked: (*releasing(connection, *asked), "-r")),
+        *_by_topmost(Side.TARGET, on_target, lambda asked: _releasing_here(connection, asked[0])),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """A hold that the mirror does not need. `asked`: the tag by which `release` takes it, and no other mirror's."""
+    """A hold that the mirror does not need. `asked`: the words after -t by which `release` takes no other one's."""
 
     tag: str
-    asked: str
+    asked: tuple[str, ...]
     snapshot: str
     reason: str
 
@@ -89,12 +93,22 @@ def orphaned_guids(survey: Survey, excludes: tuple[str, ...], tag: str) -> froze
     return frozenset(snapshot.guid for orphan in held for snapshot in orphan.snapshots)
 
 
-def releasing(connection: Connection, tag: str) -> tuple[str, ...]:
-    """Return the words of the command that releases the holds of a tag on the source; `-r` and a dataset follow."""
+def original_guids(survey: Survey) -> frozenset[int]:
+    """Return the guids of all snapshots and bookmarks of the source: a copy of them elsewhere here was moved there."""
+    originals = survey.source.datasets.values()
+    guids = frozenset(snapshot.guid for dataset in originals for snapshot in dataset.snapshots)
+    return guids | frozenset(bookmark.guid for dataset in originals for bookmark in dataset.bookmarks)
+
+
+def releasing(connection: Connection, *tag: str) -> tuple[str, ...]:
+    """Return the words of the command that releases the holds of a tag on the source; `-r` and a dataset follow.
+
+    `tag`: the words after -t, the tag first.
+    """
     port = () if connection.port is None else ("-p", str(connection.port))
     identity = () if connection.identity is None else ("-i", connection.identity)
     sudo = ("--sudo",) if connection.is_elevated else ()
-    return ("zfs_replicate", "release", "-h", connection.host, *port, *identity, *sudo, "-t", tag)
+    return ("zfs_replicate", "release", "-h", connection.host, *port, *identity, *sudo, "-t", *tag)
 
 
 def _releasing_here(connection: Connection, tag: str) -> tuple[str, ...]:
@@ -109,7 +123,7 @@ def _held_on_source(survey: Survey, mirrored: Container[str], tag: str) -> Itera
     shows to be ours.
     """
     mirror, is_shared = mirror_of(survey), _is_shared(survey, tag)
-    own_tag = marks.tag_beside(tag, mirror)
+    own_tag, claim = marks.tag_beside(tag, mirror), marks.claim_tag(tag, mirror)
     for dataset in survey.source.datasets.values():
         if dataset.name in mirrored or is_on_its_way(dataset, survey.source):
             continue
@@ -117,22 +131,51 @@ def _held_on_source(survey: Survey, mirrored: Container[str], tag: str) -> Itera
         pair = Pair.of(dataset, counterpart, survey.target.datasets.get(counterpart))
         standing, shown = standing_of(pair, tag, mirror), owners(dataset, tag)
         yield from (
-            _Held(own_tag, own_tag, f"{dataset.name}@{s.name}", EXCLUDED)
+            _Held(held, (own_tag,), f"{dataset.name}@{s.name}", EXCLUDED)
             for s in dataset.snapshots
-            if own_tag in s.holds
+            for held in (own_tag, claim)
+            if held in s.holds and not (held == claim and tag in s.holds)  # a claim goes with its tag
         )
         for snapshot in dataset.snapshots:
             is_own = shown.owner_of(snapshot) == mirror
             is_ours = is_own or not is_shared or (not standing.is_apart and standing.is_since(snapshot))
             if tag in snapshot.holds and is_ours:
-                yield _Held(tag, own_tag if is_shared and is_own else tag, f"{dataset.name}@{snapshot.name}", EXCLUDED)
+                asked = ((own_tag,) if is_own else (tag, UNKNOWN)) if is_shared else (tag,)
+                yield _Held(tag, asked, f"{dataset.name}@{snapshot.name}", EXCLUDED)
 
 
-def _moved_away(survey: Survey, tag: str) -> Iterator[_Held]:
-    """Yield what was moved out of the mirrored tree on the source. Bookmarks and claims have moved along."""
-    own_tag = marks.tag_beside(tag, mirror_of(survey)) if _is_shared(survey, tag) else tag
-    for held, snapshot in survey.moved:
-        yield _Held(held, own_tag if held == tag else held, snapshot, MOVED_AWAY)
+def _moved_away(survey: Survey, excludes: tuple[str, ...], tag: str) -> Iterator[_Held]:
+    """Yield what was moved out of the mirrored tree on the source. Bookmarks and claims have moved along.
+
+    Other mirrors may have followed it there: a plain hold is ours where a sign shows that, or nobody shows one.
+    """
+    mirror, guids = mirror_of(survey), orphaned_guids(survey, excludes, tag)
+    own_tag = marks.tag_beside(tag, mirror)
+    for _dataset, name in _held_only_for(survey.moved, own_tag, guids):
+        yield _Held(own_tag, (own_tag,), name, MOVED_AWAY)
+    for dataset, name in _held_only_for(survey.moved, tag, guids):
+        shown = owners(dataset, tag)
+        if shown.plain.keys() == {mirror}:
+            yield _Held(tag, (own_tag,), name, MOVED_AWAY)
+        elif not shown.all:
+            yield _Held(tag, (tag, UNKNOWN), name, MOVED_AWAY)
+
+
+def _held_only_for(datasets: Sequence[Dataset], tag: str, guids: frozenset[int]) -> Iterator[tuple[Dataset, str]]:
+    """Yield the datasets that hold a snapshot with one of these guids, and those of their snapshots that have the tag.
+
+    Where the tag also holds others, on the same dataset or below it, none of that is: a mirror works there.
+    """
+    foreign = {
+        dataset.name
+        for dataset in datasets
+        if any(tag in snapshot.holds and snapshot.guid not in guids for snapshot in dataset.snapshots)
+    }
+    for dataset in datasets:
+        if any(names.is_within(name, dataset.name) for name in foreign):
+            continue
+        if any(snapshot.guid in guids for snapshot in dataset.snapshots):
+            yield from ((dataset, f"{dataset.name}@{s.name}") for s in dataset.snapshots if tag in s.holds)
 
 
 def _is_shared(survey: Survey, tag: str) -> bool:
@@ -147,12 +190,14 @@ def _held(tree: Inventory, mirrored: Container[str], tag: str) -> Iterator[str]:
             yield from (f"{dataset.name}@{snapshot.name}" for snapshot in dataset.snapshots if tag in snapshot.holds)
 
 
-def _by_topmost(side: Side, held: Iterable[_Held], command: Callable[[str], tuple[str, ...]]) -> Iterator[Leftover]:
+def _by_topmost(
+    side: Side, held: Iterable[_Held], command: Callable[[tuple[str, ...]], tuple[str, ...]]
+) -> Iterator[Leftover]:
     """Given holds, parents first, yield them by tag and the topmost of their datasets.
 
-    `command`: given the tag to ask for, the words of the command that releases it, but for the dataset, the last one.
+    `command`: given the words after -t, those of the command that releases it, but for the dataset, the last one.
     """
-    groups: dict[tuple[str, str, str], list[_Held]] = {}
+    groups: dict[tuple[str, tuple[str, ...], str], list[_Held]] = {}
     for one in held:
         key = (one.tag, one.asked)
         tops = (top for tag, asked, top in groups if (tag, asked) == key and names.is_within(one.dataset, top))

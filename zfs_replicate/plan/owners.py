@@ -30,6 +30,10 @@ class Owners:
         mirror, since = next(iter(self.plain.items()), (None, 0))
         return mirror if len(self.plain) == 1 and snapshot.createtxg >= since else None
 
+    def is_unexplained(self, snapshot: Snapshot) -> bool:
+        """Whether none of these mirrors can have placed a plain hold on a snapshot: each began with a newer one."""
+        return all(snapshot.createtxg < since for since in self.plain.values())
+
 
 def owners(source: Dataset, tag: str) -> Owners:
     """Given a source dataset and the plain tag, return the mirrors that it shows.

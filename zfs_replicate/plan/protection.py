@@ -70,7 +70,7 @@ def protected_plan(pair: Pair, route: Route, context: PlanContext) -> DatasetPla
     # the newest common snapshot that can be held: if only a bookmark is left of the tip, an older one
     anchor = [snapshot for snapshot in source.snapshots if snapshot.guid in known][-1:]
     guards = {entry.guid for entry in (route.base, *route.waypoints, *anchor) if isinstance(entry, Snapshot)}
-    on_source = source_holds(pair, standing, guards, known, context.policy)
+    on_source = source_holds(pair, standing, guards, known)
     if [snapshot.guid for snapshot in anchor] != [after.new_base.guid]:
         on_source = replace(on_source, unclaim=())  # the target's hold will be on another snapshot, and show nothing
     to_repair = _unheld_base(pair, route, target_tag)
@@ -117,7 +117,7 @@ def conflict_plan(pair: Pair, conflict: Conflict, context: PlanContext) -> Datas
     present = target.snapshots if target else ()
     known = frozenset(snapshot.guid for snapshot in present)
     anchor = [snapshot.guid for snapshot in source.snapshots if snapshot.guid in known][-1:]
-    on_source = replace(source_holds(pair, standing, anchor, known, context.policy), claim=())
+    on_source = source_holds(pair, standing, anchor, known)
     to_hold_here = [s for s in present if base is not None and s.guid == base.guid and target_tag not in s.holds]
     place = taken_place(pair, context)
     name_here = pair.beside.step.copy if pair.beside is not None and not place else pair.target_name

@@ -1,8 +1,9 @@
 """Choose the holds and bookmarks that a mirror leaves on one side, for `release`. (Inventory, tag, …) → Leavings. Pure.
 
 `-t TAG.ID` means one mirror: what has its own tag, and of the plain holds those that its bookmark or claim shows to be
-its own, dataset by dataset. `-t TAG` means all plain ones, as long as a single mirror uses them; where several share
-the tag, only those of which nothing shows whose they are. So no command lets go what another mirror needs.
+its own, dataset by dataset. `-t TAG --unknown` means the plain ones of which nothing shows whose they are. `-t TAG`
+means all plain ones, as long as a single mirror uses them; where several share the tag, only the unknown ones; and with
+the target, only what is of that mirror. So no command lets go what another mirror needs.
 """
 
 from __future__ import annotations
@@ -41,18 +42,22 @@ class Leavings:
     unread: tuple[str, ...] = ()
 
 
-def source_leavings(source: Inventory, target: Inventory | None, tag: str, mirror: str = "") -> Leavings:
+def source_leavings(
+    source: Inventory, target: Inventory | None, tag: str, mirror: str = "", is_unknown: bool = False
+) -> Leavings:
     """Given the source's tree, return what goes with the tag there; given the target's, also what is on both sides.
 
-    `mirror`: the one that the user means if several share the tag; empty if that is not known.
+    `mirror`: the one that the user means if another one uses the tag; empty if that is not known. `is_unknown`: only
+    what no mirror shows to be its own.
     """
     plain, named = marks.plain_tag(tag)
     shown = {name: owners(dataset, plain) for name, dataset in source.datasets.items()}
     mirrors = frozenset(mirror for one in shown.values() for mirror in one.all)
-    is_shared = len(mirrors) > 1 or any(one.beside for one in shown.values())
-    if named is None and is_shared and mirror in mirrors:
+    if named is None and mirror and mirrors - {mirror} and not is_unknown:
         named = mirror
-    choice = _Choice(plain, named, is_shared)
+    known_mirrors = mirrors | {one for one in (named, mirror) if one}
+    is_shared = len(known_mirrors) > 1 or any(one.beside for one in shown.values())
+    choice = _Choice(plain, named, is_unknown or is_shared)
     known = None if target is None else _guids(target)
     held = tuple(
         HeldSnapshot(
@@ -68,7 +73,7 @@ def source_leavings(source: Inventory, target: Inventory | None, tag: str, mirro
         for bookmark in dataset.bookmarks
         if choice.takes(bookmark.name)
     )
-    staying = tuple(sorted(marks.tag_beside(plain, other) for other in mirrors - {named}) if is_shared else ())
+    staying = tuple(sorted(marks.tag_beside(plain, other) for other in mirrors - {named}) if choice.is_unknown else ())
     own_tag = tag if named is None else marks.tag_beside(plain, named)
     return Leavings(Side.SOURCE, own_tag, held, bookmarks, staying, _unread(source))
 
@@ -86,11 +91,11 @@ def target_leavings(copies: Inventory, tag: str) -> Leavings:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """What goes: of the mirror `named`; or if it is None, what has the plain tag, unless that `is_shared`."""
+    """What goes: of the mirror `named`; or if it is None, what has the plain tag: all, or what `is_unknown` only."""
 
     plain: str
     named: str | None
-    is_shared: bool
+    is_unknown: bool
 
     def tags(self, snapshot: Snapshot, shown: Owners) -> tuple[str, ...]:
         """Return the tags that a snapshot loses."""
@@ -100,15 +105,15 @@ class _Choice:
         if self.named is not None:
             is_its_own = hold in (marks.tag_beside(self.plain, self.named), marks.claim_tag(self.plain, self.named))
             return is_its_own or (hold == self.plain and shown.owner_of(snapshot) == self.named)
-        if self.is_shared:
-            return hold == self.plain and shown.owner_of(snapshot) is None
+        if self.is_unknown:
+            return hold == self.plain and shown.is_unexplained(snapshot)
         return hold == self.plain or marks.claiming_mirror(self.plain, hold) is not None
 
     def takes(self, bookmark: str) -> bool:
         """Whether a bookmark goes."""
         if self.named is not None:
             return marks.bookmarking_mirror(self.plain, bookmark) == self.named
-        if self.is_shared:
+        if self.is_unknown:
             return marks.is_unmarked(self.plain, bookmark)
         return names.is_bookmark_of(self.plain, bookmark)
 

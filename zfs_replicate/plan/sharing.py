@@ -9,7 +9,7 @@ from dataclasses import replace
 from zfs_replicate.config import Connection
 from zfs_replicate.model import Survey
 from zfs_replicate.plan.identity import mirror_of, standing_of
-from zfs_replicate.plan.leftovers import releasing
+from zfs_replicate.plan.leftovers import UNKNOWN, releasing
 from zfs_replicate.plan.pair import match_trees
 from zfs_replicate.plans import Plan, Sharing
 from zfs_replicate.zfs import marks
@@ -44,9 +44,9 @@ def _problem(sharings: Sequence[Sharing], tag: str, connection: Connection, sour
     others = sorted({other for sharing in sharings for other in sharing.others})
     is_apart = any(sharing.is_apart for sharing in sharings)
     own = f"; this one holds beside it with {marks.tag_beside(tag, sharings[0].mirror)}" if is_apart else ""
-    tags = [marks.tag_beside(tag, other) for other in others]
-    tags += [tag] if any(sharing.is_unknown for sharing in sharings) else []
-    commands = "; or: ".join(shlex.join((*releasing(connection, other), "-r", source)) for other in tags)
+    asked: list[tuple[str, ...]] = [(marks.tag_beside(tag, other),) for other in others]
+    asked += [(tag, UNKNOWN)] if any(sharing.is_unknown for sharing in sharings) else []
+    commands = "; or: ".join(shlex.join((*releasing(connection, *words), "-r", source)) for words in asked)
     names = f" ({', '.join(others)})" if others else ""
     return (
         f"{source} on {connection.host}: another mirror{names}, or this one with another -r or -l before, seems to use"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from zfs_replicate.model import Dataset, Policy, Snapshot
+from zfs_replicate.model import Dataset, Snapshot
 from zfs_replicate.plan.identity import GRACE_DAYS, Standing
 from zfs_replicate.plan.pair import Pair
 from zfs_replicate.steps import Hold, Release, Side
@@ -37,9 +37,7 @@ class SourceHolds:
         return tuple(snapshot for snapshot in self.held if snapshot not in self.release)
 
 
-def source_holds(
-    pair: Pair, standing: Standing, guards: Iterable[int], known: frozenset[int], policy: Policy
-) -> SourceHolds:
+def source_holds(pair: Pair, standing: Standing, guards: Iterable[int], known: frozenset[int]) -> SourceHolds:
     """Given the guids of the snapshots to hold, return what to hold and what to release on the source.
 
     `known`: guids of all that the target has in the end. Guards `a c`, and nothing is held: claim a, hold a c, release
@@ -52,9 +50,7 @@ def source_holds(
     newest = next((snapshot for snapshot in reversed(snapshots) if snapshot.guid in known), None)
     if newest is None:
         return SourceHolds(hold=hold, held=held)
-    copies = pair.target.snapshots if pair.target else ()
-    is_shown = any(copy.guid in {s.guid for s in hold} and policy.target_tag in copy.holds for copy in copies)
-    needs_claim = not (standing.is_apart or is_shown)
+    needs_claim = not standing.is_apart
     claim = tuple(s for s in hold[:1] if needs_claim and not standing.is_since(s) and standing.claim not in s.holds)
     if standing.unread:
         return SourceHolds(claim, hold, held=held, newest=newest)

@@ -33,7 +33,7 @@ def with_changes(host: Host, survey: Survey) -> Survey:
     changed = _changed_copies(survey)
     if not isinstance(capabilities, Capabilities) or not changed:
         return survey
-    bookmarks = _read_bookmarks(host, changed)
+    bookmarks = read_bookmarks(host, changed)
     datasets = {
         name: replace(copy, bookmarks=bookmarks[name]) if name in bookmarks else copy
         for name, copy in survey.target.datasets.items()
@@ -62,7 +62,8 @@ def _is_changed(copy: Dataset, original: Dataset | None) -> bool:
     return copy.written > 0 or all(snapshot.guid != newest for snapshot in reversed(original.snapshots))
 
 
-def _read_bookmarks(host: Host, datasets: Sequence[str]) -> dict[str, tuple[Bookmark, ...]]:
+def read_bookmarks(host: Host, datasets: Sequence[str]) -> dict[str, tuple[Bookmark, ...]]:
+    """Given datasets, return the bookmarks of each that has some, oldest first."""
     bookmarks: dict[str, tuple[Bookmark, ...]] = {}
     for batch in commands.batches(datasets):
         text, ended = run(host, queries.list_bookmarks(batch))

@@ -1,4 +1,4 @@
-"""Find held snapshots in the pool of a tree, but outside of it. held_elsewhere(Place, tags, guids) → (tag, name).
+"""Find held snapshots in the pool of a tree, but outside of it. held_elsewhere(Place, guids) → datasets.
 
 Changes nothing. What a host does not let us list is not found: the gate, for example, shows only the mirrored trees.
 """
@@ -6,10 +6,12 @@ Changes nothing. What a host does not let us list is not found: the gate, for ex
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from dataclasses import replace
 
 from zfs_replicate.errors import ReplicateError
 from zfs_replicate.hosts.base import run
+from zfs_replicate.model import Dataset, Kind, Snapshot
+from zfs_replicate.run.changes import read_bookmarks
 from zfs_replicate.run.hold_tags import read_tags
 from zfs_replicate.run.survey import Place
 from zfs_replicate.zfs import names, parse, queries
@@ -17,14 +19,11 @@ from zfs_replicate.zfs import names, parse, queries
 log = logging.getLogger(__name__)
 
 
-def held_elsewhere(
-    place: Place, wanted: Sequence[str], guids: frozenset[int], beginning: str = ""
-) -> tuple[tuple[str, str], ...]:
-    """Given a tree, return (tag, snapshot) of what is held outside of it, parents first, with each of the wanted tags.
+def held_elsewhere(place: Place, guids: frozenset[int], beginning: str = "") -> tuple[Dataset, ...]:
+    """Given a tree, return the datasets outside of it that begin with `beginning` and hold a snapshot with such a guid.
 
-    The datasets begin with `beginning`, the snapshots have one of these guids; of a dataset, only the first tag counts
-    that holds some. Where a tag also holds others, on the same dataset or below it, none of that is returned: another
-    mirror works there.
+    And those below them, parents first. Of each only name, bookmarks, and held snapshots with their tags are known; all
+    of them have the createtxg 0.
     """
     if not guids:
         return ()
@@ -34,18 +33,24 @@ def held_elsewhere(
         tops = {top for top in tops if top.startswith(beginning)}
         counts = {name: count for name, (_guid, count) in held.items() if _is_within_any(_dataset(name), tops)}
         tags = read_tags(place.host, counts)
+        datasets = sorted({_dataset(name) for name in counts}, key=lambda name: name.split("/"))
+        bookmarks = read_bookmarks(place.host, datasets)
     except ReplicateError as error:
         log.debug("%s: not looked for holds outside %s: %s", place.host.name, place.root, error)
         return ()
-    found: list[tuple[str, str]] = []
-    for tag in wanted:
-        tagged = [name for name in counts if tag in tags.get(name, ())]
-        foreign = {_dataset(name) for name in tagged if held[name][0] not in guids}
-        ours = {top for top in tops if not any(names.is_within(dataset, top) for dataset in foreign)}
-        ours -= {_dataset(name) for _tag, name in found}
-        named = sorted((name for name in tagged if _dataset(name) in ours), key=lambda name: _dataset(name).split("/"))
-        found += [(tag, name) for name in named]
-    return tuple(found)
+    snapshots: dict[str, list[Snapshot]] = {name: [] for name in datasets}
+    for name in counts:
+        dataset, _, short = name.partition("@")
+        snapshots[dataset].append(Snapshot(short, held[name][0], 0, 0, holds=tags.get(name, ())))
+    return tuple(
+        Dataset(
+            name,
+            Kind.FILESYSTEM,
+            snapshots=tuple(snapshots[name]),
+            bookmarks=tuple(replace(mark, createtxg=0) for mark in bookmarks.get(name, ())),
+        )
+        for name in datasets
+    )
 
 
 def _held_outside(place: Place) -> dict[str, tuple[int, int]]:

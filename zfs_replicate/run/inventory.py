@@ -13,7 +13,7 @@ from zfs_replicate.errors import DatasetMissing, OutputError, ReplicateError, So
 from zfs_replicate.hosts.base import Host, NonzeroExit, read_lines, run, run_for_bytes
 from zfs_replicate.model import TARGET_SUFFIX, UNKNOWN_HOLD, Capabilities, Dataset, Inventory, ResumeToken, Snapshot
 from zfs_replicate.run.above import Above, read_above
-from zfs_replicate.run.hold_tags import read_tags
+from zfs_replicate.run.hold_tags import UNREADABLE, read_tags
 from zfs_replicate.run.reading import absent_names, parse_errors_of
 from zfs_replicate.zfs import commands, messages, names, parse, parse_tree, queries, refusals, saved_state
 
@@ -51,11 +51,12 @@ def probe(host: Host, root: str) -> Capabilities:
 def read_source(host: Host, root: str) -> Inventory:
     """Given a host, return its tree at `root` with all holds. Two commands, or once more both of them.
 
-    A held snapshot can get another name between the two, and then it is not known who holds it.
+    A held snapshot can get another name between the two, or more holds, and then it is not known who holds it.
     Raises: DatasetMissing, CommandFailed.
     """
     datasets = _source_datasets(host, root)
-    if any(UNKNOWN_HOLD in snapshot.holds for dataset in datasets for snapshot in dataset.snapshots):
+    in_doubt = {(UNKNOWN_HOLD,), UNREADABLE}
+    if any(snapshot.holds in in_doubt for dataset in datasets for snapshot in dataset.snapshots):
         datasets = _source_datasets(host, root)
     return _inventory(root, datasets)
 

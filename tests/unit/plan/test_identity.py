@@ -107,9 +107,8 @@ def test_the_claim_stays_while_holds_are_not_known() -> None:
         ),
         # a claim whose hold was released, but not that on b
         ("a* b! c!", "a b c^", "release b; claim c; release-claim a"),
-        # a hold that was lost: the target shows whose it is, so no claim is needed
-        ("a", "a^", "hold a; claim a"),
-        # without that, it is
+        # a hold that was lost: without the claim, another mirror could take the new one for its own
+        ("a", "a^", "claim a; hold a"),
         ("a", "a", "claim a; hold a; hold-target a"),
     ],
 )

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.notation import TAG, guid_of, target_tree, tree
+from tests.support.notation import RIVAL, TAG, guid_of, target_tree, tree
 from zfs_replicate.cli.arguments import parse
 from zfs_replicate.config import THIS_MACHINE, Connection, ReleaseRequest
-from zfs_replicate.model import Capabilities, Inventory, Survey
+from zfs_replicate.model import Capabilities, Dataset, Inventory, Survey
+from zfs_replicate.plan.identity import mirror_of
 from zfs_replicate.plan.leftovers import find_leftovers, orphaned_guids
 from zfs_replicate.plans import Leftover
+from zfs_replicate.zfs import marks
 
 NAS1 = Connection("nas1")
 CAPABILITIES = Capabilities("2.4", frozenset(), 1, {})
@@ -49,8 +51,16 @@ def test_holds_of_mirrored_datasets_are_no_leftovers(source: tuple[str, ...], ta
 
 
 def test_a_copy_beside_the_root_was_not_moved_aside() -> None:
-    moved = replace(survey(at("tank", "tank:a!"), here("off/a", "off/a:empty")), aside=("off/a.zfs_replicate@a",))
+    moved = replace(
+        survey(at("tank", "tank:a!"), here("off/a", "off/a:empty")), aside=outside("off/a.zfs_replicate:a^")
+    )
     assert find_leftovers(moved, (), TAG, NAS1) == ()
+
+
+def outside(*lines: str) -> tuple[Dataset, ...]:
+    """Write datasets outside of the trees, each with its whole name."""
+    written = [line.partition(":") for line in lines]
+    return tuple(target_tree(name, f":{words}").datasets[name] for name, _colon, words in written)
 
 
 def at(root: str, *lines: str) -> Inventory:
@@ -92,12 +102,53 @@ def test_holds_in_a_pool_that_is_read_only_are_not_listed() -> None:
 
 
 def test_holds_that_were_moved_away_are_listed() -> None:
-    both = survey(at("tank/d", "tank/d:a!"), here("off/d", "off/d:a^"))
-    both = replace(both, moved=((TAG, "tank/x@a"), (TAG, "tank/x/y@a")), aside=("off/d.old@a",))
+    target = here("off/d", "off/d:a^", "off/d/x:a^", "off/d/x/y:a^")
+    both = survey(at("tank/d", "tank/d:a!"), target)
+    both = replace(both, moved=outside("tank/x:a!", "tank/x/y:a!"), aside=outside("off/d.old:a^"))
     assert [text(leftover) for leftover in find_leftovers(both, (), TAG, NAS1)] == [
         "source tank/x: tank/x@a tank/x/y@a: it was moved out of the mirrored tree",
+        "target off/d/x: off/d/x@a off/d/x/y@a: it is not on the source",
         "target off/d.old: off/d.old@a: it was moved aside",
     ]
+
+
+MINE, THEIRS = "#a=zfs_replicate_offsite_{}_a", f"#a=zfs_replicate_offsite_{RIVAL}_a"
+
+
+@pytest.mark.parametrize(
+    ("moved", "asked"),
+    [
+        (("x:a!",), ["offsite --unknown"]),
+        ((f"x:a! {MINE}",), ["offsite.own"]),
+        # another mirror has followed it: it shows itself, or holds what is newer
+        ((f"x:a! {THEIRS}",), []),
+        (("x:a!|",), []),
+        (("x:a! b!",), []),
+        (("x:a!", "x/y:b!"), []),
+        # both have: each tag is that of one of them
+        ((f"x:a!| {MINE}",), ["offsite.own"]),
+        ((f"x:a! {MINE} {THEIRS.replace('#a', '#b')}",), []),
+    ],
+)
+def test_holds_of_others_in_a_moved_dataset_are_not_listed(moved: tuple[str, ...], asked: list[str]) -> None:
+    both = survey(at("tank/d", "tank/d:c!"), here("off/d", "off/d:c^", "off/d/x:a^"))
+    lines = [line.replace("{}", mirror_of(both)) for line in moved]
+    both = replace(both, moved=outside(*(f"tank/{line}" for line in lines)))
+    leftovers = [entry for entry in find_leftovers(both, (), TAG, NAS1) if entry.side.value == "source"]
+    words = [entry.command.partition(" -t ")[2].partition(" -r ")[0] for entry in leftovers]
+    assert [word.replace(mirror_of(both), "own") for word in words] == asked
+
+
+def test_a_claim_without_a_hold_is_listed() -> None:
+    """A run died after the claim on what was excluded then."""
+    both = survey(at("tank", "tank:a!", "tank/x:a"), here("off", "off:a^"))
+    excluded = both.source.datasets["tank/x"]
+    claim = marks.claim_tag(TAG, mirror_of(both))
+    excluded = replace(excluded, snapshots=(replace(excluded.snapshots[0], holds=(claim,)),))
+    both = replace(both, source=replace(both.source, datasets={**both.source.datasets, "tank/x": excluded}))
+    (leftover,) = find_leftovers(both, ("x",), TAG, NAS1)
+    assert (leftover.tag, leftover.snapshots) == (claim, ("tank/x@a",))
+    assert leftover.command == f"zfs_replicate release -h nas1 -t {TAG}.{mirror_of(both)} -r tank/x"
 
 
 def test_only_held_orphans_are_looked_for_on_the_source() -> None:

@@ -50,7 +50,8 @@ def short(leavings: Leavings) -> str:
         (f"a! b!$ {THEIRS}", TAG, "a: offsite; own stays; theirs stays"),
         # two show the plain tag: nothing says whose it is
         (f"a! b! {OWN} {THEIRS}", OWN_TAG, "zfs_replicate_offsite_own_a; theirs stays"),
-        (f"a! b! {OWN} {THEIRS}", TAG, "a: offsite; b: offsite; own stays; theirs stays"),
+        (f"a! b! {OWN} {THEIRS}", TAG, "own stays; theirs stays"),
+        (f"a! b! {OWN.replace('#a', '#b')} {THEIRS}", TAG, "a: offsite; own stays; theirs stays"),
     ],
 )  # fmt: skip
 def test_a_tag_takes_what_is_its_own(source: str, tag: str, expected: str) -> None:

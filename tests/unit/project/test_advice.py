@@ -36,7 +36,7 @@ PASTED = {
         "test_encryption.py::test_copy_that_inherits_a_foreign_key_is_kept_readable"
     ),
     ("plan/encryption.py", "zfs load-key …"): ("test_encryption.py::test_locked_target_names_the_key_that_it_needs"),
-    ("plan/leftovers.py", "zfs_replicate release -h -t "): (
+    ("plan/leftovers.py", "zfs_replicate release -h -t"): (
         "test_release.py::test_leftover_holds_go_by_the_commands_that_status_prints"
     ),
     ("plan/leftovers.py", "zfs_replicate release --target -t  -l"): (

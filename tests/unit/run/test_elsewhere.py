@@ -33,9 +33,8 @@ def guids(host: SimulatedHost, *datasets: str) -> frozenset[int]:
 
 def found(place: Place, tag: str, known: frozenset[int], beginning: str = "") -> tuple[str, ...]:
     """Return the names of what one tag holds."""
-    held = held_elsewhere(place, (tag,), known, beginning)
-    assert {own for own, _name in held} <= {tag}
-    return tuple(name for _tag, name in held)
+    datasets = held_elsewhere(place, known, beginning)
+    return tuple(f"{d.name}@{snapshot.name}" for d in datasets for snapshot in d.snapshots if tag in snapshot.holds)
 
 
 MOVED = ("tank/moved", "tank/moved/my y", "tank/d")
@@ -63,13 +62,16 @@ def test_only_datasets_with_the_beginning_are_returned(nas1: SimulatedHost) -> N
     assert found(Place(nas1, "tank/d"), TAG, guids(nas1, *MOVED), "tank/moved/my") == ("tank/moved/my y@a",)
 
 
-@pytest.mark.parametrize(("held", "expected"), [("tank/moved/my y", ()), ("tank/moved", ("tank/moved/my y@a",))])
-def test_where_the_tag_is_in_use_nothing_is_returned(nas1: SimulatedHost, held: str, expected: tuple[str, ...]) -> None:
-    """Another mirror with the same tag has held a later snapshot there."""
-    known = guids(nas1, *MOVED)
-    nas1.run("zfs", "snapshot", f"{held}@b")
-    nas1.run("zfs", "hold", TAG, f"{held}@b")
-    assert found(Place(nas1, "tank/d"), TAG, known) == expected
+def test_all_that_is_held_below_is_returned_with_its_bookmarks(nas1: SimulatedHost) -> None:
+    """It may show that another mirror works there."""
+    known = guids(nas1, "tank/moved")
+    nas1.run("zfs", "snapshot", "tank/moved/my y@b")
+    nas1.run("zfs", "hold", "other", "tank/moved/my y@b")
+    nas1.run("zfs", "bookmark", "tank/moved/my y@b", "tank/moved/my y#mark")
+    top, below = held_elsewhere(Place(nas1, "tank/d"), known)
+    assert (top.name, below.name) == ("tank/moved", "tank/moved/my y")
+    assert {snapshot.name: snapshot.holds for snapshot in below.snapshots} == {"a": (TAG,), "b": ("other",)}
+    assert [mark.name for mark in below.bookmarks] == ["mark"]
 
 
 def test_nothing_is_listed_where_nothing_is_missed(nas1: SimulatedHost) -> None:
@@ -89,9 +91,3 @@ def test_nothing_is_listed_where_nothing_is_missed(nas1: SimulatedHost) -> None:
 def test_a_host_that_does_not_list_its_pool_has_nothing(answer: Answer) -> None:
     host = FakeHost("nas1", {"zfs list": answer})
     assert found(Place(host, "tank/d"), TAG, frozenset({7})) == ()
-
-
-def test_of_several_tags_the_first_that_holds_something_counts(nas1: SimulatedHost) -> None:
-    nas1.run("zfs", "hold", f"{TAG}.own", "tank/moved@a")
-    held = held_elsewhere(Place(nas1, "tank/d"), (f"{TAG}.own", TAG), guids(nas1, *MOVED))
-    assert held == ((f"{TAG}.own", "tank/moved@a"), (TAG, "tank/moved/my y@a"))

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.executing import DENIED, NEXT, TWO, guid_answer, outcomes_of, run_plan
 from tests.support.fakes import Answer, FakeHost
-from tests.support.notation import SIGN, context, plan_of, planned, target_tree, tree
+from tests.support.notation import CLAIM, SIGN, context, plan_of, planned, target_tree, tree
 from zfs_replicate.errors import PermissionDenied, TargetChanged
 from zfs_replicate.plans import Plan
 from zfs_replicate.run.context import RunContext
@@ -208,7 +208,7 @@ CHANGED = (tree("t", f":a! {SIGN}", "p:a b"), target_tree("o", ":a^", "p:a chang
 def test_the_holds_of_a_conflict_are_placed() -> None:
     run = run_plan(*CHANGED)
     assert run.errors() == {"o": None, "o/p": ConflictFound}
-    assert run.source.asked == ["zfs hold offsite t/p@a"]
+    assert run.source.asked == [f"zfs hold {CLAIM} t/p@a", "zfs hold offsite t/p@a"]
     assert run.target.asked == ["zfs hold offsite:target o/p@a"]
     assert [entry.step for entry in run.outcomes[1].done] == list(run.outcomes[1].plan.steps)
 
