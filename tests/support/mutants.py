@@ -82,7 +82,12 @@ MUTANTS = (
     Mutant(
         "release with a mirror's own tag all plain holds", RETIRING, " and shown.owner_of(snapshot) == self.named", ""
     ),
-    Mutant("hold for the first time without a claim", SOURCE_HOLDS, "for s in hold[:1] if needs_claim", "for s in ()"),
+    Mutant(
+        "hold for the first time without a claim",
+        SOURCE_HOLDS,
+        "snapshot for snapshot in hold[:1]",
+        "snapshot for snapshot in ()",
+    ),
     Mutant("release what an older version held for two", IDENTITY, " and snapshot.guid not in self.undecided", ""),
     Mutant("hold only the tip", PROTECTION, "(route.base, *route.waypoints, *anchor)", "anchor"),
     Mutant(

@@ -56,7 +56,8 @@ class Standing:
     which plain holds are its own, None: there are none yet. `sharing` None: it seems to be alone. `undecided`: guids of
     the snapshots whose plain hold an older version placed, so that it may serve another mirror, too. `unread`: guids of
     the held snapshots whose tags are not known, as they got another name meanwhile: until they are, all that may show
-    whose those are stays.
+    whose those are stays. `signed`: the createtxg from which our bookmark or claim shows on the source that plain holds
+    are ours, None: nothing does.
     """
 
     plain: str
@@ -67,6 +68,12 @@ class Standing:
     sharing: Sharing | None = None
     undecided: frozenset[int] = frozenset()
     unread: frozenset[int] = frozenset()
+    signed: int | None = None
+
+    def needs_claim(self, snapshot: Snapshot) -> bool:
+        """Whether a first plain hold on a snapshot needs a claim, so that others see whose it is."""
+        is_signed = self.signed is not None and snapshot.createtxg >= self.signed
+        return not (self.is_apart or self.is_since(snapshot) or is_signed)
 
     def is_own(self, snapshot: Snapshot) -> bool:
         """Whether a snapshot has a plain hold of ours."""
@@ -107,7 +114,8 @@ def standing_of(pair: Pair, tag: str, mirror: str, now: int = 0) -> Standing:
         return Standing(tag, beside, claim, is_apart=True, sharing=sharing, unread=unread_guids)
     sharing = Sharing(mirror, others) if others else None
     undecided = _undecided(source, tag, mirror, now)
-    return Standing(tag, tag, claim, since=since, sharing=sharing, undecided=undecided, unread=unread_guids)
+    signed = shown.plain.get(mirror)
+    return Standing(tag, tag, claim, False, since, sharing, undecided, unread_guids, signed)
 
 
 def _proven(pair: Pair, tag: str, plain: Sequence[Snapshot], mirror: str) -> list[Snapshot]:

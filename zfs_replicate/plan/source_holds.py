@@ -50,8 +50,7 @@ def source_holds(pair: Pair, standing: Standing, guards: Iterable[int], known: f
     newest = next((snapshot for snapshot in reversed(snapshots) if snapshot.guid in known), None)
     if newest is None:
         return SourceHolds(hold=hold, held=held)
-    needs_claim = not standing.is_apart
-    claim = tuple(s for s in hold[:1] if needs_claim and not standing.is_since(s) and standing.claim not in s.holds)
+    claim = tuple(snapshot for snapshot in hold[:1] if standing.needs_claim(snapshot))
     if standing.unread:
         return SourceHolds(claim, hold, held=held, newest=newest)
     release = tuple(

@@ -110,6 +110,14 @@ def test_the_claim_stays_while_holds_are_not_known() -> None:
         # a hold that was lost: without the claim, another mirror could take the new one for its own
         ("a", "a^", "claim a; hold a"),
         ("a", "a", "claim a; hold a; hold-target a"),
+        # our bookmark shows it, too, but not of what is older
+        (f"a #a={OWN}a", "a", "hold a; hold-target a"),
+        (
+            f"a b c #c={OWN}c",
+            "a",
+            "claim a; hold a c; hold-target a; send a..c (2); verify c; hold-target c; release a; release-claim a;"
+            " release-target a",
+        ),
     ],
 )
 def test_a_mirror_alone_has_the_plain_tag(source: str, target: str, expected: str) -> None:
