@@ -83,6 +83,7 @@ MOMENTS = (
     Moment("sending beside a placeholder", "send *tank/safe@two", steps.Send, "middle", PLACING),
     Moment("receiving beside a placeholder", "receive *offsite/safe.zfs_replicate", steps.Send, scenario=PLACING),
     Moment("after a receive beside it", "receive *offsite/safe.zfs_replicate", steps.Send, "after", PLACING),
+    Moment("asking what is mounted", "list -Hp -r -t filesystem -o name,mounted *", steps.TakePlace, scenario=PLACING),
     Moment("moving what is below", "rename *offsite/safe/child *", steps.TakePlace, scenario=PLACING),
     Moment("destroying the placeholder", "destroy offsite/safe", steps.TakePlace, scenario=PLACING),
     Moment("taking its place", "rename *offsite/safe.zfs_replicate offsite/safe", steps.TakePlace, scenario=PLACING),
