@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.support.lab.world import POOL_SIZE, World, destroy_pools, paste, run, zfs
+from tests.support.lab.world import POOL_SIZE, World, destroy_pools, mirror_identity, paste, run, zfs
+from zfs_replicate.zfs import marks
 
 STATUS = ("status", "-h", "127.0.0.1", "-r", "tank/data", "-l", "offsite/data", "-t", "mirror")
 RELEASE = ("release", "-h", "127.0.0.1", "-r", "tank/data", "-t", "mirror", "--yes")
@@ -116,5 +117,6 @@ def test_an_old_source_is_mirrored_without_bookmarks(old_pool: World) -> None:
     for name in ("one", "two"):
         world.snapshot(f"old/data@{name}")
         assert world.replicate_from("old/data", "offsite/old").stderr == ""
-    assert world.holds("old/data") == {"two": {"mirror"}}
+    claim = marks.claim_tag("mirror", mirror_identity("old/data", "offsite/old"))  # in place of a bookmark
+    assert world.holds("old/data") == {"two": {"mirror", claim}}
     assert world.guids("offsite/old") == world.guids("old/data")
