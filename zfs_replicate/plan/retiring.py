@@ -53,10 +53,9 @@ def source_leavings(
     plain, named = marks.plain_tag(tag)
     shown = {name: owners(dataset, plain) for name, dataset in source.datasets.items()}
     mirrors = frozenset(mirror for one in shown.values() for mirror in one.all)
-    if named is None and mirror and mirrors - {mirror} and not is_unknown:
-        named = mirror
-    known_mirrors = mirrors | {one for one in (named, mirror) if one}
-    is_shared = len(known_mirrors) > 1 or any(one.beside for one in shown.values())
+    is_shared = len(mirrors | {mirror} - {""}) > 1 or any(one.beside for one in shown.values())
+    if named is None and is_shared and not is_unknown:
+        named = mirror or None
     choice = _Choice(plain, named, is_unknown or is_shared)
     known = None if target is None else _guids(target)
     held = tuple(
@@ -73,7 +72,8 @@ def source_leavings(
         for bookmark in dataset.bookmarks
         if choice.takes(bookmark.name)
     )
-    staying = tuple(sorted(marks.tag_beside(plain, other) for other in mirrors - {named}) if choice.is_unknown else ())
+    others = mirrors - {named} if named or choice.is_unknown else ()
+    staying = tuple(sorted(marks.tag_beside(plain, other) for other in others))
     own_tag = tag if named is None else marks.tag_beside(plain, named)
     return Leavings(Side.SOURCE, own_tag, held, bookmarks, staying, _unread(source))
 

@@ -77,6 +77,8 @@ def test_the_target_says_which_mirror_is_meant() -> None:
     leavings = source_leavings(shared, copies, TAG, MIRROR)
     assert (leavings.tag, [snapshot.is_on_target for snapshot in leavings.held]) == (OWN_TAG, [True])
     assert source_leavings(alone, copies, TAG, MIRROR).tag == TAG
+    beside = tree(SOURCE, ": a! b$")  # the other one has lost what showed it
+    assert short(source_leavings(beside, copies, TAG, MIRROR)) == "b: own"
     assert [snapshot.is_on_target for snapshot in source_leavings(alone, copies, TAG, MIRROR).held] == [True, False]
 
 
